@@ -1,0 +1,119 @@
+"""The build as a table: which modules, at which instruction-set levels, with which flags.
+
+Project metadata is in pyproject.toml; only what setuptools cannot express there is here.
+"""
+
+import copy
+import os
+import platform
+import sys
+import sysconfig
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+# Compiled once.
+PLAIN = [
+    "fastebm._cpu",
+    "fastebm._control",
+    "fastebm.energies.base",
+    "fastebm.energies.python_energy",
+    "fastebm.samplers.base",
+    "fastebm.training._loop",
+    "fastebm._notebook",
+]
+
+# Compiled once per level; `fastebm._isa` picks one level when the package is imported.
+LEVELLED = [
+    "fastebm.kernels.probe",
+    "fastebm.energies.well_mixture",
+    "fastebm.samplers.sgld",
+    "fastebm.samplers.mala",
+    "fastebm.samplers.independence",
+]
+
+# A directive written in a .pyx does not reach inline functions of a .pxd, so all of them live here.
+DIRECTIVES = {
+    "language_level": 3,
+    "binding": True,
+    "boundscheck": False,
+    "wraparound": False,
+    "cdivision": True,
+    "initializedcheck": False,
+    "nonecheck": False,
+    "freethreading_compatible": True,
+}
+
+# No -ffast-math and no contraction: every level must give the same bits (fma() is written out where it is wanted).
+# -fno-math-errno lets sqrt and fma vectorise; it and -fno-trapping-math keep the bits.
+UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fno-strict-aliasing", "-g0"]
+
+X86_LEVELS = {
+    "x86_64": ["-march=x86-64"],
+    "x86_64_v3": ["-march=x86-64-v3"],
+    "x86_64_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+}
+ELSEWHERE = {"generic": []}
+
+MSVC = sys.platform == "win32" and "GCC" not in sys.version
+LEVELS = X86_LEVELS if platform.machine().lower() in ("x86_64", "amd64") and not MSVC else ELSEWHERE
+FLAGS = ["/O2", "/fp:precise"] if MSVC else UNIX_FLAGS
+
+# One abi3 wheel serves every CPython from 3.11; free-threaded builds have no stable ABI yet.
+ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
+MACROS = [("Py_LIMITED_API", "0x030B0000")] if ABI3 else []
+
+
+def extension(name, sources, flags):
+    return Extension(
+        name,
+        sources,
+        define_macros=MACROS,
+        extra_compile_args=FLAGS + flags,
+        libraries=[] if MSVC else ["m"],
+        py_limited_api=ABI3,
+    )
+
+
+def source(name):
+    return "src/" + name.replace(".", "/") + ".pyx"
+
+
+def extensions():
+    present = [n for n in PLAIN + LEVELLED if os.path.exists(source(n))]
+    generated = cythonize(
+        [extension(n, [source(n)], []) for n in present],
+        compiler_directives=DIRECTIVES,
+        include_path=["src"],
+        build_dir="build/cython",
+        nthreads=0,
+    )
+    for ext in generated:
+        if ext.name in PLAIN:
+            yield ext
+            continue
+        package, _, module = ext.name.rpartition(".")
+        for level, flags in LEVELS.items():
+            # PyInit_<module> depends on the last part of the name alone, so one C file serves all levels.
+            yield extension(f"{package}._{level}.{module}", list(ext.sources), flags)
+
+
+class BuildExt(build_ext):
+    """Give every level its own object folder (they share one C file) and use every core."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
+    def build_extension(self, ext):
+        own = copy.copy(self)
+        own.build_temp = os.path.join(self.build_temp, ext.name)
+        super(BuildExt, own).build_extension(ext)
+
+
+setup(
+    ext_modules=list(extensions()),
+    cmdclass={"build_ext": BuildExt},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
+)
