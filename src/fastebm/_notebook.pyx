@@ -9,7 +9,7 @@ cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from libc.float cimport DBL_MAX
 from libc.math cimport ceil, cos, exp, fabs, frexp, isfinite, log, log1p, pow, sin, sqrt
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport SIZE_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove, memset
 
@@ -32,7 +32,7 @@ cdef class Memory:
     cdef Py_ssize_t size
 
     def __cinit__(self, Py_ssize_t size):
-        if size > (<Py_ssize_t> 1 << 58):
+        if size > <Py_ssize_t> (SIZE_MAX // 16):
             raise MemoryError
         self.size = size
         self.at = <double *> malloc((size if size > 0 else 1) * sizeof(double))
