@@ -2,6 +2,7 @@
 
 from ._errors import FastEBMWarning, NonFiniteError, TrainingError, TrainingInterrupted
 from ._info import __version__, info
+from .density.scaled_wells import ScaledWells, fit_wells
 from .energies import Energy, PythonEnergy, WellMixture
 from .samplers import MALA, SGLD, IndependenceMH, Sampler, SampleResult
 from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
@@ -12,6 +13,7 @@ __all__ = [
     "SGLD",
     "ContrastiveDivergence",
     "Energy",
+    "EnergyDensity",
     "FastEBMWarning",
     "IndependenceMH",
     "NonFiniteError",
@@ -19,11 +21,22 @@ __all__ = [
     "ReplayBuffer",
     "SampleResult",
     "Sampler",
+    "ScaledWells",
     "TrainingError",
     "TrainingInterrupted",
     "TrainingResult",
     "WellMixture",
     "__version__",
+    "fit_wells",
     "info",
     "initial_wells",
 ]
+
+
+def __getattr__(name):
+    # EnergyDensity brings scikit-learn, which takes longer to import than all of this package.
+    if name == "EnergyDensity":
+        from .estimator import EnergyDensity
+
+        return EnergyDensity
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
