@@ -1,9 +1,10 @@
 """fastebm: energy-based models on an ordinary CPU."""
 
-from ._errors import FastEBMWarning, NonFiniteError, TrainingError, TrainingInterrupted
+from ._errors import FastEBMWarning, ModelFileError, NonFiniteError, TrainingError, TrainingInterrupted
 from ._info import __version__, info
 from .density.scaled_wells import ScaledWells, fit_wells
 from .energies import Energy, PythonEnergy, WellMixture
+from .io import load, save
 from .samplers import MALA, SGLD, IndependenceMH, Sampler, SampleResult
 from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
 from .training.recipes import initial_wells
@@ -16,6 +17,7 @@ __all__ = [
     "EnergyDensity",
     "FastEBMWarning",
     "IndependenceMH",
+    "ModelFileError",
     "NonFiniteError",
     "PythonEnergy",
     "ReplayBuffer",
@@ -30,6 +32,8 @@ __all__ = [
     "fit_wells",
     "info",
     "initial_wells",
+    "load",
+    "save",
 ]
 
 
