@@ -106,6 +106,11 @@ class BuildExt(build_ext):
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
 
+    def copy_extensions_to_source(self):
+        for ext in self.extensions:
+            os.makedirs(os.path.dirname(source(ext.name)), exist_ok=True)
+        super().copy_extensions_to_source()
+
     def build_extension(self, ext):
         own = copy.copy(self)
         own.build_temp = os.path.join(self.build_temp, ext.name)

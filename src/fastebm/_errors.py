@@ -1,0 +1,42 @@
+"""Exceptions and warnings of the package."""
+
+from __future__ import annotations
+
+
+class NonFiniteError(FloatingPointError, ValueError):
+    """A computation gave infinity or NaN. Nothing is masked: the run stops here."""
+
+
+class TrainingError(NonFiniteError):
+    """Training met a non-finite value and stopped.
+
+    Attributes
+    ----------
+    update : int
+        The update, counted from 0, that could not be completed.
+    theta : ndarray of shape (n_params,)
+        Parameters after the last good update.
+    buffer : ReplayBuffer
+        Chains after the last good update.
+    result : TrainingResult
+        Everything up to the last good update, as `fit` would have returned it.
+    """
+
+    def __init__(self, message, update, result):
+        super().__init__(message)
+        self.update = update
+        self.result = result
+        self.theta = result.theta
+        self.buffer = result.buffer
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C during `fit`. ``.result`` holds everything up to the last complete update."""
+
+    def __init__(self, message, result):
+        super().__init__(message)
+        self.result = result
+
+
+class FastEBMWarning(UserWarning):
+    """A run finished, but its result should not be trusted as it stands."""

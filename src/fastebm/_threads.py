@@ -1,0 +1,56 @@
+"""How many threads, and the pool they come from."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from ._check import integer
+
+_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+
+
+def available() -> int:
+    """Processors this process may use: its affinity, where the system tells."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def default() -> int:
+    """FASTEBM_NUM_THREADS if it is set, otherwise every processor this process may use."""
+    wanted = os.environ.get("FASTEBM_NUM_THREADS")
+    if not wanted:
+        return available()
+    try:
+        return integer(int(wanted), "FASTEBM_NUM_THREADS", 1)
+    except ValueError:
+        raise ValueError(f"FASTEBM_NUM_THREADS must be a positive integer, got {wanted!r}") from None
+
+
+def resolve(n_threads: int | None) -> int:
+    """Return the number of threads to use for an ``n_threads`` argument."""
+    return default() if n_threads is None else integer(n_threads, "n_threads", 1, 1024)
+
+
+def submit(function, copies: int) -> list[Future]:
+    """Start copies of function() on the shared pool."""
+    global _pool
+    with _lock:
+        if _pool is None or _pool._max_workers < copies:
+            # An older, smaller pool ends by itself when its last task is done.
+            _pool = ThreadPoolExecutor(max(copies, available()), thread_name_prefix="fastebm")
+        return [_pool.submit(function) for _ in range(copies)]
+
+
+def _forget_pool() -> None:
+    global _pool, _lock
+    _pool, _lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    # Threads do not survive a fork; a child that samples makes its own pool.
+    os.register_at_fork(after_in_child=_forget_pool)

@@ -1,0 +1,38 @@
+# The contract between an energy and whoever calls it. Installed, so that other Cython packages can add energies.
+#
+# Inside a block, state is structure-of-arrays: x[d * stride + i] is feature d of chain i, 0 <= i < n <= stride.
+# Pointers do not overlap. Block methods allocate nothing, raise nothing and do not need the GIL; non-finite input gives
+# non-finite output. They return 0, or -1 to stop the run (an exception is then waiting in `failure`).
+# A result for chain i must not depend on n or on the other chains of the block.
+
+cdef class Energy:
+    cdef readonly Py_ssize_t n_features
+    cdef readonly Py_ssize_t n_params
+    # Chains per call that suit this energy; results never depend on it.
+    cdef readonly Py_ssize_t block_size
+    cdef double* theta_ptr
+    cdef public object failure
+
+    # Called once by __init__ of a concrete energy, before it sets theta.
+    cdef int allocate(self, Py_ssize_t n_features, Py_ssize_t n_params) except -1
+    # theta -> constants. Called after every change of theta.
+    cdef void prepare(self) noexcept nogil
+    cdef void load_theta(self, const double* theta) noexcept nogil
+    # Scratch, in doubles, that the block methods need for n chains.
+    cdef Py_ssize_t work_size(self, Py_ssize_t n) noexcept nogil
+
+    # out[i] = E(x_i)
+    cdef int energy_block(self, const double* x, double* out, double* work,
+                          Py_ssize_t n, Py_ssize_t stride) noexcept nogil
+    # out[d * stride + i] = dE/dx_d (x_i)
+    cdef int grad_block(self, const double* x, double* out, double* work,
+                        Py_ssize_t n, Py_ssize_t stride) noexcept nogil
+    # Both at once. The default calls the two above.
+    cdef int energy_grad_block(self, const double* x, double* energy, double* grad, double* work,
+                               Py_ssize_t n, Py_ssize_t stride) noexcept nogil
+    # acc[p] += sum_i dE/dtheta_p (x_i)
+    cdef int param_grad_block(self, const double* x, double* acc, double* work,
+                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil
+    # out[i] = trace of the Hessian in x at x_i. The default takes central differences of grad_block.
+    cdef int laplacian_block(self, const double* x, double* out, double* work,
+                             Py_ssize_t n, Py_ssize_t stride) noexcept nogil

@@ -1,0 +1,300 @@
+"""The energy contract, and everything that all energies share."""
+
+from libc.math cimport fabs
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+import numpy as np
+
+from .._check import describe, finite_result, samples, vector
+
+cdef enum Quantity:
+    ENERGY, GRAD, PARAM_GRAD, MEAN_PARAM_GRAD, LAPLACIAN
+
+OVERFLOW_ADVICE = "the true value is beyond the range of float64, or theta is extreme; rescale the data"
+
+
+cdef void gather(const double* rows, double* block, Py_ssize_t n, Py_ssize_t n_features,
+                 Py_ssize_t stride) noexcept nogil:
+    cdef Py_ssize_t i, d
+    if n_features == 1:
+        memcpy(block, rows, n * sizeof(double))
+        return
+    for i in range(n):
+        for d in range(n_features):
+            block[d * stride + i] = rows[i * n_features + d]
+
+
+cdef void scatter(const double* block, double* rows, Py_ssize_t n, Py_ssize_t n_features,
+                  Py_ssize_t stride) noexcept nogil:
+    cdef Py_ssize_t i, d
+    if n_features == 1:
+        memcpy(rows, block, n * sizeof(double))
+        return
+    for i in range(n):
+        for d in range(n_features):
+            rows[i * n_features + d] = block[d * stride + i]
+
+
+# ---- the boundary: check, convert, run without the GIL, check the result ----
+
+cdef int run_blocks(Energy energy, Quantity what, const double* rows, double* out, double* scratch,
+                    Py_ssize_t n, Py_ssize_t size, Py_ssize_t stride) noexcept nogil:
+    cdef Py_ssize_t start = 0, i, p, m, n_features = energy.n_features, n_params = energy.n_params
+    cdef double* x = scratch
+    cdef double* result = x + n_features * stride
+    cdef double* work = result + n_features * stride
+    cdef int status = 0
+    while start < n and not status:
+        m = min(size, n - start)
+        gather(rows + start * n_features, x, m, n_features, stride)
+        if what == ENERGY:
+            status = energy.energy_block(x, out + start, work, m, stride)
+        elif what == LAPLACIAN:
+            status = energy.laplacian_block(x, out + start, work, m, stride)
+        elif what == GRAD:
+            status = energy.grad_block(x, result, work, m, stride)
+            scatter(result, out + start * n_features, m, n_features, stride)
+        elif what == MEAN_PARAM_GRAD:
+            status = energy.param_grad_block(x, out, work, m, stride)
+        else:
+            for i in range(m):
+                status |= energy.param_grad_block(x + i, out + (start + i) * n_params, work, 1, stride)
+        start += m
+    if what == MEAN_PARAM_GRAD:
+        for p in range(n_params):
+            out[p] /= n
+    return status
+
+
+cdef evaluate(Energy energy, Quantity what, X, tuple shape, str name):
+    # A None in shape stands for the number of samples.
+    cdef Py_ssize_t n, size, stride
+    cdef const double[:, ::1] rows
+    cdef double[::1] out, scratch
+    cdef double* aligned
+    cdef int status
+    if energy.theta_ptr is NULL:
+        raise TypeError(f"{type(energy).__name__} is not initialised")
+    array, flat = samples(X, energy.n_features)
+    n = array.shape[0]
+    size = min(energy.block_size, n)
+    stride = (size + 7) & ~7
+    shape = (n,) if flat and what == GRAD else tuple([n if s is None else s for s in shape])
+    result = np.zeros(shape)
+    if result.size == 0:
+        return result
+    # x and a result, then work; four more rooms of that size for the default laplacian_block.
+    scratch = np.empty(6 * energy.n_features * stride + energy.work_size(stride) + 8)
+    aligned = <double*>((<size_t>&scratch[0] + 63) & ~<size_t>63)
+    rows = array
+    out = result.reshape(-1)
+    with nogil:
+        status = run_blocks(energy, what, &rows[0, 0], &out[0], aligned, n, size, stride)
+    if status:
+        energy.raise_failure()
+    finite_result(result if what != MEAN_PARAM_GRAD else result.reshape(1, -1), name, OVERFLOW_ADVICE)
+    return result
+
+
+cdef class Energy:
+    """An energy function E(x), which stands for the density exp(-E(x)) / Z.
+
+    This is the contract; use a concrete energy such as `WellMixture` or `PythonEnergy`. Everything here works for every
+    energy. Below, X is array-like of shape (n_samples, n_features); for ``n_features == 1`` a 1-D array of shape
+    (n_samples,) is accepted and results come back 1-D.
+
+    Attributes
+    ----------
+    n_features : int
+        Dimension of x.
+    n_params : int
+        Number of parameters.
+    """
+
+    def __dealloc__(self):
+        free(self.theta_ptr)
+
+    cdef int allocate(self, Py_ssize_t n_features, Py_ssize_t n_params) except -1:
+        if self.theta_ptr is not NULL:
+            raise TypeError(f"{type(self).__name__} is already initialised")
+        self.theta_ptr = <double*>calloc(max(n_params, 1), sizeof(double))
+        if self.theta_ptr is NULL:
+            raise MemoryError
+        self.n_features = n_features
+        self.n_params = n_params
+        if self.block_size == 0:
+            self.block_size = 256
+        return 0
+
+    cdef void prepare(self) noexcept nogil:
+        pass
+
+    cdef void load_theta(self, const double* theta) noexcept nogil:
+        memcpy(self.theta_ptr, theta, self.n_params * sizeof(double))
+        self.prepare()
+
+    cdef Py_ssize_t work_size(self, Py_ssize_t n) noexcept nogil:
+        return 0
+
+    cdef int energy_block(self, const double* x, double* out, double* work,
+                          Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        return -1
+
+    cdef int grad_block(self, const double* x, double* out, double* work,
+                        Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        return -1
+
+    cdef int energy_grad_block(self, const double* x, double* energy, double* grad, double* work,
+                               Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        if self.energy_block(x, energy, work, n, stride):
+            return -1
+        return self.grad_block(x, grad, work, n, stride)
+
+    cdef int param_grad_block(self, const double* x, double* acc, double* work,
+                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        return 0
+
+    cdef int laplacian_block(self, const double* x, double* out, double* work,
+                             Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        # Central differences with delta = 6e-6 (1 + |x|), about the cube root of the machine epsilon. The two moved
+        # copies of the block and the two gradients lie behind the scratch that grad_block itself needs.
+        cdef Py_ssize_t d, i, width = self.n_features * stride
+        cdef double* low = work + self.work_size(stride)
+        cdef double* high = low + width
+        cdef double* glow = high + width
+        cdef double* ghigh = glow + width
+        cdef double delta
+        memset(out, 0, n * sizeof(double))
+        for d in range(self.n_features):
+            memcpy(low, x, width * sizeof(double))
+            memcpy(high, x, width * sizeof(double))
+            for i in range(n):
+                delta = 6e-6 * (1.0 + fabs(x[d * stride + i]))
+                low[d * stride + i] -= delta
+                high[d * stride + i] += delta
+            if self.grad_block(low, glow, work, n, stride) or self.grad_block(high, ghigh, work, n, stride):
+                return -1
+            for i in range(n):
+                out[i] += ((ghigh[d * stride + i] - glow[d * stride + i])
+                           / (high[d * stride + i] - low[d * stride + i]))
+        return 0
+
+    def raise_failure(self):
+        """Raise the exception that stopped a block method, as itself."""
+        failure, self.failure = self.failure, None
+        if failure is None:
+            raise NotImplementedError(f"{type(self).__name__} does not implement this quantity")
+        raise failure
+
+    def energy(self, X):
+        """E(x) of every sample.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X has the wrong shape or type, is empty or holds NaN or infinity.
+        NonFiniteError
+            If a result is beyond the range of float64.
+        """
+        return evaluate(self, ENERGY, X, (None,), "energy")
+
+    def grad(self, X):
+        """dE/dx of every sample, shaped like X (the score is its negative). Raises as `energy` does."""
+        return evaluate(self, GRAD, X, (None, self.n_features), "grad")
+
+    def score(self, X):
+        """-dE/dx = d log p / dx of every sample, shaped like X. Raises as `energy` does."""
+        return -self.grad(X)
+
+    def param_grad(self, X):
+        """dE/dtheta of every sample, shape (n_samples, n_params). Raises as `energy` does."""
+        return evaluate(self, PARAM_GRAD, X, (None, self.n_params), "param_grad")
+
+    def mean_param_grad(self, X):
+        """Mean of dE/dtheta over the samples, shape (n_params,), without the (n_samples, n_params) array.
+
+        Raises as `energy` does.
+        """
+        return evaluate(self, MEAN_PARAM_GRAD, X, (self.n_params,), "mean_param_grad")
+
+    def laplacian(self, X):
+        """Trace of the Hessian of E in x, shape (n_samples,). Raises as `energy` does.
+
+        Energies without a closed form take central differences of `grad` with a step of 6e-6 (1 + |x|).
+        """
+        return evaluate(self, LAPLACIAN, X, (None,), "laplacian")
+
+    def log_partition(self):
+        """log Z = log of the integral of exp(-E(x)), where a closed form exists."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no closed-form log_partition; use fastebm.log_partition(energy), which integrates "
+            "numerically"
+        )
+
+    def log_prob(self, X):
+        """log p(x) = -E(x) - log Z of every sample, shape (n_samples,). Raises as `energy` and `log_partition` do."""
+        log_z = self.log_partition()
+        return -self.energy(X) - log_z
+
+    def exact_sample(self, n, seed=None):
+        """Independent samples of the density, where a direct method is known."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no exact sampler; use fastebm.SGLD or fastebm.MALA and check the chains"
+        )
+
+    @property
+    def param_names(self):
+        """Names of the parameters, a tuple of n_params strings."""
+        return tuple([f"theta[{i}]" for i in range(self.n_params)])
+
+    @property
+    def theta(self):
+        """The parameters, shape (n_params,). Reading gives a copy; setting checks length and finiteness, then copies."""
+        cdef Py_ssize_t i
+        out = np.empty(self.n_params)
+        for i in range(self.n_params):
+            out[i] = self.theta_ptr[i]
+        return out
+
+    @theta.setter
+    def theta(self, value):
+        cdef const double[::1] checked
+        array = vector(value, self.n_params, "theta", f" ({describe(self)})")
+        if self.n_params == 0:
+            return
+        checked = array
+        self.load_theta(&checked[0])
+
+    def _arguments(self):
+        """Arguments that rebuild this energy, theta apart: a dict for __init__."""
+        return {}
+
+    def __reduce__(self):
+        return _rebuild, (type(self), self._arguments(), self.theta)
+
+    def __copy__(self):
+        return _rebuild(type(self), self._arguments(), self.theta)
+
+    def __deepcopy__(self, memo):
+        return _rebuild(type(self), self._arguments(), self.theta)
+
+    def __eq__(self, other):
+        if type(self) is not type(other):
+            return NotImplemented
+        return self._arguments() == other._arguments() and bool(np.array_equal(self.theta, other.theta))
+
+    __hash__ = None
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self._arguments().items())})"
+
+
+def _rebuild(cls, arguments, theta):
+    energy = cls(**arguments)
+    energy.theta = theta
+    return energy

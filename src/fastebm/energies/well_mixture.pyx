@@ -1,0 +1,463 @@
+"""A mixture of quadratic wells, joined by log-sum-exp."""
+
+from libc.math cimport fabs, fma
+from libc.stdlib cimport free, malloc
+
+import math
+
+import numpy as np
+
+from .._check import integer
+from .._seed import seed_sequence
+
+from ..kernels.math cimport exp_neg, in_t, lane_sum, log1p_positive, out_t
+from .base cimport Energy
+
+cdef double RAW_A_LIMIT = 5.0
+
+
+# ---- block loops ----
+
+cdef void two_wells_energy(in_t x, out_t out, Py_ssize_t n, double a1, double m1, double k1,
+                           double a2, double m2, double k2, double c) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double d1, d2, e1, e2, low
+    for i in range(n):
+        d1 = x[i] - m1
+        d2 = x[i] - m2
+        e1 = fma(a1 * d1, d1, k1)
+        e2 = fma(a2 * d2, d2, k2)
+        low = e1 if e1 < e2 else e2
+        out[i] = (low - log1p_positive(exp_neg(fabs(e1 - e2)))) + c
+
+
+cdef void two_wells_grad(in_t x, out_t out, Py_ssize_t n, double a1, double m1, double k1,
+                         double a2, double m2, double k2) noexcept nogil:
+    # The nearer well's gradient plus t times the farther's, over 1 + t: one exp and one division.
+    cdef Py_ssize_t i
+    cdef double d1, d2, g1, g2, diff, t, near, far
+    for i in range(n):
+        d1 = x[i] - m1
+        d2 = x[i] - m2
+        g1 = a1 * d1
+        g2 = a2 * d2
+        diff = fma(g1, d1, k1) - fma(g2, d2, k2)
+        t = exp_neg(fabs(diff))
+        near = g1 if diff < 0.0 else g2
+        far = g2 if diff < 0.0 else g1
+        out[i] = 2.0 * fma(t, far, near) / (1.0 + t)
+
+
+cdef void add_square(in_t x, out_t e, Py_ssize_t n, double a, double m) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double d
+    for i in range(n):
+        d = x[i] - m
+        e[i] = fma(a * d, d, e[i])
+
+
+cdef void first_square(in_t x, out_t e, Py_ssize_t n, double a, double m, double k) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double d
+    for i in range(n):
+        d = x[i] - m
+        e[i] = fma(a * d, d, k)
+
+
+cdef void lower(in_t e, out_t low, Py_ssize_t n) noexcept nogil:
+    # A NaN in e stays: the comparison is false for it, and low[i] is read only where it is true.
+    cdef Py_ssize_t i
+    for i in range(n):
+        low[i] = low[i] if low[i] < e[i] else e[i]
+
+
+cdef void boltzmann(out_t e, in_t low, out_t ties, out_t rest, Py_ssize_t n) noexcept nogil:
+    # e becomes exp(low - e). Wells exactly at the minimum are counted apart from the others, so that log1p sees small
+    # sums in full precision.
+    cdef Py_ssize_t i
+    cdef double d, t
+    for i in range(n):
+        d = e[i] - low[i]
+        t = exp_neg(d)
+        ties[i] += 1.0 if d == 0.0 else 0.0
+        rest[i] += 0.0 if d == 0.0 else t
+        e[i] = t
+
+
+cdef void mixture_energy(in_t low, in_t ties, in_t rest, out_t out, Py_ssize_t n, double c) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        out[i] = (low[i] - log1p_positive(rest[i] + (ties[i] - 1.0))) + c
+
+
+cdef void reciprocal(in_t ties, out_t rest, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        rest[i] = 1.0 / (ties[i] + rest[i])
+
+
+cdef void scale(out_t w, in_t by, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        w[i] *= by[i]
+
+
+cdef void fill(out_t v, Py_ssize_t n, double value) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        v[i] = value
+
+
+cdef void first_pull(in_t x, in_t w, out_t g, Py_ssize_t n, double a2, double m) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        g[i] = w[i] * (a2 * (x[i] - m))
+
+
+cdef void add_pull(in_t x, in_t w, out_t g, Py_ssize_t n, double a2, double m) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        g[i] = fma(w[i], a2 * (x[i] - m), g[i])
+
+
+cdef void well_moments(in_t x, in_t w, out_t first, out_t second, Py_ssize_t n, double m) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double d
+    for i in range(n):
+        d = x[i] - m
+        first[i] = w[i] * d
+        second[i] = first[i] * d
+
+
+cdef void add_spread(in_t x, in_t g, in_t w, out_t out, Py_ssize_t n, double a2, double m) noexcept nogil:
+    # Subtracts w (2 a d - grad)^2, this well's part of the variance of the wells' gradients.
+    cdef Py_ssize_t i
+    cdef double s
+    for i in range(n):
+        s = fma(a2, x[i] - m, -g[i])
+        out[i] = fma(-w[i] * s, s, out[i])
+
+
+cdef void add_scaled(in_t w, out_t out, Py_ssize_t n, double by) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        out[i] = fma(w[i], by, out[i])
+
+
+cdef void copy_block(in_t source, out_t target, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        target[i] = source[i]
+
+
+# ---- the energy ----
+
+cdef class WellMixture(Energy):
+    r"""Log-sum-exp of quadratic wells with diagonal precision.
+
+    .. math:: E(x) = -\log \sum_j e^{-e_j(x)} + c, \qquad e_j(x) = \sum_d a_{jd} (x_d - m_{jd})^2 + k_j,
+
+    with :math:`a = \exp(\operatorname{clip}(\mathrm{raw\_a}, -5, 5))`. The density is a Gaussian mixture: well j has
+    variance 1 / (2 a_jd) in direction d and a weight proportional to exp(-k_j) prod_d a_jd^(-1/2).
+
+    Parameters
+    ----------
+    n_wells : int, default 2
+        Number of wells, at least 1.
+    n_features : int, default 1
+        Dimension of x, at least 1.
+    theta : array-like of shape (n_wells * (2 * n_features + 1) + 1,), optional
+        For each well raw_a (n_features), m (n_features), k; last c. By default raw_a, k and c are zero and the wells
+        stand evenly spaced from -1 to 1 along the diagonal.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a size is not a positive integer or theta has the wrong length or is not finite.
+
+    Notes
+    -----
+    Evaluated as min_j e_j - log1p(sum of the others) with every weight from its own difference, so nothing underflows.
+    Where raw_a lies beyond +-5 its derivative is exactly zero.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> wells = fe.WellMixture(theta=[0.1, -1.2, 0.0, 0.2, 1.3, 0.2, 0.0])
+    >>> wells.energy([-2.0, 1.5]).round(5)
+    array([0.70731, 0.24845])
+    """
+
+    def __init__(self, n_wells=2, n_features=1, theta=None):
+        cdef Py_ssize_t wells = integer(n_wells, "n_wells", 1, 1_000_000)
+        cdef Py_ssize_t features = integer(n_features, "n_features", 1, 1_000_000)
+        self.allocate(features, wells * (2 * features + 1) + 1)
+        self.n_wells = wells
+        self.a = <double*>malloc((3 * features + 2) * wells * sizeof(double))
+        if self.a is NULL:
+            raise MemoryError
+        self.m = self.a + wells * features
+        self.a2 = self.m + wells * features
+        self.k = self.a2 + wells * features
+        self.trace = self.k + wells
+        # Keep a block's x, gradient and weights in the first-level cache; below 32 chains the loops no longer pay.
+        self.block_size = max(32, min(256, 4096 // (2 * features + wells + 3) & ~7))
+        if theta is None:
+            theta = np.zeros(self.n_params)
+            if wells > 1:
+                layout = theta[:self.n_params - 1].reshape(wells, -1)
+                layout[:, features:2 * features] = np.linspace(-1.0, 1.0, wells)[:, None]
+        self.theta = theta
+
+    def __dealloc__(self):
+        free(self.a)
+
+    cdef void prepare(self) noexcept nogil:
+        cdef Py_ssize_t j, d, i, features = self.n_features
+        cdef const double* well
+        cdef double raw
+        for j in range(self.n_wells):
+            well = self.theta_ptr + j * (2 * features + 1)
+            self.trace[j] = 0.0
+            for d in range(features):
+                i = j * features + d
+                raw = well[d]
+                # Written so that a NaN is kept.
+                raw = RAW_A_LIMIT if raw > RAW_A_LIMIT else raw
+                raw = -RAW_A_LIMIT if raw < -RAW_A_LIMIT else raw
+                # Not the C library's exp: its last bit differs between machines.
+                self.a[i] = exp_neg(-raw)
+                self.a2[i] = 2.0 * self.a[i]
+                self.m[i] = well[features + d]
+                self.trace[j] += self.a2[i]
+            self.k[j] = well[2 * features]
+        self.c = self.theta_ptr[self.n_params - 1]
+
+    cdef Py_ssize_t work_size(self, Py_ssize_t n) noexcept nogil:
+        # A weight for each well; low, ties, rest; a gradient for the laplacian.
+        return n * (self.n_wells + 3 + self.n_features)
+
+    cdef void weights(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        # work[j * stride + i] = exp(low_i - e_j(x_i)); then low, ties and rest, stride apart.
+        cdef Py_ssize_t j, d, features = self.n_features
+        cdef double* low = work + self.n_wells * stride
+        cdef double* ties = low + stride
+        cdef double* rest = ties + stride
+        cdef double* e
+        for j in range(self.n_wells):
+            e = work + j * stride
+            first_square(x, e, n, self.a[j * features], self.m[j * features], self.k[j])
+            for d in range(1, features):
+                add_square(x + d * stride, e, n, self.a[j * features + d], self.m[j * features + d])
+            if j == 0:
+                copy_block(e, low, n)
+            else:
+                lower(e, low, n)
+        fill(ties, n, 0.0)
+        fill(rest, n, 0.0)
+        for j in range(self.n_wells):
+            boltzmann(work + j * stride, low, ties, rest, n)
+
+    cdef void normalised_weights(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        cdef Py_ssize_t j
+        cdef double* ties = work + (self.n_wells + 1) * stride
+        self.weights(x, work, n, stride)
+        reciprocal(ties, ties + stride, n)
+        for j in range(self.n_wells):
+            scale(work + j * stride, ties + stride, n)
+
+    cdef void pull(self, const double* x, const double* weights, double* out,
+                   Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        cdef Py_ssize_t j, d, features = self.n_features
+        for d in range(features):
+            first_pull(x + d * stride, weights, out + d * stride, n, self.a2[d], self.m[d])
+            for j in range(1, self.n_wells):
+                add_pull(x + d * stride, weights + j * stride, out + d * stride, n,
+                         self.a2[j * features + d], self.m[j * features + d])
+
+    cdef int energy_block(self, const double* x, double* out, double* work,
+                          Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        cdef double* low = work + self.n_wells * stride
+        if self.n_wells == 2 and self.n_features == 1:
+            two_wells_energy(x, out, n, self.a[0], self.m[0], self.k[0], self.a[1], self.m[1], self.k[1], self.c)
+            return 0
+        self.weights(x, work, n, stride)
+        mixture_energy(low, low + stride, low + 2 * stride, out, n, self.c)
+        return 0
+
+    cdef int grad_block(self, const double* x, double* out, double* work,
+                        Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        if self.n_wells == 2 and self.n_features == 1:
+            two_wells_grad(x, out, n, self.a[0], self.m[0], self.k[0], self.a[1], self.m[1], self.k[1])
+            return 0
+        self.normalised_weights(x, work, n, stride)
+        self.pull(x, work, out, n, stride)
+        return 0
+
+    cdef int energy_grad_block(self, const double* x, double* energy, double* grad, double* work,
+                               Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        cdef Py_ssize_t j
+        cdef double* low = work + self.n_wells * stride
+        if self.n_wells == 2 and self.n_features == 1:
+            self.energy_block(x, energy, work, n, stride)
+            return self.grad_block(x, grad, work, n, stride)
+        self.weights(x, work, n, stride)
+        mixture_energy(low, low + stride, low + 2 * stride, energy, n, self.c)
+        reciprocal(low + stride, low + 2 * stride, n)
+        for j in range(self.n_wells):
+            scale(work + j * stride, low + 2 * stride, n)
+        self.pull(x, work, grad, n, stride)
+        return 0
+
+    cdef int param_grad_block(self, const double* x, double* acc, double* work,
+                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        cdef Py_ssize_t j, d, i, features = self.n_features
+        # low and ties are free once the weights are normalised.
+        cdef double* first = work + self.n_wells * stride
+        cdef double* second = first + stride
+        cdef double* well
+        self.normalised_weights(x, work, n, stride)
+        for j in range(self.n_wells):
+            well = acc + j * (2 * features + 1)
+            for d in range(features):
+                i = j * features + d
+                well_moments(x + d * stride, work + j * stride, first, second, n, self.m[i])
+                if fabs(self.theta_ptr[j * (2 * features + 1) + d]) <= RAW_A_LIMIT:
+                    well[d] += self.a[i] * lane_sum(second, n)
+                well[features + d] -= self.a2[i] * lane_sum(first, n)
+            well[2 * features] += lane_sum(work + j * stride, n)
+        acc[self.n_params - 1] += n
+        return 0
+
+    cdef int laplacian_block(self, const double* x, double* out, double* work,
+                             Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        # 2 sum_j w_j tr A_j - sum_j w_j |2 A_j d_j - grad|^2
+        cdef Py_ssize_t j, d, features = self.n_features
+        cdef double* grad = work + (self.n_wells + 3) * stride
+        self.normalised_weights(x, work, n, stride)
+        self.pull(x, work, grad, n, stride)
+        fill(out, n, 0.0)
+        for j in range(self.n_wells):
+            add_scaled(work + j * stride, out, n, self.trace[j])
+            for d in range(features):
+                add_spread(x + d * stride, grad + d * stride, work + j * stride, out, n,
+                           self.a2[j * features + d], self.m[j * features + d])
+        return 0
+
+    def _wells(self):
+        theta = self.theta[:self.n_params - 1].reshape(self.n_wells, -1)
+        raw, m, k = np.split(theta, [self.n_features, 2 * self.n_features], axis=1)
+        return np.clip(raw, -RAW_A_LIMIT, RAW_A_LIMIT), m, k[:, 0]
+
+    def _log_masses(self):
+        # log of the integral of exp(-e_j): -k - 1/2 log|A| + D/2 log pi.
+        raw, _, k = self._wells()
+        return -k - 0.5 * raw.sum(axis=1) + 0.5 * self.n_features * math.log(math.pi)
+
+    def log_partition(self):
+        """log Z = logsumexp_j(-k_j - 1/2 sum_d log a_jd) + n_features / 2 log(pi) - c, exact, as a float."""
+        masses = self._log_masses()
+        top = masses.max()
+        return float(top + math.log(np.exp(masses - top).sum()) - self.c)
+
+    @property
+    def weights_(self):
+        """Mass of each well, shape (n_wells,), sums to 1: proportional to exp(-k_j) prod_d a_jd^(-1/2)."""
+        masses = self._log_masses()
+        weights = np.exp(masses - masses.max())
+        return weights / weights.sum()
+
+    @property
+    def means_(self):
+        """Centre of each well, shape (n_wells, n_features), in the units of x."""
+        return self._wells()[1].copy()
+
+    @property
+    def stds_(self):
+        """Standard deviation of each well, (2 a)^(-1/2), shape (n_wells, n_features), in the units of x."""
+        return np.exp(-0.5 * self._wells()[0]) * math.sqrt(0.5)
+
+    @property
+    def param_names(self):
+        """Names of the parameters, in the order of theta."""
+        cdef Py_ssize_t j, d
+        names = []
+        for j in range(1, self.n_wells + 1):
+            for part in ("raw_a", "m"):
+                if self.n_features == 1:
+                    names.append(f"{part}{j}")
+                else:
+                    names.extend([f"{part}{j}[{d}]" for d in range(self.n_features)])
+            names.append(f"k{j}")
+        return (*names, "c")
+
+    def exact_sample(self, n, seed=None):
+        """Draw n independent samples of the density (NumPy's generator; a well by its mass, then a normal).
+
+        Returns
+        -------
+        ndarray of shape (n, n_features), or (n,) if n_features is 1
+
+        Raises
+        ------
+        ValueError, TypeError
+            If n is not an integer of at least 0 or seed is not a seed.
+        """
+        count = integer(n, "n", 0)
+        rng = np.random.default_rng(seed_sequence(seed))
+        well = rng.choice(self.n_wells, size=count, p=self.weights_)
+        x = self.means_[well] + self.stds_[well] * rng.standard_normal((count, self.n_features))
+        return x[:, 0] if self.n_features == 1 else x
+
+    @classmethod
+    def from_mixture(cls, weights, means, stds, *, normalised=True):
+        """Build the energy of a given Gaussian mixture with diagonal covariance.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_wells,)
+            Positive; scaled to sum to 1.
+        means, stds : array-like of shape (n_wells,) or (n_wells, n_features)
+            In the units of x; stds positive and between 0.0581 and 8.61 (raw_a within +-5).
+        normalised : bool, default True
+            Choose c so that log Z = 0 and the energy is -log p.
+
+        Raises
+        ------
+        ValueError
+            If shapes disagree or a value is out of range.
+        """
+        from .._check import first_bad, numeric
+
+        weights, means, stds = (numeric(v, n) for v, n in ((weights, "weights"), (means, "means"), (stds, "stds")))
+        if weights.ndim != 1 or weights.size == 0 or means.shape != stds.shape or means.shape[:1] != weights.shape:
+            raise ValueError(
+                f"weights {weights.shape}, means {means.shape} and stds {stds.shape} must describe the same wells"
+            )
+        means, stds = means.reshape(weights.size, -1), stds.reshape(weights.size, -1)
+        for array, name in ((weights, "weights"), (means, "means"), (stds, "stds")):
+            first_bad(array, name)
+        if (weights <= 0).any() or (stds <= 0).any():
+            raise ValueError("weights and stds must be positive")
+        raw = -np.log(2.0 * stds * stds)
+        if (np.abs(raw) > RAW_A_LIMIT).any():
+            raise ValueError(
+                f"stds must lie between {math.exp(-2.5) * math.sqrt(0.5):.4f} and {math.exp(2.5) * math.sqrt(0.5):.4f}, "
+                f"got {stds.min():g} to {stds.max():g}; rescale x"
+            )
+        k = -np.log(weights / weights.sum()) - 0.5 * raw.sum(axis=1)
+        k -= k.mean()
+        theta = np.append(np.column_stack([raw, means, k]).ravel(), 0.0)
+        energy = cls(weights.size, means.shape[1], theta)
+        if normalised:
+            theta[energy.n_params - 1] = energy.log_partition()
+            energy.theta = theta
+        return energy
+
+    def _arguments(self):
+        return {"n_wells": self.n_wells, "n_features": self.n_features}
+
+    def __repr__(self):
+        shown = np.array2string(self.theta, precision=4, threshold=20, separator=", ").replace("\n", "")
+        return f"WellMixture(n_wells={self.n_wells}, n_features={self.n_features}, theta={shown})"
+

@@ -1,0 +1,143 @@
+# Branch-free elementary functions, written so that gcc vectorises the loop that calls them.
+#
+# Every operation is an IEEE add, multiply, divide, square root or an explicit fma, so all instruction-set levels give
+# the same bits. Coefficients: tools/minimax.py. The errors stated are measured against mpmath over the whole range in
+# tests/test_kernels.py.
+
+from libc.math cimport fma
+from libc.stdint cimport uint64_t
+
+cdef extern from *:
+    """
+    #if defined(_MSC_VER)
+    #define FASTEBM_RESTRICT __restrict
+    #else
+    #define FASTEBM_RESTRICT __restrict__
+    #endif
+    """
+    # Pointers that promise not to overlap: without them gcc guards each vector loop with run-time checks.
+    ctypedef double* out_t "double * FASTEBM_RESTRICT"
+    ctypedef const double* in_t "const double * FASTEBM_RESTRICT"
+
+cdef union Bits:
+    double d
+    uint64_t u
+
+
+cdef inline uint64_t to_bits(double x) noexcept nogil:
+    cdef Bits b
+    b.d = x
+    return b.u
+
+
+cdef inline double from_bits(uint64_t u) noexcept nogil:
+    cdef Bits b
+    b.u = u
+    return b.d
+
+
+cdef inline double exp_neg(double d) noexcept nogil:
+    # exp(-d) for d >= -690, below 1 ulp. Beyond 690 it stays at exp(-690) = 2e-300: a product with it is still a normal
+    # number, and denormals cost 2-4x even in lanes that are thrown away. A NaN stays a NaN.
+    cdef double x, t, n, r, p
+    x = 690.0 if d > 690.0 else d
+    # Adding 1.5 * 2^52 rounds to an integer and leaves it in the low bits; + 1023 makes it a biased exponent.
+    t = fma(x, -1.4426950408889634, 6755399441056767.0)
+    n = t - 6755399441056767.0
+    r = fma(n, -0.6931471803691238, -x)
+    r = fma(n, -1.9082149292705877e-10, r)
+    p = fma(r, 2.500006022014549e-08, 2.7630248407465575e-07)
+    p = fma(r, p, 2.7557586375895884e-06)
+    p = fma(r, p, 2.4801493098818066e-05)
+    p = fma(r, p, 0.00019841269506579748)
+    p = fma(r, p, 0.0013888888943630205)
+    p = fma(r, p, 0.00833333333349446)
+    p = fma(r, p, 0.041666666666530155)
+    p = fma(r, p, 0.16666666666666413)
+    p = fma(r, p, 0.5000000000000011)
+    p = fma(r * r, p, r) + 1.0
+    return p * from_bits(to_bits(t) << 52)
+
+
+cdef inline double _log_reduced(double f, double k) noexcept nogil:
+    # log(1 + f) + k log 2, for 1 + f in [sqrt(1/2), sqrt(2)].
+    cdef double s, z, q, half
+    s = f / (2.0 + f)
+    z = s * s
+    q = fma(z, 0.14795949502747258, 0.1531405056328444)
+    q = fma(z, q, 0.18183564326069543)
+    q = fma(z, q, 0.2222219857317723)
+    q = fma(z, q, 0.2857142874238778)
+    q = fma(z, q, 0.39999999999414676)
+    q = fma(z, q, 0.6666666666666734)
+    half = 0.5 * f * f
+    q = fma(s, fma(z, q, half), k * 1.9082149292705877e-10)
+    return fma(k, 0.6931471803691238, f - (half - q))
+
+
+cdef inline uint64_t _split(double u) noexcept nogil:
+    # Shifts u's bits so that the exponent field is the k of u = 2^k m with m in [sqrt(1/2), sqrt(2)).
+    return to_bits(u) + <uint64_t>0x00095F619980C433
+
+
+cdef inline double _exponent(uint64_t t) noexcept nogil:
+    # The exponent field of `_split` as a double: 2^52 + field, minus 2^52 + 1023; no integer conversion is needed.
+    return from_bits((t >> 52) | <uint64_t>0x4330000000000000) - 4503599627371519.0
+
+
+cdef inline double log_normal(double u) noexcept nogil:
+    # log(u) for a positive normal u, below 1 ulp (2 ulp near u = 1).
+    cdef uint64_t t = _split(u)
+    cdef double m = from_bits((t & <uint64_t>0x000FFFFFFFFFFFFF) + <uint64_t>0x3FE6A09E667F3BCD)
+    return _log_reduced(m - 1.0, _exponent(t))
+
+
+cdef inline double log1p_positive(double x) noexcept nogil:
+    # log(1 + x) for x >= 0, below 1 ulp. With 1 + x = 2^k m: f = m - 1 = x 2^-k + (2^-k - 1), one rounding.
+    cdef uint64_t t = _split(1.0 + x)
+    cdef double k = _exponent(t)
+    cdef double scale = from_bits(<uint64_t>0x7FE0000000000000 - (t & <uint64_t>0x7FF0000000000000))
+    return _log_reduced(fma(x, scale, scale - 1.0), k)
+
+
+cdef inline double octant_sin(double w) noexcept nogil:
+    # sin(pi w / 4), 0 <= w <= 1, below 1 ulp.
+    cdef double z = w * w, p
+    p = fma(z, 6.877100853385869e-12, -1.7571492941956607e-09)
+    p = fma(z, p, 3.133616216634215e-07)
+    p = fma(z, p, -3.657620415845641e-05)
+    p = fma(z, p, 0.0024903945701887364)
+    p = fma(z, p, -0.08074551218828054)
+    p = fma(z, p, 0.7853981633974483)
+    return w * p
+
+
+cdef inline double octant_cos(double w) noexcept nogil:
+    # cos(pi w / 4), 0 <= w <= 1, below 1 ulp.
+    cdef double z = w * w, p
+    p = fma(z, 1.1365481638964206e-10, -2.4609507466896348e-08)
+    p = fma(z, p, 3.5908591802696177e-06)
+    p = fma(z, p, -0.0003259918864837575)
+    p = fma(z, p, 0.015854344243741596)
+    p = fma(z, p, -0.30842513753403783)
+    return fma(z, p, 1.0)
+
+
+cdef inline double lane_sum(in_t v, Py_ssize_t n) noexcept nogil:
+    # Sum in eight fixed lanes: vectorises without reassociation, so the bits are the same at every level.
+    cdef double s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0
+    cdef Py_ssize_t i = 0, whole = n - (n & 7)
+    while i < whole:
+        s0 += v[i]
+        s1 += v[i + 1]
+        s2 += v[i + 2]
+        s3 += v[i + 3]
+        s4 += v[i + 4]
+        s5 += v[i + 5]
+        s6 += v[i + 6]
+        s7 += v[i + 7]
+        i += 8
+    while i < n:
+        s0 += v[i]
+        i += 1
+    return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))

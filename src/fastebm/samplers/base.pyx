@@ -1,0 +1,277 @@
+"""The sampler contract, and the driver that runs blocks of chains on one or more threads."""
+
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memset
+
+import numpy as np
+
+from .._check import integer, samples
+from .._errors import NonFiniteError
+from .._progress import bar
+from .._seed import key as seed_key
+from .._threads import resolve, submit
+from .result import SampleResult
+
+from .._control cimport Control, now
+from ..energies.base cimport Energy
+from ..kernels.random cimport Key
+
+cdef extern from *:
+    """
+    #if defined(_MSC_VER)
+    #include <intrin.h>
+    #define fastebm_fetch_add(p, v) _InterlockedExchangeAdd64((volatile __int64 *)(p), (v))
+    #else
+    #define fastebm_fetch_add(p, v) __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
+    #endif
+    """
+    int64_t fastebm_fetch_add(int64_t* p, int64_t v) nogil
+
+# A pool call costs 50-100 us: below this many seconds of remaining work, one thread is faster.
+cdef double WORTH_THREADS = 1e-3
+# A piece of a run should end well within the 0.2 s in which Ctrl-C must work.
+cdef double PIECE = 0.01
+
+
+cdef Key key_of(object seed) except *:
+    cdef Key key
+    key.k0, key.k1 = seed_key(seed)
+    return key
+
+
+cdef void load(const double* rows, double* x, Py_ssize_t n, Py_ssize_t features, Py_ssize_t stride) noexcept nogil:
+    cdef Py_ssize_t i, d
+    for i in range(n):
+        for d in range(features):
+            x[d * stride + i] = rows[i * features + d]
+
+
+cdef void store(const double* x, double* rows, Py_ssize_t n, Py_ssize_t features, Py_ssize_t stride) noexcept nogil:
+    cdef Py_ssize_t i, d
+    for i in range(n):
+        for d in range(features):
+            rows[i * features + d] = x[d * stride + i]
+
+
+cdef class _Run:
+    """One run: the shared state of the threads that work on it."""
+
+    cdef Sampler sampler
+    cdef Energy energy
+    cdef Control control
+    cdef double[:, ::1] x
+    cdef double[:, :, ::1] trace
+    cdef Key key
+    cdef Py_ssize_t n, features, size, stride
+    cdef int64_t n_steps, thin, next_block, n_blocks, done
+    cdef Tally tally
+    cdef int failed
+
+    cdef int _piece(self, double* x, double* work, Py_ssize_t start, Py_ssize_t m, Tally* tally) noexcept nogil:
+        # All steps of one block, in pieces that are short enough to be interrupted.
+        cdef int64_t step = 0, count, limit = 16
+        cdef double begin, end
+        load(&self.x[start, 0], x, m, self.features, self.stride)
+        begin = now()
+        while step < self.n_steps:
+            count = min(limit, self.n_steps - step)
+            if self.thin:
+                count = min(count, self.thin - step % self.thin)
+            if self.sampler.run_block(self.energy, x, work, m, self.stride, self.key, start, step, count, tally):
+                return -1
+            step += count
+            if self.thin and step % self.thin == 0:
+                store(x, &self.trace[step // self.thin - 1, start, 0], m, self.features, self.stride)
+            if step < self.n_steps:
+                end = now()
+                if end - begin < PIECE:
+                    limit *= 2
+                begin = end
+                fastebm_fetch_add(&self.done, m * count)
+                if self.control.poll(<double>self.done):
+                    return -1
+            else:
+                fastebm_fetch_add(&self.done, m * count)
+        store(x, &self.x[start, 0], m, self.features, self.stride)
+        return 0
+
+    cdef int _loop(self, double* scratch, int64_t most) noexcept nogil:
+        cdef Tally tally
+        cdef int64_t block, taken = 0
+        cdef Py_ssize_t start
+        cdef double* work = scratch + self.features * self.stride
+        memset(&tally, 0, sizeof(tally))
+        while taken < most and not self.failed:
+            block = fastebm_fetch_add(&self.next_block, 1)
+            if block >= self.n_blocks:
+                break
+            start = block * self.size
+            if self._piece(scratch, work, start, min(self.size, self.n - start), &tally):
+                self.failed = 1
+                break
+            taken += 1
+            if self.control.poll(<double>self.done):
+                self.failed = 1
+        fastebm_fetch_add(&self.tally.proposed, tally.proposed)
+        fastebm_fetch_add(&self.tally.accepted, tally.accepted)
+        fastebm_fetch_add(&self.tally.clipped, tally.clipped)
+        fastebm_fetch_add(&self.tally.undefined, tally.undefined)
+        return 0
+
+    def work(self, most=2**62):
+        """Take blocks until none is left."""
+        cdef int64_t limit = most
+        cdef double[::1] scratch = np.empty(
+            self.features * self.stride + self.sampler.work_size(self.energy, self.stride) + 8
+        )
+        # Vectors that straddle cache lines cost: start on one.
+        cdef double* aligned = <double*>((<size_t>&scratch[0] + 63) & ~<size_t>63)
+        with nogil:
+            self._loop(aligned, limit)
+
+    def run(self, n_threads):
+        """Run everything; returns when no thread works on it any more."""
+        begin = now()
+        # The calling thread does the first block alone, which also tells how long the others will take.
+        self.work(1)
+        remaining = (now() - begin) * (self.n_blocks - 1)
+        helpers = []
+        if n_threads > 1 and remaining > WORTH_THREADS:
+            helpers = submit(self.work, min(n_threads, self.n_blocks - 1) - 1)
+        try:
+            self.work()
+        finally:
+            for helper in helpers:
+                helper.cancel()
+            for helper in helpers:
+                if not helper.cancelled():
+                    helper.result()
+        self.control.finish()
+        if self.failed:
+            self.energy.raise_failure()
+
+
+cdef class Sampler:
+    """Moves a population of independent chains. This is the contract; use `SGLD`, `MALA` or `IndependenceMH`."""
+
+    cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
+        return 0
+
+    cdef int run_block(self, Energy energy, double* x, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
+                       uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
+        return -1
+
+    def check(self, Energy energy not None):
+        """Raise ValueError if this sampler cannot run on this energy."""
+
+    def sample(self, Energy energy not None, x0, n_steps, *, seed=None, n_threads=None, thin=None, progress=False):
+        """Run the chains and return their states.
+
+        Parameters
+        ----------
+        energy : Energy
+            What to sample.
+        x0 : array-like of shape (n_chains, n_features), or (n_chains,) if n_features is 1
+            Where the chains start. It is not modified.
+        n_steps : int
+            Number of steps, at least 0; 0 returns a copy of x0.
+        seed : None, int, SeedSequence or Generator
+            The same seed gives the same bytes, whatever n_threads and instruction set, and chain i does not depend on
+            the other chains.
+        n_threads : int, optional
+            Threads to use, by default FASTEBM_NUM_THREADS or every processor. Short runs use one.
+        thin : int, optional
+            Keep every thin-th state instead of only the last.
+        progress : bool, default False
+            Show a progress bar (needs tqdm).
+
+        Returns
+        -------
+        ndarray, shaped like x0; with thin, of shape (n_steps // thin, *x0.shape)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument has the wrong shape, type or range.
+        NonFiniteError
+            If a chain diverges.
+        """
+        result = self.run(energy, x0, n_steps, seed=seed, n_threads=n_threads, thin=thin, progress=progress)
+        return result.x if thin is None else result.trace
+
+    def run(self, Energy energy not None, x0, n_steps, *, seed=None, n_threads=None, thin=None, progress=False):
+        """As `sample`, but returns a `SampleResult` with the last states, the trace and the counts."""
+        cdef _Run run = _Run()
+        start, flat = samples(x0, energy.n_features, "x0")
+        steps = integer(n_steps, "n_steps", 0, 2**40 - 1)
+        every = 0 if thin is None else integer(thin, "thin", 1, 2**40 - 1)
+        threads = resolve(n_threads)
+        self.check(energy)
+        run.key = key_of(seed)
+        x = start.copy()
+        n, features = x.shape
+        trace = np.empty((steps // every, n, features)) if every else None
+        run.sampler = self
+        run.energy = energy
+        run.x = x
+        run.n = n
+        run.features = features
+        run.size = min(energy.block_size, n)
+        run.stride = (run.size + 7) & ~7
+        run.n_steps = steps
+        # Without a single state to keep, there is no trace to write to.
+        run.thin = every if every and trace.size else 0
+        if run.thin:
+            run.trace = trace
+        run.n_blocks = (n + run.size - 1) // run.size
+        display = bar(progress, float(n) * steps, "sampling", "step")
+        run.control = Control(display, float(n) * steps)
+        if steps:
+            try:
+                run.run(threads)
+            finally:
+                if display is not None:
+                    display.close()
+        self._check_run(run, x)
+        if flat:
+            x = x[:, 0]
+            trace = trace[:, :, 0] if every else None
+        return SampleResult(
+            x=x,
+            trace=trace,
+            acceptance_rate=run.tally.accepted / run.tally.proposed if run.tally.proposed else None,
+            n_clipped=run.tally.clipped,
+        )
+
+    def _check_run(self, _Run run, x):
+        if run.tally.undefined:
+            raise NonFiniteError(
+                f"the energy or its gradient was not a number for {run.tally.undefined} proposals of {self!r}; "
+                "check the energy's functions, or use a smaller step_size"
+            )
+        if not np.isfinite(x).all():
+            chain = int(np.argwhere(~np.isfinite(x).all(axis=1))[0, 0])
+            raise NonFiniteError(
+                f"chain {chain} diverged under {self!r}; use a smaller step_size (stable below 2 / largest curvature of "
+                "the energy), or check the energy's gradient"
+            )
+
+    def _arguments(self):
+        return {}
+
+    def __reduce__(self):
+        return _rebuild, (type(self), self._arguments())
+
+    def __eq__(self, other):
+        return type(self) is type(other) and self._arguments() == other._arguments()
+
+    __hash__ = None
+
+    def __repr__(self):
+        shown = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v!r}" for k, v in self._arguments().items()
+                          if v is not None)
+        return f"{type(self).__name__}({shown})"
+
+
+def _rebuild(cls, arguments):
+    return cls(**arguments)

@@ -1,0 +1,29 @@
+"""What a run of a sampler returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class SampleResult:
+    """Result of ``sampler.run``.
+
+    Attributes
+    ----------
+    x : ndarray, shaped like x0
+        Last state of every chain.
+    trace : ndarray of shape (n_steps // thin, *x0.shape) or None
+        Every thin-th state, if thin was given.
+    acceptance_rate : float or None
+        Accepted over proposed moves; None for a sampler that accepts every move.
+    n_clipped : int
+        How many times a coordinate was set to a bound, over all chains and steps.
+    """
+
+    x: np.ndarray
+    trace: np.ndarray | None
+    acceptance_rate: float | None
+    n_clipped: int

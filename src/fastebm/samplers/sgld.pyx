@@ -1,0 +1,127 @@
+"""Stochastic gradient Langevin dynamics: the unadjusted Langevin algorithm, with a free noise level and bounds."""
+
+import math
+
+from libc.math cimport fma
+from libc.stdint cimport int64_t, uint64_t
+
+from .._check import interval, real
+
+from ..energies.base cimport Energy
+from ..kernels.math cimport in_t, out_t
+from ..kernels.random cimport LANGEVIN_NOISE, Key, counter, normal_pairs
+from .base cimport Sampler, Tally
+
+
+cdef void langevin_step(out_t x, in_t g, in_t z, Py_ssize_t n, double minus_h, double s) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        x[i] = fma(s, z[i], fma(minus_h, g[i], x[i]))
+
+
+cdef int64_t clipped_step(out_t x, in_t g, in_t z, Py_ssize_t n, double minus_h, double s,
+                          double low, double high) noexcept nogil:
+    # 0 * y turns an infinite y into NaN, which would otherwise become a respectable bound; a NaN passes both comparisons.
+    cdef Py_ssize_t i
+    cdef int64_t clipped = 0
+    cdef double y, c
+    for i in range(n):
+        y = fma(s, z[i], fma(minus_h, g[i], x[i]))
+        c = low if y < low else y
+        c = high if c > high else c
+        clipped += 1 if c != y else 0
+        x[i] = fma(0.0, y, c)
+    return clipped
+
+
+cdef class SGLD(Sampler):
+    """Langevin dynamics: x <- clip(x - step_size * dE/dx + noise_std * N(0, 1)).
+
+    Parameters
+    ----------
+    step_size : float
+        h > 0, in squared units of x. Stable while h times the largest curvature of E is below 2; the bias of the sampled
+        law grows with h (for a quadratic of variance v, the chain's variance is v / (1 - h / (2 v))).
+    temperature : float, default 1.0
+        T > 0: the target is exp(-E / T), and noise_std = sqrt(2 * step_size * T).
+    noise_std : float, optional
+        Noise per step, at least 0. If given, it decides, and `temperature` reports noise_std^2 / (2 * step_size).
+    bounds : (float, float), optional
+        Clip every coordinate after every step. Clipping puts atoms of probability on the bounds; by default there is none.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a value is not a number, not finite or out of its range, or bounds are reversed.
+
+    See Also
+    --------
+    MALA : adds the accept step that makes the sampled law exact.
+
+    References
+    ----------
+    Welling and Teh, Bayesian learning via stochastic gradient Langevin dynamics, ICML 2011.
+
+    Examples
+    --------
+    >>> import fastebm as fe, numpy as np
+    >>> x = fe.SGLD(0.01).sample(fe.WellMixture(), np.zeros(1000), n_steps=100, seed=1)
+    >>> x.shape
+    (1000,)
+    """
+
+    cdef readonly double step_size
+    cdef readonly double noise_std
+    cdef readonly double temperature
+    cdef readonly object bounds
+    cdef double low
+    cdef double high
+    cdef object given_noise
+
+    def __init__(self, step_size, *, temperature=1.0, noise_std=None, bounds=None):
+        self.step_size = real(step_size, "step_size", above=0)
+        self.temperature = real(temperature, "temperature", above=0)
+        self.given_noise = noise_std
+        if noise_std is None:
+            self.noise_std = math.sqrt(2.0 * self.step_size * self.temperature)
+        else:
+            self.noise_std = real(noise_std, "noise_std", minimum=0)
+            self.temperature = self.noise_std * self.noise_std / (2.0 * self.step_size)
+        self.bounds = interval(bounds, "bounds")
+        if self.bounds is not None:
+            self.low, self.high = self.bounds
+
+    cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
+        # Gradient, and the normals of two steps.
+        return 3 * energy.n_features * n + energy.work_size(n)
+
+    cdef int run_block(self, Energy energy, double* x, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
+                       uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
+        cdef Py_ssize_t d, features = energy.n_features, width = energy.n_features * stride
+        cdef double* g = work
+        cdef double* even = g + width
+        cdef double* odd = even + width
+        cdef double* rest = odd + width
+        cdef double* z
+        cdef uint64_t step
+        cdef bint bounded = self.bounds is not None
+        for step in range(step0, step0 + <uint64_t>n_steps):
+            if step == step0 or step & 1 == 0:
+                for d in range(features):
+                    normal_pairs(key, chain0, counter(LANGEVIN_NOISE, d, step >> 1), n,
+                                 even + d * stride, odd + d * stride)
+            z = odd if step & 1 else even
+            if energy.grad_block(x, g, rest, n, stride):
+                return -1
+            for d in range(features):
+                if bounded:
+                    tally.clipped += clipped_step(x + d * stride, g + d * stride, z + d * stride, n,
+                                                  -self.step_size, self.noise_std, self.low, self.high)
+                else:
+                    langevin_step(x + d * stride, g + d * stride, z + d * stride, n, -self.step_size, self.noise_std)
+        return 0
+
+    def _arguments(self):
+        if self.given_noise is not None:
+            return {"step_size": self.step_size, "noise_std": self.noise_std, "bounds": self.bounds}
+        return {"step_size": self.step_size, "temperature": self.temperature, "bounds": self.bounds}
