@@ -34,9 +34,13 @@ def bars(path: Path, timings: Sequence[Timing], title: str) -> None:
     shown = sorted(timings, key=lambda t: -t.ns)
     figure, ax = plt.subplots(figsize=(8.5, 0.36 * len(shown) + 1.3), layout="constrained")
     colours = [OURS if t.peer.startswith("fastebm") else PEER for t in shown]
-    labels = [t.label if t.dtype in t.label or t.dtype == "float64" else f"{t.label} {t.dtype}" for t in shown]
+    labels = [
+        t.label if t.dtype in t.label or t.dtype == "float64" else f"{t.label} {t.dtype}" for t in shown
+    ]
     drawn = ax.barh(labels, [t.ns for t in shown], color=colours, height=0.7)
-    ax.bar_label(drawn, [f"{t.ns:,.0f}" if t.ns >= 100 else f"{t.ns:.3g}" for t in shown], padding=4, color=INK)
+    ax.bar_label(
+        drawn, [f"{t.ns:,.0f}" if t.ns >= 100 else f"{t.ns:.3g}" for t in shown], padding=4, color=INK
+    )
     ax.set_xscale("log")
     ax.set_xlim(left=1.0, right=3.0 * max(t.ns for t in shown))
     ax.set_xlabel("ns per chain-step, one thread, logarithmic; shorter is faster")
@@ -59,7 +63,11 @@ def scaling(path: Path, curves: dict[str, dict[str, Any]]) -> None:
             xs = sorted(float(x) for x in line)
             ys = [line[str(int(x))] for x in xs]
             mine = label in ours
-            style = {"color": OURS if mine else colour[label], "lw": 2.4 if mine else 1.4, "zorder": 3 if mine else 2}
+            style = {
+                "color": OURS if mine else colour[label],
+                "lw": 2.4 if mine else 1.4,
+                "zorder": 3 if mine else 2,
+            }
             ax.plot(xs, ys, marker="o", ms=4, label=label, ls="--" if ours[1:2] == [label] else "-", **style)
         ax.set_xscale("log", base=curve["base"])
         ax.set_yscale("log")

@@ -1,4 +1,4 @@
-"""No peer is timed before it has shown that it does the work: drift, noise, and the law of the final states."""
+"""No peer is timed before it has shown that it does the work: drift, noise, law of the final states."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from workloads import Training, Workload
 
 Moments = tuple[int, np.ndarray, np.ndarray]
 
-# theta the notebook reaches from the same start; another random stream lands within a few hundredths of it.
-NOTEBOOK_THETA = np.array([-0.789, -2.007, -0.269, -0.701, 1.770, 0.269, 0.0])
+# Where the recipe ends on this data: mean of ten random streams. Between streams the standard deviation is
+# 0.005 in raw_a and m, 0.02 in k.
+TRAINED_THETA = np.array([-0.760, -1.953, -0.144, -0.743, 1.779, 0.144, 0.0])
+TRAINED_TOLERANCE = 0.1
 
 
 class WrongPeer(AssertionError):
@@ -40,7 +42,7 @@ def _check_drift(peer: Peer, work: Workload) -> None:
 
 
 def _check_noise(peer: Peer, work: Workload) -> None:
-    """Next to no drift: the displacement must be normal, of the right width, independent between neighbours."""
+    """Next to no drift: displacements must be normal, of the right width, independent between neighbours."""
     z = (peer.to_numpy(peer.prepare(work)(), work) - work.x0()) / (work.noise_std * np.sqrt(work.n_steps))
     n = z.size
     flat = z.ravel()
@@ -75,9 +77,12 @@ def check_moments(found: Moments, expected: Moments) -> None:
     off = np.abs(mean - mean0) / width
     _require(bool(np.all(off < 6.0)), f"mean of the final states is {np.max(off):.1f} standard errors off")
     ratio = std / std0
-    _require(bool(np.all(np.abs(np.log(ratio)) < 6.0 * np.sqrt(0.5 / n + 0.5 / m))), "spread of the final states is off")
+    _require(
+        bool(np.all(np.abs(np.log(ratio)) < 6.0 * np.sqrt(0.5 / n + 0.5 / m))),
+        "spread of the final states is off",
+    )
 
 
 def check_training(theta: np.ndarray, work: Training) -> None:
-    error = np.abs(np.asarray(theta, dtype=float) - NOTEBOOK_THETA).max()
-    _require(error < 0.15, f"trained theta is {error:.2f} from the notebook's")
+    error = np.abs(np.asarray(theta, dtype=float) - TRAINED_THETA).max()
+    _require(error < TRAINED_TOLERANCE, f"trained theta is {error:.2f} from where the recipe ends")

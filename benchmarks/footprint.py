@@ -21,15 +21,20 @@ def peak():
         return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 """
 
-_IMPORT = _PEAK + """
+_IMPORT = (
+    _PEAK
+    + """
 import sys, time, json
 began = time.perf_counter()
 __import__(sys.argv[1])
 print(json.dumps([time.perf_counter() - began, peak()]))
 """
+)
 
 # x0 is made before the baseline, so what is added is the result and whatever the sampler needs beside it.
-_SAMPLE = _PEAK + """
+_SAMPLE = (
+    _PEAK
+    + """
 import json, sys
 import numpy as np
 import fastebm as fe
@@ -42,6 +47,7 @@ before = peak()
 out = sampler.sample(energy, x0, 2, seed=1)
 print(json.dumps([peak() - before, x0.nbytes + out.nbytes]))
 """
+)
 
 
 def _run(code: str, argument: str) -> list[float]:
@@ -78,9 +84,14 @@ def installed_bytes(package: str) -> int:
 def sampling_memory(n_chains: int = 4_000_000) -> dict[str, float]:
     """Peak memory of sampling, as a multiple of x0 + result (target 1.1x + 16 MiB)."""
     added, states = _run(_SAMPLE, str(n_chains))
-    # x0 was there before, so the whole is x0 plus what was added; the result's pages are part of what was added.
+    # x0 was there before; the pages of the result are part of what was added.
     total = states / 2 + added
-    return {"n_chains": n_chains, "states_bytes": states, "total_bytes": total, "allowed": 1.1 * states + 2**24}
+    return {
+        "n_chains": n_chains,
+        "states_bytes": states,
+        "total_bytes": total,
+        "allowed": 1.1 * states + 2**24,
+    }
 
 
 def measure(installed: list[str], wheel: str | None, rounds: int) -> dict[str, Any]:

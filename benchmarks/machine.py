@@ -10,7 +10,9 @@ import sys
 def processor() -> str:
     try:
         with open("/proc/cpuinfo") as lines:
-            found = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+            found = next(
+                (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), ""
+            )
     except OSError:
         found = ""
     return found or platform.processor() or platform.machine()

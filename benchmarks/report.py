@@ -12,13 +12,28 @@ from workloads import Training, Workload, describe
 
 Table = list[list[str]]
 
+HOW = """\
+Every peer does the same work in its best form known to us (compiled and warm, gradient by hand unless the row
+says autograd, buffers reused) in its own process pinned to one core. Peers are timed in turn, round after round; a
+ratio is the median over rounds of peer / fastebm within a round, so above 1x fastebm is faster. Spread is
+(max - min) / median. A peer is timed only after its drift, its noise and its final states were checked. Where a
+library has two rows, the plain one is what its users write and the other is the fastest form we found."""
+
 
 def markdown(rows: Table) -> str:
-    """Aligned, so that it also reads well in a terminal."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
-    rule = "|" + "|".join(("-" * (w + 1) + ":") if i > 1 else "-" * (w + 2) for i, w in enumerate(widths)) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
+    """Aligned, so that it also reads well in a terminal; columns of figures to the right."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    right = [all(cell[:1].isdigit() or cell == "-" for cell in column[1:]) for column in columns]
+
+    def line(row: list[str]) -> str:
+        cells = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
+        return "| " + " | ".join(cells) + " |"
+
+    rule = (
+        "|" + "|".join("-" * (w + 1) + (":" if r else "-") for w, r in zip(widths, right, strict=True)) + "|"
+    )
+    return "\n".join([line(rows[0]), rule, *map(line, rows[1:])])
 
 
 def number(value: float) -> str:
@@ -57,7 +72,9 @@ def work_table(work: Workload | Training, timings: Sequence[Timing]) -> str:
         rows.append([*row, f"{100 * t.spread:.0f} %", *(times(t.ratio_to(o)) for o in ours)])
     text = markdown(rows)
     rounds = len(timings[0].seconds) if timings else 0
-    notes = [f"{rounds} interleaved rounds, one core" if getattr(work, "n_threads", 1) == 1 else f"{rounds} rounds"]
+    notes = [
+        f"{rounds} interleaved rounds, one core" if getattr(work, "n_threads", 1) == 1 else f"{rounds} rounds"
+    ]
     if any(t.chain_steps != work.chain_steps for t in timings):
         notes.append("* timed on fewer chains and scaled")
     faster = [t.label for t in timings if ours and t.peer != "fastebm" and t.ratio_to(ours[0]) < 1.0]
@@ -71,7 +88,9 @@ def target_table(rows: Sequence[dict[str, Any]]) -> str:
     for r in rows:
         forms = ", ".join(f"{label} {times(v)}" for label, v in r["forms"].items())
         met = "not measured" if r["met"] is None else ("yes" if r["met"] else "NO")
-        table.append([r["work"], r["against"], r["level"], times(r["wanted"]), times(r["reached"]), met, forms])
+        table.append(
+            [r["work"], r["against"], r["level"], times(r["wanted"]), times(r["reached"]), met, forms]
+        )
     return markdown(table)
 
 
@@ -98,9 +117,9 @@ def footprint_table(found: dict[str, Any]) -> str:
 def scaling_table(curve: str, points: dict[str, dict[str, float]]) -> str:
     """ns per chain-step (threads: million chain-steps a second) by peer and size."""
     columns = sorted({float(x) for line in points.values() for x in line})
-    rows: Table = [["implementation", "", *(f"{x:,.0f}" for x in columns)]]
+    rows: Table = [["implementation", *(f"{x:,.0f}" for x in columns)]]
     for label, line in points.items():
-        rows.append([label, "", *(number(line[str(int(x))]) if str(int(x)) in line else "-" for x in columns)])
+        rows.append([label, *(number(line[str(int(x))]) if str(int(x)) in line else "-" for x in columns)])
     return f"**{curve}**\n\n{markdown(rows)}"
 
 
@@ -116,10 +135,7 @@ def results_markdown(run: dict[str, Any], tables: list[tuple[Workload | Training
         "# Benchmark results",
         "Written by `python benchmarks/compare.py --full`; do not edit.",
         machine_lines(run["machine"], run["versions"]),
-        "Every peer does the same work in its best form known to us (compiled and warm, gradient by hand unless the row "
-        "says autograd, buffers reused) in its own process pinned to one core. Peers are timed in turn, round after "
-        "round; a ratio is the median over rounds of peer / fastebm within a round, so above 1x fastebm is faster. "
-        "Spread is (max - min) / median. A peer is timed only after its drift, noise and final states were checked.",
+        HOW,
         "![ns per chain-step](bars.png)",
         "## Targets",
         "A target counts against the fastest form of the peer.",

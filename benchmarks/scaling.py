@@ -1,4 +1,4 @@
-"""Scaling curves: chains, features, wells, threads. One value a point, the median of a few interleaved rounds."""
+"""Scaling curves in chains, features, wells, threads; a point is the median of a few interleaved rounds."""
 
 from __future__ import annotations
 
@@ -61,7 +61,15 @@ def run(
     found: dict[str, dict[str, Any]] = {}
     single = (
         ("Chains", scaling_chains(max_chains), "n_chains", _per_chain_step, 10, "chains", "ns / chain-step"),
-        ("Features (8 wells)", scaling_features(), "n_features", _per_feature, 2, "features", "ns / (chain-step x feature)"),
+        (
+            "Features (8 wells)",
+            scaling_features(),
+            "n_features",
+            _per_feature,
+            2,
+            "features",
+            "ns / (chain-step x feature)",
+        ),
         ("Wells (2 features)", scaling_wells(), "n_wells", _per_well, 2, "wells", "ns / (chain-step x well)"),
     )
     for name, works, axis, point, base, x, y in single:

@@ -41,7 +41,7 @@ TARGETS: Sequence[Target] = (
 
 
 def compare(timings: dict[str, list[Timing]]) -> list[dict[str, Any]]:
-    """One row a target and level: wanted, reached (None where a side was not measured), the form that counted."""
+    """One row a target and level: wanted, reached (None where a side was not measured), form that counted."""
     rows = []
     for target in TARGETS:
         here = {t.key: t for t in timings.get(target.work, [])}

@@ -1,7 +1,7 @@
-"""Interleaved timing: every peer in its own pinned process, rounds A B C ... A B C ..., one peer at work at a time.
+"""Interleaved timing: every peer in its own pinned process, rounds A B C A B C ..., one at work at a time.
 
-Shared machines drift by tens of per cent within minutes, so only ratios *within a round* mean something: the ratio
-in the tables is the median over rounds of (peer / fastebm) of the same round.
+Shared machines drift by tens of per cent within minutes, so only ratios *within a round* mean something: the
+ratio in the tables is the median over rounds of (peer / fastebm) of the same round.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Process:
 
 @dataclass
 class Timing:
-    """What one peer did on one workload; ``seconds`` has one entry a round (NaN-free, same rounds for all)."""
+    """What one peer did on one workload; ``seconds`` has one entry a round, the same rounds for all peers."""
 
     key: str
     peer: str
@@ -141,7 +141,7 @@ class Settings:
 def measure(
     work: Workload | Training, processes: Iterable[Process], settings: Settings, failed: dict[str, str]
 ) -> list[Timing]:
-    """Prepare every peer, then time them in interleaved rounds; what fails goes to ``failed`` and is not timed."""
+    """Prepare every peer, then time them in interleaved rounds; what fails goes to ``failed``."""
     expected: list[Any] = []
     if isinstance(work, Workload) and work.n_chains <= 100_000:
         n, mean, std = reference_moments(work)
@@ -163,7 +163,9 @@ def measure(
     return [timing for _, timing in ready if timing.seconds]
 
 
-def _timing(process: Process, work: Workload | Training, answer: dict[str, Any], settings: Settings) -> Timing:
+def _timing(
+    process: Process, work: Workload | Training, answer: dict[str, Any], settings: Settings
+) -> Timing:
     n_chains = answer["n_chains"]
     steps = work.chain_steps if isinstance(work, Training) else n_chains * work.n_steps
     inner = max(1, min(10_000, round(settings.shortest / max(answer["warm"], 1e-9))))
@@ -178,7 +180,11 @@ def _rounds(
     ready: list[tuple[Process, Timing]], settings: Settings, name: str, failed: dict[str, str]
 ) -> None:
     cost = sum(vars(t).pop("cost") for _, t in ready)
-    rounds = settings.rounds if cost == 0 else max(min(3, settings.rounds), min(settings.rounds, int(settings.budget / cost)))
+    rounds = (
+        settings.rounds
+        if cost == 0
+        else max(min(3, settings.rounds), min(settings.rounds, int(settings.budget / cost)))
+    )
     for number in range(rounds):
         # Start at another peer each round, so that nobody always runs after the same neighbour.
         turn = number % max(1, len(ready))

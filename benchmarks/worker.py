@@ -1,7 +1,7 @@
 """One peer in one process: reads JSON commands from stdin, answers one JSON line each on stdout.
 
-Commands: ``check`` (is it right), ``prepare`` (compile, warm up, report moments), ``run`` (time it). The process
-ends when stdin closes, so no worker outlives the benchmark.
+Commands: ``check`` (is it right), ``prepare`` (compile, warm up, check the final states), ``run`` (time it).
+The process ends when stdin closes, so no worker outlives the benchmark.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any
 if hasattr(os, "sched_setaffinity") and os.environ.get("BENCH_CORES"):
     os.sched_setaffinity(0, {int(c) for c in os.environ["BENCH_CORES"].split(",")})
 
-from checks import check_moments, check_peer, check_training, moments  # noqa: E402
-from peers import load  # noqa: E402
-from workloads import Training, Workload  # noqa: E402
+from checks import check_moments, check_peer, check_training, moments
+from peers import load
+from workloads import Training, Workload
 
 
 class Worker:

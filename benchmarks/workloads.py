@@ -1,11 +1,11 @@
-"""What is timed: the model, its parameters, its starting states, and a plain reference to check peers against.
+"""What is timed: the model, its parameters, its starting states, and a reference to check peers against.
 
 The model is a log-sum-exp of K quadratic wells in D dimensions,
 
     E(x) = -log sum_j exp(-e_j(x)) + c,    e_j(x) = sum_d a_jd (x_d - m_jd)^2 + k_j,
 
-and the work is SGLD: ``x <- x - step_size * dE/dx + noise_std * normal``. Everything here is derived from fixed
-seeds, so every peer gets the same model and the same starting states without passing arrays between processes.
+and the work is SGLD: ``x <- x - step_size * dE/dx + noise_std * normal``. Everything here comes from fixed
+seeds, so every peer gets the same model and starting states without passing arrays between processes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-# Notebook recipe: the two constants every workload shares, so that all of them sample the same kind of dynamics.
+# From the notebook; every workload shares the two, so that all of them run the same kind of dynamics.
 STEP_SIZE = 0.055
 NOISE_STD = 0.085
 
@@ -164,7 +164,10 @@ W2B = Workload("W2 K=16 D=32", 16, 32, 8_000, 100)
 W3 = Training()
 
 # Enough to see that the script and every peer work; says nothing about speed.
-SMOKE = (replace(W1, name="W1 (smoke)", n_chains=2000, n_steps=20), replace(W1_SMALL, name="W1-small (smoke)"))
+SMOKE = (
+    replace(W1, name="W1 (smoke)", n_chains=2000, n_steps=20),
+    replace(W1_SMALL, name="W1-small (smoke)"),
+)
 
 
 def describe(work: Workload | Training) -> str:
@@ -175,7 +178,7 @@ def describe(work: Workload | Training) -> str:
 
 
 def scaling_chains(upto: int) -> list[Workload]:
-    """1e2 chains to ``upto``; fewer steps for large populations, never under 10, so that a point stays affordable."""
+    """1e2 chains to ``upto``; fewer steps for large populations (never under 10) keep a point affordable."""
     sizes = [n for n in (10**p for p in range(2, 8)) if n <= upto]
     return [Workload(f"chains {n}", 2, 1, n, max(10, min(100, 20_000_000 // n))) for n in sizes]
 

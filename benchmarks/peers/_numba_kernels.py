@@ -21,7 +21,7 @@ def two_wells_plain(start, constants, n_steps, h, s):
         x = out[i]
         for _ in range(n_steps):
             grad = g1 * x + g0 + (d1 * x + d0) / (1.0 + np.exp((q2 * x + q1) * x + q0))
-            x = x - h * grad + s * np.random.standard_normal()
+            x = x - h * grad + s * np.random.standard_normal()  # noqa: NPY002
         out[i] = x
     return out
 
@@ -79,9 +79,15 @@ def wells_split(start, rng, a, m, k, n_steps, h, s):
 
 
 def threaded(
-    kernel: Callable[..., np.ndarray], start: np.ndarray, rngs: list[np.random.Generator], constants: Any, args: tuple
+    kernel: Callable[..., np.ndarray],
+    start: np.ndarray,
+    rngs: list[np.random.Generator],
+    constants: Any,
+    args: tuple,
 ) -> np.ndarray:
     """One Python thread and one generator per part: generators cannot be shared inside ``prange``."""
     parts = np.array_split(start, len(rngs))
     with ThreadPoolExecutor(len(rngs)) as pool:
-        return np.concatenate(list(pool.map(lambda p: kernel(p[0], p[1], constants, *args), zip(parts, rngs, strict=True))))
+        return np.concatenate(
+            list(pool.map(lambda p: kernel(p[0], p[1], constants, *args), zip(parts, rngs, strict=True)))
+        )

@@ -15,8 +15,9 @@ from workloads import Training, Workload
 class Peer(ABC):
     """One implementation of the workloads.
 
-    ``prepare`` does everything that may be done once (constants, buffers, compilation); the callable it returns does
-    the work once and returns the final states in the peer's own layout. ``to_numpy`` is not timed.
+    ``prepare`` does everything that may be done once (constants, buffers, compilation); the callable it
+    returns does the work once and returns the final states in the peer's own layout.
+    ``to_numpy`` is not timed.
     """
 
     label: str

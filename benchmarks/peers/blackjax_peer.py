@@ -1,4 +1,4 @@
-"""blackjax.sgld as its documentation has it: ``jax.grad`` of the log density, the step inside one compiled loop.
+"""blackjax.sgld as documented: ``jax.grad`` of the log density, the step inside one compiled loop.
 
 All chains are one position array: the same arithmetic as ``vmap`` over chains, with one key a step.
 """

@@ -44,7 +44,7 @@ def notebook_trainer(fe: Any, energy: Any, work: Training) -> Any:
 
 
 class FastebmNotebook(Peer):
-    """The drop-in module: the notebook's own functions, drawing from Python's ``random`` as the notebook does."""
+    """The drop-in module: the notebook's own functions, drawing from Python's ``random`` as it does."""
 
     label = "fastebm.notebook (drop-in)"
     packages: ClassVar[tuple[str, ...]] = ("fastebm",)

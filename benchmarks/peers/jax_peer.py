@@ -1,7 +1,8 @@
 """JAX: one compiled program for all steps, warm. The float64 and float32 rows run in different processes.
 
-Tried, two wells, float64, one thread, ns per chain-step: threefry keys (the default) 23, ``rbg`` 73, ``unsafe_rbg`` 67,
-threefry uniforms with Box-Muller 31; ``fori_loop`` with ``fold_in`` and ``scan`` over split keys cost the same.
+Tried, two wells, float64, one thread, ns per chain-step: threefry keys (the default) 23, ``rbg`` 73,
+``unsafe_rbg`` 67, threefry uniforms with Box-Muller 31; ``fori_loop`` with ``fold_in`` and ``scan`` over
+split keys cost the same.
 """
 
 from __future__ import annotations

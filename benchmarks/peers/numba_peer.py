@@ -1,9 +1,10 @@
 """Numba: compiled loops with a hand gradient. Compilation is not timed.
 
-Tried, two wells, ns per chain-step: normals drawn inside the step loop with ``np.random.standard_normal`` 50-54; with a
-passed-in ``Generator`` 22-28; noise loop split from step loop over a block of 256 chains 11-13 (the best); a vectorised
-xoshiro256+ with Box-Muller 22-24 (log and cos stay calls into the C library: the PyPI build has no SVML).
-``fastmath=True`` is worth about 12 % and is on.
+Tried, two wells, ns per chain-step:
+normals drawn inside the step loop with ``np.random.standard_normal`` 50-54; with a ``Generator`` 22-28; noise loop
+split from step loop over a block of 256 chains 11-13 (the best); a vectorised xoshiro256+ with
+Box-Muller 22-24 (log and cos stay calls into the C library: the PyPI build has no SVML). ``fastmath=True`` is
+worth about 12 % and is on.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ import numpy as np
 from workloads import Workload
 
 from .base import Peer
-
-BLOCK = 256
 
 
 class NumbaPlain(Peer):
@@ -48,7 +47,9 @@ class NumbaSplit(Peer):
         rngs = [np.random.Generator(np.random.SFC64([1, t])) for t in range(work.n_threads)]
         if work.n_threads > 1:
             start = work.x0()[:, 0].copy()
-            return lambda: kernels.threaded(kernels.two_wells_split, start, rngs, work.wells.two_well_constants(), args)
+            return lambda: kernels.threaded(
+                kernels.two_wells_split, start, rngs, work.wells.two_well_constants(), args
+            )
         if work.two_wells:
             start, constants = work.x0()[:, 0].copy(), work.wells.two_well_constants()
             return lambda: kernels.two_wells_split(start, rngs[0], constants, *args)

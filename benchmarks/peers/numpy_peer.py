@@ -20,7 +20,7 @@ def _blocks(n: int, size: int) -> Iterator[slice]:
 
 
 class NumpyGeneral(Peer):
-    """Any K and D: two matrix products and a stable softmax, features first so that every pass is contiguous."""
+    """Any K and D: matrix products and a stable softmax, features first so that every pass is contiguous."""
 
     label = "NumPy"
     packages = ("numpy",)
@@ -146,8 +146,12 @@ def _train(work: Training, data: np.ndarray, rng: np.random.Generator) -> np.nda
         x = rng.uniform(-work.init_range, work.init_range, n)
         if held:
             low = max(0, held - work.buffer_size)
-            x[: work.n_replay] = replay[low + rng.choice(held - low, work.n_replay, replace=False, shuffle=False)]
-        _steps(x, g, w, _constants(theta), work.step_size, work.noise_std, work.n_steps, rng, work.state_bound)
+            x[: work.n_replay] = replay[
+                low + rng.choice(held - low, work.n_replay, replace=False, shuffle=False)
+            ]
+        _steps(
+            x, g, w, _constants(theta), work.step_size, work.noise_std, work.n_steps, rng, work.state_bound
+        )
         replay[held : held + n] = x
         held += n
         step = _mean_param_grad(batch, theta) - _mean_param_grad(x, theta) + decay * theta

@@ -60,7 +60,9 @@ def _train(work: Training, data: list[float]) -> Theta:
     for _ in range(work.n_updates):
         batch = random.sample(data, work.batch_size)
         start = random.sample(replay, work.n_replay) if replay else []
-        start += [random.uniform(-work.init_range, work.init_range) for _ in range(work.batch_size - len(start))]
+        start += [
+            random.uniform(-work.init_range, work.init_range) for _ in range(work.batch_size - len(start))
+        ]
         xs = _sgld(theta, start, work.n_steps, work.step_size, work.noise_std, work.state_bound)
         replay = (replay + xs)[-work.buffer_size :]
         _, positive = _mean_param_grad(batch, theta)

@@ -25,7 +25,9 @@ class Torch(Peer):
         dtype = getattr(torch, self.dtype)
         rng = torch.Generator().manual_seed(1)
         one_dimension = work.two_wells
-        start = torch.tensor(np.ascontiguousarray(work.x0().T)[0] if one_dimension else work.x0().T, dtype=dtype)
+        start = torch.tensor(
+            np.ascontiguousarray(work.x0().T)[0] if one_dimension else work.x0().T, dtype=dtype
+        )
         start = start.contiguous()
         step = _two_wells(torch, work, start) if one_dimension else _wells(torch, work, start)
         noise = torch.empty_like(start)

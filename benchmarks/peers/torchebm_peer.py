@@ -27,7 +27,9 @@ class TorchEBM(Peer):
         model = _model(torch, dtype, work)
         # Its noise is noise_scale * sqrt(2 * step_size).
         scale = work.noise_std / np.sqrt(2.0 * work.step_size)
-        sampler = LangevinDynamics(model, step_size=work.step_size, noise_scale=scale, dtype=dtype, device="cpu")
+        sampler = LangevinDynamics(
+            model, step_size=work.step_size, noise_scale=scale, dtype=dtype, device="cpu"
+        )
         rng = torch.Generator().manual_seed(1)
         start = torch.tensor(work.x0(), dtype=dtype)
         return lambda: sampler.sample(x=start, n_steps=work.n_steps, generator=rng)
