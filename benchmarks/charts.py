@@ -71,6 +71,8 @@ def scaling(path: Path, curves: dict[str, dict[str, Any]]) -> None:
             ax.plot(xs, ys, marker="o", ms=4, label=label, ls="--" if ours[1:2] == [label] else "-", **style)
         ax.set_xscale("log", base=curve["base"])
         ax.set_yscale("log")
+        for axis in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+            axis(lambda v, _: f"{v:g}" if f"{v:e}"[0] in "125" else "")
         if curve["base"] == 2:
             ax.set_xticks(sorted({float(x) for line in curve["lines"].values() for x in line}))
             ax.xaxis.set_major_formatter(lambda v, _: f"{v:.0f}")

@@ -127,7 +127,13 @@ class Timing:
 
     def as_dict(self) -> dict[str, Any]:
         own = {k: v for k, v in vars(self).items()}
-        return {**own, "median": self.median, "spread": self.spread, "ns_per_chain_step": self.ns}
+        return {
+            **own,
+            "median": self.median,
+            "spread": self.spread,
+            "best": min(self.seconds),
+            "ns_per_chain_step": self.ns,
+        }
 
 
 @dataclass
