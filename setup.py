@@ -20,7 +20,6 @@ PLAIN = [
     "fastebm.energies.base",
     "fastebm.energies.python_energy",
     "fastebm.samplers.base",
-    "fastebm.training._loop",
     "fastebm._notebook",
 ]
 
@@ -31,6 +30,7 @@ LEVELLED = [
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",
     "fastebm.samplers.independence",
+    "fastebm.training._loop",
 ]
 
 # A directive written in a .pyx does not reach inline functions of a .pxd, so all of them live here.

@@ -3,19 +3,27 @@
 from ._errors import FastEBMWarning, NonFiniteError, TrainingError, TrainingInterrupted
 from ._info import __version__, info
 from .energies import Energy, PythonEnergy, WellMixture
-from .samplers import SGLD, Sampler, SampleResult
+from .samplers import MALA, SGLD, IndependenceMH, Sampler, SampleResult
+from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
+from .training.recipes import initial_wells
 
 __all__ = [
+    "MALA",
     "SGLD",
+    "ContrastiveDivergence",
     "Energy",
     "FastEBMWarning",
+    "IndependenceMH",
     "NonFiniteError",
     "PythonEnergy",
+    "ReplayBuffer",
     "SampleResult",
     "Sampler",
     "TrainingError",
     "TrainingInterrupted",
+    "TrainingResult",
     "WellMixture",
     "__version__",
     "info",
+    "initial_wells",
 ]

@@ -4,7 +4,7 @@ cdef class Control:
     cdef double next_poll
     cdef readonly double total
     cdef double shown
-    cdef object bar
+    cdef public object bar
     cdef public object failure
     cdef volatile int stop
 

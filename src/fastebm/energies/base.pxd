@@ -36,3 +36,5 @@ cdef class Energy:
     # out[i] = trace of the Hessian in x at x_i. The default takes central differences of grad_block.
     cdef int laplacian_block(self, const double* x, double* out, double* work,
                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil
+    # Remove from a step in theta what does not change the density (a gauge). The default keeps everything.
+    cdef void identifiable(self, double* step) noexcept nogil

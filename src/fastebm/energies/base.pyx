@@ -180,6 +180,9 @@ cdef class Energy:
                            / (high[d * stride + i] - low[d * stride + i]))
         return 0
 
+    cdef void identifiable(self, double* step) noexcept nogil:
+        pass
+
     def raise_failure(self):
         """Raise the exception that stopped a block method, as itself."""
         failure, self.failure = self.failure, None

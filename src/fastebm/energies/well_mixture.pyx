@@ -48,6 +48,27 @@ cdef void two_wells_grad(in_t x, out_t out, Py_ssize_t n, double a1, double m1, 
         out[i] = 2.0 * fma(t, far, near) / (1.0 + t)
 
 
+cdef void two_wells_energy_grad(in_t x, out_t energy, out_t grad, Py_ssize_t n, double a1, double m1, double k1,
+                                double a2, double m2, double k2, double c) noexcept nogil:
+    # The operations of the two loops above, with one exp for both results.
+    cdef Py_ssize_t i
+    cdef double d1, d2, g1, g2, e1, e2, diff, t, near, far, low
+    for i in range(n):
+        d1 = x[i] - m1
+        d2 = x[i] - m2
+        g1 = a1 * d1
+        g2 = a2 * d2
+        e1 = fma(g1, d1, k1)
+        e2 = fma(g2, d2, k2)
+        diff = e1 - e2
+        t = exp_neg(fabs(diff))
+        low = e1 if e1 < e2 else e2
+        near = g1 if diff < 0.0 else g2
+        far = g2 if diff < 0.0 else g1
+        grad[i] = 2.0 * fma(t, far, near) / (1.0 + t)
+        energy[i] = (low - log1p_positive(t)) + c
+
+
 cdef void add_square(in_t x, out_t e, Py_ssize_t n, double a, double m) noexcept nogil:
     cdef Py_ssize_t i
     cdef double d
@@ -299,8 +320,9 @@ cdef class WellMixture(Energy):
         cdef Py_ssize_t j
         cdef double* low = work + self.n_wells * stride
         if self.n_wells == 2 and self.n_features == 1:
-            self.energy_block(x, energy, work, n, stride)
-            return self.grad_block(x, grad, work, n, stride)
+            two_wells_energy_grad(x, energy, grad, n, self.a[0], self.m[0], self.k[0], self.a[1], self.m[1], self.k[1],
+                                  self.c)
+            return 0
         self.weights(x, work, n, stride)
         mixture_energy(low, low + stride, low + 2 * stride, energy, n, self.c)
         reciprocal(low + stride, low + 2 * stride, n)
@@ -343,6 +365,17 @@ cdef class WellMixture(Energy):
                 add_spread(x + d * stride, grad + d * stride, work + j * stride, out, n,
                            self.a2[j * features + d], self.m[j * features + d])
         return 0
+
+    cdef void identifiable(self, double* step) noexcept nogil:
+        # Only differences of the k matter, and c not at all.
+        cdef Py_ssize_t j, width = 2 * self.n_features + 1
+        cdef double mean = 0.0
+        for j in range(self.n_wells):
+            mean += step[j * width + width - 1]
+        mean /= self.n_wells
+        for j in range(self.n_wells):
+            step[j * width + width - 1] -= mean
+        step[self.n_params - 1] = 0.0
 
     def _wells(self):
         theta = self.theta[:self.n_params - 1].reshape(self.n_wells, -1)
@@ -396,7 +429,7 @@ cdef class WellMixture(Energy):
 
         Returns
         -------
-        ndarray of shape (n, n_features), or (n,) if n_features is 1
+        ndarray of shape (n, n_features)
 
         Raises
         ------
@@ -406,8 +439,7 @@ cdef class WellMixture(Energy):
         count = integer(n, "n", 0)
         rng = np.random.default_rng(seed_sequence(seed))
         well = rng.choice(self.n_wells, size=count, p=self.weights_)
-        x = self.means_[well] + self.stds_[well] * rng.standard_normal((count, self.n_features))
-        return x[:, 0] if self.n_features == 1 else x
+        return self.means_[well] + self.stds_[well] * rng.standard_normal((count, self.n_features))
 
     @classmethod
     def from_mixture(cls, weights, means, stds, *, normalised=True):

@@ -239,7 +239,7 @@ cdef class Sampler:
         return SampleResult(
             x=x,
             trace=trace,
-            acceptance_rate=run.tally.accepted / run.tally.proposed if run.tally.proposed else None,
+            acceptance_rate=float(run.tally.accepted) / float(run.tally.proposed) if run.tally.proposed else None,
             n_clipped=run.tally.clipped,
         )
 

@@ -1,0 +1,143 @@
+"""Independence Metropolis-Hastings: a global move that lets chains change wells."""
+
+from libc.math cimport INFINITY, fma
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+import numpy as np
+
+from .._check import first_bad, numeric, real
+
+from ..energies.base cimport Energy
+from ..kernels.math cimport in_t, lane_sum, out_t
+from ..kernels.metropolis cimport adopt, decide
+from ..kernels.random cimport PROPOSAL, PROPOSAL_ACCEPT, Key, counter, uniform_pairs
+from .base cimport Sampler, Tally
+
+
+cdef void spread(out_t u, Py_ssize_t n, double low, double width) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        u[i] = fma(width, u[i], low)
+
+
+cdef void wall_off(in_t x, out_t energy, Py_ssize_t n, double low, double high) noexcept nogil:
+    # The proposal never reaches a state outside its box, so the move back from a new state to it has density zero: such a
+    # chain stays where it is. An energy of minus infinity does that.
+    cdef Py_ssize_t i
+    for i in range(n):
+        energy[i] = -INFINITY if (x[i] < low or x[i] > high) else energy[i]
+
+
+cdef void log_ratio(in_t ex, in_t ey, out_t ratio, Py_ssize_t n, double beta) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        ratio[i] = beta * (ex[i] - ey[i])
+
+
+cdef class IndependenceMH(Sampler):
+    """Propose from the uniform law on a box, whatever the current state, and accept by the energy difference.
+
+    A chain in the box moves to y ~ U(box) with probability min(1, exp((E(x) - E(y)) / T)); a chain outside stays. The law
+    exp(-E / T) / Z is invariant. One such move now and then carries chains across barriers that Langevin steps do not
+    cross; it works in few dimensions, where a uniform draw has a fair chance to land in a well.
+
+    Parameters
+    ----------
+    low, high : float or array-like of shape (n_features,)
+        Corners of the box, in the units of x.
+    temperature : float, default 1.0
+        T > 0.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If low is not below high in every direction or a value is not a finite number.
+    """
+
+    cdef readonly double temperature
+    cdef double* corners
+    cdef Py_ssize_t n_corners
+
+    def __init__(self, low, high, *, temperature=1.0):
+        cdef const double[::1] flat
+        lows, highs = np.atleast_1d(numeric(low, "low")), np.atleast_1d(numeric(high, "high"))
+        if lows.ndim != 1 or lows.shape != highs.shape or lows.size == 0:
+            raise ValueError(f"low and high must be one number or n_features numbers each, got {lows.shape}, {highs.shape}")
+        first_bad(lows, "low")
+        first_bad(highs, "high")
+        if not (lows < highs).all():
+            raise ValueError(f"low must be below high in every direction, got {low!r} and {high!r}")
+        self.temperature = real(temperature, "temperature", above=0)
+        flat = np.ascontiguousarray(np.concatenate([lows, highs]))
+        self.n_corners = lows.size
+        self.corners = <double*>malloc(2 * self.n_corners * sizeof(double))
+        if self.corners is NULL:
+            raise MemoryError
+        memcpy(self.corners, &flat[0], 2 * self.n_corners * sizeof(double))
+
+    def __dealloc__(self):
+        free(self.corners)
+
+    def check(self, Energy energy not None):
+        """Raise ValueError if the box has another dimension than the energy."""
+        if self.n_corners not in (1, energy.n_features):
+            raise ValueError(f"low and high have {self.n_corners} entries, but the energy has n_features={energy.n_features}")
+
+    @property
+    def low(self):
+        """Lower corner, shape (1,) or (n_features,)."""
+        return np.array([self.corners[i] for i in range(self.n_corners)])
+
+    @property
+    def high(self):
+        """Upper corner, shape (1,) or (n_features,)."""
+        return np.array([self.corners[self.n_corners + i] for i in range(self.n_corners)])
+
+    cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
+        # The proposal (one spare feature: uniforms come in pairs), two energies, take, bad, ratio, the uniforms of two steps.
+        return (energy.n_features + 8) * n + energy.work_size(n)
+
+    cdef int run_block(self, Energy energy, double* x, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
+                       uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
+        cdef Py_ssize_t d, c, features = energy.n_features
+        cdef double* y = work
+        cdef double* ex = y + (features + 1) * stride
+        cdef double* ey = ex + stride
+        cdef double* take = ey + stride
+        cdef double* bad = take + stride
+        cdef double* ratio = bad + stride
+        cdef double* u_even = ratio + stride
+        cdef double* u_odd = u_even + stride
+        cdef double* rest = u_odd + stride
+        cdef uint64_t step
+        cdef double low, high
+        if energy.energy_block(x, ex, rest, n, stride):
+            return -1
+        for d in range(features):
+            c = d if self.n_corners > 1 else 0
+            wall_off(x + d * stride, ex, n, self.corners[c], self.corners[self.n_corners + c])
+        for step in range(step0, step0 + <uint64_t>n_steps):
+            for d in range(0, features, 2):
+                uniform_pairs(key, chain0, counter(PROPOSAL, d >> 1, step), n, y + d * stride, y + (d + 1) * stride)
+            for d in range(features):
+                c = d if self.n_corners > 1 else 0
+                low, high = self.corners[c], self.corners[self.n_corners + c]
+                spread(y + d * stride, n, low, high - low)
+            if energy.energy_block(y, ey, rest, n, stride):
+                return -1
+            if step == step0 or step & 1 == 0:
+                uniform_pairs(key, chain0, counter(PROPOSAL_ACCEPT, 0, step >> 1), n, u_even, u_odd)
+            log_ratio(ex, ey, ratio, n, 1.0 / self.temperature)
+            decide(ratio, ey, u_odd if step & 1 else u_even, take, bad, n)
+            tally.proposed += n
+            tally.accepted += <int64_t>lane_sum(take, n)
+            tally.undefined += <int64_t>lane_sum(bad, n)
+            adopt(take, ey, ex, n)
+            for d in range(features):
+                adopt(take, y + d * stride, x + d * stride, n)
+        return 0
+
+    def _arguments(self):
+        return {"low": self.low.tolist(), "high": self.high.tolist(), "temperature": self.temperature}

@@ -1,0 +1,142 @@
+"""Metropolis-adjusted Langevin algorithm."""
+
+import math
+
+from libc.math cimport INFINITY, fma
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memset
+
+from .._check import interval, real
+
+from ..energies.base cimport Energy
+from ..kernels.math cimport in_t, lane_sum, out_t
+from ..kernels.metropolis cimport adopt, decide
+from ..kernels.random cimport ACCEPT, LANGEVIN_NOISE, Key, counter, normal_pairs, uniform_pairs
+from .base cimport Sampler, Tally
+
+
+cdef void propose(in_t x, in_t g, in_t z, out_t y, Py_ssize_t n, double minus_h, double s) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = fma(s, z[i], fma(minus_h, g[i], x[i]))
+
+
+cdef void reverse_distance(in_t x, in_t gx, in_t y, in_t gy, out_t q, Py_ssize_t n, double h) noexcept nogil:
+    # q += |x - y + h g(y)|^2 - |y - x + h g(x)|^2 of one feature.
+    cdef Py_ssize_t i
+    cdef double step, back, forth
+    for i in range(n):
+        step = y[i] - x[i]
+        back = fma(h, gy[i], -step)
+        forth = fma(h, gx[i], step)
+        q[i] += fma(back, back, -forth * forth)
+
+
+cdef void outside(in_t y, out_t energy, Py_ssize_t n, double low, double high) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        energy[i] = INFINITY if (y[i] < low or y[i] > high) else energy[i]
+
+
+cdef void log_ratio(in_t ex, in_t ey, out_t q, Py_ssize_t n, double beta, double per_q) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        q[i] = fma(beta, ex[i] - ey[i], -per_q * q[i])
+
+
+cdef class MALA(Sampler):
+    r"""Langevin proposals with a Metropolis test, so that the sampled law is exactly exp(-E / T) / Z.
+
+    Proposal y = x - h dE/dx + sqrt(2 h T) N(0, 1), accepted with probability min(1, r),
+
+    .. math:: \log r = \frac{E(x) - E(y)}{T} - \frac{|x - y + h \nabla E(y)|^2 - |y - x + h \nabla E(x)|^2}{4 h T}.
+
+    Parameters
+    ----------
+    step_size : float
+        h > 0, in squared units of x. An acceptance rate of 0.5 to 0.95 is healthy.
+    temperature : float, default 1.0
+        T > 0.
+    bounds : (float, float), optional
+        Proposals with a coordinate outside are rejected, which keeps detailed balance; nothing is clipped.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a value is not a number, not finite or out of its range, or bounds are reversed.
+
+    References
+    ----------
+    Roberts and Tweedie, Exponential convergence of Langevin distributions and their discrete approximations, 1996.
+    """
+
+    cdef readonly double step_size
+    cdef readonly double noise_std
+    cdef readonly double temperature
+    cdef readonly object bounds
+    cdef double low
+    cdef double high
+
+    def __init__(self, step_size, *, temperature=1.0, bounds=None):
+        self.step_size = real(step_size, "step_size", above=0)
+        self.temperature = real(temperature, "temperature", above=0)
+        self.noise_std = math.sqrt(2.0 * self.step_size * self.temperature)
+        self.bounds = interval(bounds, "bounds")
+        if self.bounds is not None:
+            self.low, self.high = self.bounds
+
+    cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
+        # Two gradients, the proposal, the normals of two steps; two energies, q, take, bad, the uniforms of two steps.
+        return (5 * energy.n_features + 7) * n + energy.work_size(n)
+
+    cdef int run_block(self, Energy energy, double* x, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
+                       uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
+        cdef Py_ssize_t d, features = energy.n_features, width = energy.n_features * stride
+        cdef double* gx = work
+        cdef double* gy = gx + width
+        cdef double* y = gy + width
+        cdef double* even = y + width
+        cdef double* odd = even + width
+        cdef double* ex = odd + width
+        cdef double* ey = ex + stride
+        cdef double* q = ey + stride
+        cdef double* take = q + stride
+        cdef double* bad = take + stride
+        cdef double* u_even = bad + stride
+        cdef double* u_odd = u_even + stride
+        cdef double* rest = u_odd + stride
+        cdef double* z
+        cdef uint64_t step
+        cdef double h = self.step_size, beta = 1.0 / self.temperature
+        cdef bint bounded = self.bounds is not None
+        if energy.energy_grad_block(x, ex, gx, rest, n, stride):
+            return -1
+        for step in range(step0, step0 + <uint64_t>n_steps):
+            if step == step0 or step & 1 == 0:
+                for d in range(features):
+                    normal_pairs(key, chain0, counter(LANGEVIN_NOISE, d, step >> 1), n,
+                                 even + d * stride, odd + d * stride)
+                uniform_pairs(key, chain0, counter(ACCEPT, 0, step >> 1), n, u_even, u_odd)
+            z = odd if step & 1 else even
+            for d in range(features):
+                propose(x + d * stride, gx + d * stride, z + d * stride, y + d * stride, n, -h, self.noise_std)
+            if energy.energy_grad_block(y, ey, gy, rest, n, stride):
+                return -1
+            memset(q, 0, n * sizeof(double))
+            for d in range(features):
+                reverse_distance(x + d * stride, gx + d * stride, y + d * stride, gy + d * stride, q, n, h)
+                if bounded:
+                    outside(y + d * stride, ey, n, self.low, self.high)
+            log_ratio(ex, ey, q, n, beta, 0.25 * beta / h)
+            decide(q, ey, u_odd if step & 1 else u_even, take, bad, n)
+            tally.proposed += n
+            tally.accepted += <int64_t>lane_sum(take, n)
+            tally.undefined += <int64_t>lane_sum(bad, n)
+            adopt(take, ey, ex, n)
+            for d in range(features):
+                adopt(take, y + d * stride, x + d * stride, n)
+                adopt(take, gy + d * stride, gx + d * stride, n)
+        return 0
+
+    def _arguments(self):
+        return {"step_size": self.step_size, "temperature": self.temperature, "bounds": self.bounds}

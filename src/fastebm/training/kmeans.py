@@ -1,0 +1,45 @@
+"""k-means, for starting values and for the scale of the data. Not a clustering library."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def kmeans(x: np.ndarray, k: int, rng: np.random.Generator, rounds: int = 30, restarts: int = 4):
+    """Return (centres (k, d), labels (n,)) of the best of a few Lloyd runs from k-means++ starts.
+
+    References
+    ----------
+    Arthur and Vassilvitskii, k-means++: the advantages of careful seeding, SODA 2007.
+    """
+    best = None
+    for _ in range(restarts):
+        centres = _plus_plus(x, k, rng)
+        labels = None
+        for _ in range(rounds):
+            distance = _squared_distances(x, centres)
+            new = distance.argmin(axis=1)
+            if labels is not None and np.array_equal(new, labels):
+                break
+            labels = new
+            count = np.bincount(labels, minlength=k)
+            for j in np.flatnonzero(count):
+                centres[j] = x[labels == j].mean(axis=0)
+        loss = _squared_distances(x, centres).min(axis=1).sum()
+        if best is None or loss < best[0]:
+            best = loss, centres, labels
+    return best[1], best[2]
+
+
+def _squared_distances(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    return np.stack([((x - c) ** 2).sum(axis=1) for c in centres], axis=1)
+
+
+def _plus_plus(x: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    centres = x[rng.integers(len(x))][None, :]
+    while len(centres) < k:
+        distance = _squared_distances(x, centres).min(axis=1)
+        total = distance.sum()
+        p = distance / total if total > 0 else None
+        centres = np.vstack([centres, x[rng.choice(len(x), p=p)]])
+    return centres.copy()
