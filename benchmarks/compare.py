@@ -1,6 +1,6 @@
 """Time fastebm (every level this processor runs) against every installed peer.
 
-    python benchmarks/compare.py --quick     about two minutes: the tables, on the terminal
+    python benchmarks/compare.py --quick     two to three minutes: the tables, on the terminal
     python benchmarks/compare.py --full      also scaling curves; writes RESULTS.md, results.json, PNGs
     python benchmarks/compare.py --smoke     a few seconds: does everything still run? (for CI)
 
@@ -42,6 +42,7 @@ def arguments() -> argparse.Namespace:
     mode.add_argument("--full", action="store_const", dest="mode", const="full")
     mode.add_argument("--smoke", action="store_const", dest="mode", const="smoke")
     parser.add_argument("--peers", help=f"comma-separated, of: {', '.join(PEERS)}")
+    parser.add_argument("--only", help="comma-separated workloads, such as W1,W3 (not with --full)")
     parser.add_argument("--rounds", type=int, help="interleaved rounds (quick 5, full 15)")
     parser.add_argument(
         "--max-chains", type=int, default=10_000_000, help="end of the scaling curve in chains"
@@ -104,7 +105,10 @@ def main() -> int:
     )
 
     tables: Tables = []
+    only = options.only.split(",") if options.only and not full else None
     for work in (*SMOKE, W3) if smoke else (W1, W1_SMALL, W2A, W2B, W3):
+        if only is not None and work.name not in only:
+            continue
         note(f"{work.name}: {describe(work)}")
         timings = measure(work, _for(work, workers, smoke), settings, failed)
         tables.append((work, timings))

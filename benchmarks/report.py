@@ -16,7 +16,8 @@ HOW = """\
 Every peer does the same work in its best form known to us (compiled and warm, gradient by hand unless the row
 says autograd, buffers reused) in its own process pinned to one core. Peers are timed in turn, round after
 round; a ratio is the median over rounds of peer / fastebm within a round, so above 1x fastebm is faster.
-Spread is (max - min) / median. A peer is timed only after its drift, noise and final states were checked. Where a library has two rows, the plain one is what its users write, the other the fastest form we found."""
+Spread is (max - min) / median. A peer is timed only after its drift, noise and final states were checked.
+Where a library has two rows, the plain one is what its users write, the other the fastest form we found."""
 
 
 def markdown(rows: Table) -> str:

@@ -44,7 +44,9 @@ def compare(timings: dict[str, list[Timing]]) -> list[dict[str, Any]]:
     """One row a target and level: wanted, reached (None where a side was not measured), form that counted."""
     rows = []
     for target in TARGETS:
-        here = {t.key: t for t in timings.get(target.work, [])}
+        if target.work not in timings:
+            continue
+        here = {t.key: t for t in timings[target.work]}
         for level, wanted in target.wanted.items():
             ours = here.get(f"fastebm@{LEVELS[level]}")
             forms = {p: here[p].ratio_to(ours) for p in target.peers if ours and p in here}

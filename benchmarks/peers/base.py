@@ -23,6 +23,7 @@ class Peer(ABC):
     label: str
     dtype: str = "float64"
     packages: ClassVar[tuple[str, ...]] = ()
+    compiles: bool = False  # the first run is no measure of the next
     max_chain_steps: int | None = None  # a slow peer is timed on fewer chains
 
     def available(self) -> bool:

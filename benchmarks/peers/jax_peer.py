@@ -18,6 +18,7 @@ from .base import Peer
 
 class Jax(Peer):
     packages: ClassVar[tuple[str, ...]] = ("jax", "jaxlib")
+    compiles = True
     suffix = "hand gradient"
 
     def __init__(self, dtype: str) -> None:

@@ -1,9 +1,9 @@
 """Numba: compiled loops with a hand gradient. Compilation is not timed.
 
 Tried, two wells, ns per chain-step: normals drawn inside the step loop with ``np.random.standard_normal``
-50-54, with a ``Generator`` 22-28; noise loop split from step loop over a block of 256 chains 11-13 (the best);
-a vectorised xoshiro256+ with Box-Muller 22-24 (log and cos stay calls into the C library: the PyPI build has no
-SVML). ``fastmath=True`` is worth about 12 % and is on.
+50-54, with a ``Generator`` 22-28; noise loop split from step loop over blocks of 256 chains 11-13 (the best);
+a vectorised xoshiro256+ with Box-Muller 22-24 (log and cos stay calls into the C library: the PyPI build has
+no SVML). ``fastmath=True`` is worth about 12 % and is on.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ class NumbaPlain(Peer):
 
     label = "Numba"
     packages = ("numba",)
+    compiles = True
 
     def supports(self, work: Workload) -> bool:
         return work.two_wells and work.n_threads == 1
@@ -38,6 +39,7 @@ class NumbaSplit(Peer):
 
     label = "Numba (split loops)"
     packages = ("numba",)
+    compiles = True
 
     def prepare(self, work: Workload) -> Callable[[], np.ndarray]:
         from . import _numba_kernels as kernels
