@@ -42,15 +42,16 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     n_wells : int or "auto", default 2
         Number of wells. "auto" takes the smallest number, up to `max_wells`, that no larger one beats in held-out
         log-likelihood by more than three standard errors.
-    recipe : {"contrastive", "em"}, default "contrastive"
+    recipe : {"auto", "contrastive", "em"}, default "auto"
         "contrastive" trains the energy against its own Markov chains (`ContrastiveDivergence`). "em" finds the
-        maximum-likelihood optimum of the same family by expectation-maximisation.
+        maximum-likelihood optimum of the same family by expectation-maximisation. "auto" is "contrastive" in up to
+        three features, where the chains find the share of every well, and "em" above.
     n_updates : int, default 800
         Updates of training.
     n_chains : int, optional
         Chains of training; by default 256 for up to three features, 1024 above.
     learning_rate : float, optional
-        Step of training, in standardised units; by default 0.1.
+        Of Adam, in standardised units; by default 0.02 for up to three features, 0.005 above.
     max_wells : int, default 6
         Largest number of wells that "auto" tries.
     n_folds : int, default 5
@@ -72,7 +73,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     model_ : ScaledWells
         The fit itself, with the standardisation (offset, scale) and the training run.
     training_ : TrainingResult or None
-        The training run, in standardised units; None for ``recipe="em"``.
+        The training run, in standardised units; None after EM.
     held_out_ : ndarray of shape (candidates,) or None
         Structured: ``n_wells``, ``log_likelihood`` (mean per held-out sample) and ``gain`` (lead of the best larger number,
         in standard errors). None unless n_wells is "auto".
@@ -106,7 +107,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     True
     """
 
-    def __init__(self, n_wells=2, *, recipe="contrastive", n_updates=800, n_chains=None, learning_rate=None, max_wells=6,
+    def __init__(self, n_wells=2, *, recipe="auto", n_updates=800, n_chains=None, learning_rate=None, max_wells=6,
                  n_folds=5, random_state=None):
         self.n_wells = n_wells
         self.recipe = recipe
