@@ -140,6 +140,16 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         TrainingError
             If training meets a value that is not finite.
         """
+        before = dict(vars(self))
+        try:
+            return self._fit(X)
+        except BaseException:
+            # Validation notes the new features first; a fit that fails leaves the old one whole.
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _fit(self, X):
         x = self._validated(X, reset=True)
         chooser, stream = _sequence(self.random_state).spawn(2)
         settings = {

@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 
 from . import _archive
-from ._codec import REGISTRY, Decoder, Encoder, register
+from ._codec import KIND, REGISTRY, Decoder, Encoder, register
 from ._errors import ModelFileError
 from .density.scaled_wells import ScaledWells
 from .training.replay import ReplayBuffer
@@ -47,7 +47,7 @@ def save(path, obj) -> None:
     _prepare(type(obj).__name__)
     encoder = Encoder()
     tree = encoder(obj, type(obj).__name__)
-    if not isinstance(tree, dict) or tree.get("$") not in {"energy", "sampler", *REGISTRY}:
+    if not isinstance(tree, dict) or tree.get(KIND) not in {"energy", "sampler", *REGISTRY}:
         raise TypeError(
             f"obj must be an energy, a TrainingResult, a fitted density or an estimator, got {type(obj).__name__}"
         )
@@ -76,13 +76,14 @@ def load(path):
         If it holds an estimator and scikit-learn is not installed.
     """
     tree, arrays = _archive.read(path)
-    if isinstance(tree, dict):
-        _prepare(tree.get("$"))
+    if not isinstance(tree, dict) or KIND not in tree:
+        raise ModelFileError(f"cannot load {str(path)!r}: it holds no object")
+    _prepare(tree[KIND])
     try:
         return Decoder(arrays)(tree)
     except ModelFileError as error:
         raise ModelFileError(f"cannot load {str(path)!r}: {error}") from None
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError, RecursionError, MemoryError) as error:
         raise ModelFileError(f"cannot load {str(path)!r}: its content is damaged ({error})") from None
 
 

@@ -93,7 +93,7 @@ def read_checkpoint(path, x: np.ndarray) -> Checkpoint:
     name = str(path)
     try:
         saved = Decoder(arrays)(tree)
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError, RecursionError, MemoryError) as error:
         raise ModelFileError(f"cannot resume from {name!r}: its content is damaged ({error})") from None
     if not isinstance(saved, Checkpoint):
         raise ModelFileError(f"cannot resume from {name!r}: it holds a {type(saved).__name__}, not a checkpoint")
