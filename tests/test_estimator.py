@@ -82,7 +82,11 @@ def test_check_estimator_with_nothing_skipped():
 
 def run_alone(script, **environment):
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=300, env=os.environ | environment
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | environment,
     )
     assert done.returncode == 0, done.stderr
 
@@ -109,7 +113,9 @@ def test_old_faithful_over_many_seeds(geyser, best, seed):
 @needs_sklearn
 def test_undertraining_is_seen(geyser, best):
     # The same limit, and a fit that must miss it.
-    density = fe.EnergyDensity(2, recipe="contrastive", n_updates=0, random_state=0).fit(10.0 ** (geyser / 40))
+    density = fe.EnergyDensity(2, recipe="contrastive", n_updates=0, random_state=0).fit(
+        10.0 ** (geyser / 40)
+    )
     z = 10.0 ** (geyser / 40)
     exact = fe.EnergyDensity(2, recipe="em", random_state=0).fit(z)
     assert exact.score(z) - density.score(z) > 0.01
@@ -118,7 +124,9 @@ def test_undertraining_is_seen(geyser, best):
 @needs_sklearn
 def test_agrees_with_gaussian_mixture(geyser):
     ours = fe.EnergyDensity(2, recipe="em", random_state=0).fit(geyser)
-    theirs = GaussianMixture(2, covariance_type="diag", tol=1e-9, max_iter=2000, reg_covar=0.0, random_state=0).fit(geyser)
+    theirs = GaussianMixture(
+        2, covariance_type="diag", tol=1e-9, max_iter=2000, reg_covar=0.0, random_state=0
+    ).fit(geyser)
     assert ours.score(geyser) == pytest.approx(theirs.score(geyser), abs=1e-6)
     order, theirs_order = np.argsort(ours.means_[:, 0]), np.argsort(theirs.means_[:, 0])
     assert ours.means_[order] == pytest.approx(theirs.means_[theirs_order], rel=1e-3)
@@ -132,7 +140,9 @@ def test_agrees_with_gaussian_mixture(geyser):
 def test_auto_finds_the_number_of_separated_wells(k, features):
     rng = np.random.default_rng(7)
     truth = fe.WellMixture.from_mixture(
-        np.full(k, 1 / k), 5.0 * np.arange(k)[:, None] + rng.normal(size=(k, features)), np.full((k, features), 0.7)
+        np.full(k, 1 / k),
+        5.0 * np.arange(k)[:, None] + rng.normal(size=(k, features)),
+        np.full((k, features), 0.7),
     )
     X = truth.exact_sample(600, seed=rng)
     assert select_n_wells(X, max_wells=4, seed=1, n_updates=200)[0] == k
@@ -209,8 +219,13 @@ def test_same_seed_same_bytes(geyser):
 @needs_sklearn
 @pytest.mark.parametrize(
     "make",
-    [lambda: None, lambda: 3, lambda: np.random.RandomState(1), lambda: np.random.default_rng(1),
-     lambda: np.random.SeedSequence(1)],
+    [
+        lambda: None,
+        lambda: 3,
+        lambda: np.random.RandomState(1),
+        lambda: np.random.default_rng(1),
+        lambda: np.random.SeedSequence(1),
+    ],
     ids=["None", "int", "RandomState", "Generator", "SeedSequence"],
 )
 def test_random_state_of_every_kind(geyser, make):
@@ -241,7 +256,9 @@ def test_pipeline_and_grid_search(geyser):
     search = GridSearchCV(pipeline, {"energydensity__n_wells": [1, 2]}, cv=3).fit(geyser)
     assert search.best_params_ == {"energydensity__n_wells": 2}
     assert search.best_estimator_.score_samples(geyser).shape == (272,)
-    trained = GridSearchCV(fe.EnergyDensity(random_state=0, n_updates=100), {"n_wells": [1, 2]}, cv=3).fit(geyser)
+    trained = GridSearchCV(fe.EnergyDensity(random_state=0, n_updates=100), {"n_wells": [1, 2]}, cv=3).fit(
+        geyser
+    )
     assert trained.best_params_ == {"n_wells": 2}
 
 

@@ -20,7 +20,9 @@ def need(module):
 
 @pytest.fixture(scope="module")
 def result():
-    return fe.ContrastiveDivergence(fe.WellMixture(), n_updates=30).fit(TRUTH.exact_sample(300, seed=1), seed=2)
+    return fe.ContrastiveDivergence(fe.WellMixture(), n_updates=30).fit(
+        TRUTH.exact_sample(300, seed=1), seed=2
+    )
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +173,7 @@ def forms():
 
 
 def _matrix():
-    return np.matrix(X)  # noqa: NPY201
+    return np.matrix(X)
 
 
 def _read_only():

@@ -74,7 +74,10 @@ def test_samplers_come_back(path, sampler):
     loaded = back(path, sampler)
     assert loaded == sampler
     start = np.zeros((5, 2))
-    assert loaded.sample(PLANE, start, 10, seed=1).tobytes() == sampler.sample(PLANE, start, 10, seed=1).tobytes()
+    assert (
+        loaded.sample(PLANE, start, 10, seed=1).tobytes()
+        == sampler.sample(PLANE, start, 10, seed=1).tobytes()
+    )
 
 
 def test_results_come_back(path, result):
@@ -84,8 +87,18 @@ def test_results_come_back(path, result):
     assert loaded.history.tobytes() == result.history.tobytes()
     assert loaded.buffer == result.buffer
     assert loaded.buffer.states.shape == result.buffer.states.shape
-    assert (loaded.energy, loaded.sampler, loaded.global_move) == (result.energy, result.sampler, result.global_move)
-    for name in ("acceptance_rate", "global_acceptance_rate", "n_clipped", "effective_sample_size", "warnings"):
+    assert (loaded.energy, loaded.sampler, loaded.global_move) == (
+        result.energy,
+        result.sampler,
+        result.global_move,
+    )
+    for name in (
+        "acceptance_rate",
+        "global_acceptance_rate",
+        "n_clipped",
+        "effective_sample_size",
+        "warnings",
+    ):
         assert getattr(loaded, name) == getattr(result, name)
     assert loaded.log_weights.tobytes() == result.log_weights.tobytes()
 
@@ -159,7 +172,9 @@ def test_python_energy_is_refused(path):
     assert os.listdir(path.parent) == []
 
 
-@pytest.mark.parametrize("obj", [1.0, None, [1, 2], {"a": 1}, np.zeros(3), "text", TRUTH.energy, object()], ids=repr)
+@pytest.mark.parametrize(
+    "obj", [1.0, None, [1, 2], {"a": 1}, np.zeros(3), "text", TRUTH.energy, object()], ids=repr
+)
 def test_other_objects_are_refused(path, obj):
     with pytest.raises(TypeError, match=r"obj must be|cannot be saved"):
         fe.save(path, obj)
@@ -279,14 +294,26 @@ HUGE = _npy(np.zeros(1)).replace(b"(1,), }", b"(99999999999999,), }")
         ({"fastebm.json": _header(ENERGY | {"type": "Energy"}), "a0.npy": THETA}, "damaged|does not know"),
         ({"fastebm.json": _header(ENERGY | {"type": "level_path"}), "a0.npy": THETA}, "does not know"),
         ({"fastebm.json": _header(ENERGY | {"type": "__loader__"}), "a0.npy": THETA}, "does not know"),
-        ({"fastebm.json": _header(ENERGY | {"arguments": {"n_wells": 10**9}}), "a0.npy": THETA}, "damaged|cannot"),
+        (
+            {"fastebm.json": _header(ENERGY | {"arguments": {"n_wells": 10**9}}), "a0.npy": THETA},
+            "damaged|cannot",
+        ),
         ({"fastebm.json": _header({"$": "os.system", "fields": {"command": "true"}})}, "does not know"),
         ({"fastebm.json": _header({"$": []})}, "cannot load"),
         ({"fastebm.json": _header(3)}, "cannot load"),
         ({"fastebm.json": _header({"$": "TrainingResult", "fields": {}})}, "damaged"),
-        ({"fastebm.json": _header({"$": "ScaledWells", "fields": {"wells": 1, "offset": 2, "scale": 3}})}, "damaged"),
-        ({"fastebm.json": _header({"$": "ReplayBuffer", "fields": {"capacity": 10**18, "n_features": 10**18}})},
-         "damaged"),
+        (
+            {"fastebm.json": _header({"$": "ScaledWells", "fields": {"wells": 1, "offset": 2, "scale": 3}})},
+            "damaged",
+        ),
+        (
+            {
+                "fastebm.json": _header(
+                    {"$": "ReplayBuffer", "fields": {"capacity": 10**18, "n_features": 10**18}}
+                )
+            },
+            "damaged",
+        ),
     ],
 )
 def test_foreign_archives_are_errors(path, members, match):
@@ -295,7 +322,9 @@ def test_foreign_archives_are_errors(path, members, match):
         fe.load(path)
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", b"PK\x03\x04", b"\x93NUMPY", pickle.dumps({"a": 1})], ids=repr)
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", b"PK\x03\x04", b"\x93NUMPY", pickle.dumps({"a": 1})], ids=repr
+)
 def test_foreign_files_are_errors(path, data):
     path.write_bytes(data)
     with pytest.raises(fe.ModelFileError, match="cannot load"):
@@ -349,7 +378,9 @@ def assert_untouched(path, before):
 
 
 @pytest.mark.parametrize("step", ["write", "fsync", "replace"])
-@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize(
+    "failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=repr
+)
 def test_a_failure_at_any_step_leaves_the_old_file(path, monkeypatch, step, failure):
     fe.save(path, TRUTH)
     before = path.read_bytes()

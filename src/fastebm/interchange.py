@@ -52,7 +52,9 @@ def to_pandas(obj, *, names=None):
     if states.ndim == 3:
         draws, chains, n_features = states.shape
         index = pandas.MultiIndex.from_product([range(draws), range(chains)], names=["draw", "chain"])
-        return pandas.DataFrame(states.reshape(-1, n_features), index=index, columns=_names(names, n_features))
+        return pandas.DataFrame(
+            states.reshape(-1, n_features), index=index, columns=_names(names, n_features)
+        )
     return pandas.DataFrame(states, columns=_names(names, states.shape[1]))
 
 

@@ -19,8 +19,8 @@ ESTIMATOR = "EnergyDensity"
 def save(path, obj) -> None:
     """Save an energy, a training result, a fitted density or an estimator to a file.
 
-    The file is a NumPy .npz of plain arrays and a JSON header. It is written beside its final place, flushed to the disk
-    and renamed: if the program is killed at any moment, path holds its old content or the new one.
+    The file is a NumPy .npz of plain arrays and a JSON header. It is written beside its final place, flushed to the
+    disk and renamed: if the program is killed at any moment, path holds its old content or the new one.
 
     Parameters
     ----------
@@ -83,7 +83,16 @@ def load(path):
         return Decoder(arrays)(tree)
     except ModelFileError as error:
         raise ModelFileError(f"cannot load {str(path)!r}: {error}") from None
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError, RecursionError, MemoryError) as error:
+    except (
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+        RecursionError,
+        MemoryError,
+    ) as error:
         raise ModelFileError(f"cannot load {str(path)!r}: its content is damaged ({error})") from None
 
 
@@ -148,7 +157,9 @@ def _decode_wells(f):
 
 def _encode_buffer(buffer):
     return {
-        "capacity": buffer.capacity, "n_features": buffer.n_features, "states": np.array(buffer.states),
+        "capacity": buffer.capacity,
+        "n_features": buffer.n_features,
+        "states": np.array(buffer.states),
         "flat": buffer._flat,
     }
 

@@ -139,8 +139,18 @@ def standardise(x: np.ndarray, names=None) -> tuple[np.ndarray, np.ndarray]:
     return offset, scale
 
 
-def fit_wells(X, n_wells=2, *, recipe="auto", n_updates=800, n_chains=None, learning_rate=None, seed=None,
-              progress=False, names=None) -> ScaledWells:
+def fit_wells(
+    X,
+    n_wells=2,
+    *,
+    recipe="auto",
+    n_updates=800,
+    n_chains=None,
+    learning_rate=None,
+    seed=None,
+    progress=False,
+    names=None,
+) -> ScaledWells:
     """Fit a well mixture to X in any units.
 
     Parameters
