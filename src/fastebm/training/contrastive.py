@@ -459,9 +459,11 @@ class _Training:
             "digest": data_digest(self.x),
             "flat": self.flat,
         }
-        self.writer = Writer(
-            path, every, lambda every: Checkpoint(state=self.loop.state(), every=every, **kept)
-        )
+
+        def take(every):
+            return Checkpoint(state=self.loop.state(), every=every, **kept)
+
+        self.writer = Writer(path, every, take, written)
         self.writer.write(self.loop.update)
 
     def run(self, progress, callback):
