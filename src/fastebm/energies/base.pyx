@@ -8,6 +8,8 @@ import numpy as np
 
 from .._check import describe, finite_result, samples, vector
 
+from .._fast cimport finite
+
 cdef enum Quantity:
     ENERGY, GRAD, PARAM_GRAD, MEAN_PARAM_GRAD, LAPLACIAN
 
@@ -93,6 +95,8 @@ cdef evaluate(Energy energy, Quantity what, X, tuple shape, str name):
         status = run_blocks(energy, what, &rows[0, 0], &out[0], aligned, n, size, stride)
     if status:
         energy.raise_failure()
+    if finite(&out[0], result.size):
+        return result
     finite_result(result if what != MEAN_PARAM_GRAD else result.reshape(1, -1), name, OVERFLOW_ADVICE)
     return result
 
