@@ -99,7 +99,8 @@ cdef void boltzmann(out_t e, in_t low, out_t ties, out_t rest, Py_ssize_t n) noe
     cdef double d, t
     for i in range(n):
         d = e[i] - low[i]
-        t = exp_neg(d)
+        # Not the floor of exp_neg: times a large square (a well 1e150 away) that would be a number.
+        t = 0.0 if d > 690.0 else exp_neg(d)
         ties[i] += 1.0 if d == 0.0 else 0.0
         rest[i] += 0.0 if d == 0.0 else t
         e[i] = t
