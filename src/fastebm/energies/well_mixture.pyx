@@ -379,6 +379,7 @@ cdef class WellMixture(Energy):
         step[self.n_params - 1] = 0.0
 
     def _wells(self):
+        self._check_ready()
         theta = self.theta[:self.n_params - 1].reshape(self.n_wells, -1)
         raw, m, k = np.split(theta, [self.n_features, 2 * self.n_features], axis=1)
         return np.clip(raw, -RAW_A_LIMIT, RAW_A_LIMIT), m, k[:, 0]

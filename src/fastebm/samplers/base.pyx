@@ -202,6 +202,7 @@ cdef class Sampler:
     def run(self, Energy energy not None, x0, n_steps, *, seed=None, n_threads=None, thin=None, progress=False):
         """As `sample`, but returns a `SampleResult` with the last states, the trace and the counts."""
         cdef _Run run = _Run()
+        energy._check_ready()
         start, flat = samples(x0, energy.n_features, "x0")
         steps = integer(n_steps, "n_steps", 0, 2**40 - 1)
         every = 0 if thin is None else integer(thin, "thin", 1, 2**40 - 1)
