@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import fastebm as fe
 import numpy as np
 import pytest
 from oracle import FunctionOracle, Oracle, WellMixtureOracle
+
+import fastebm as fe
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
-# The same examples in every run; the deep profile draws new ones each time and prints how to repeat a failure.
+# The same examples in every run; the deep profile draws new ones and prints how to repeat a failure.
 settings.register_profile(
     "default", derandomize=True, database=None, max_examples=40, deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
@@ -18,7 +18,7 @@ _left_out = pytest.StashKey[list]()
 
 
 def pytest_addoption(parser):
-    parser.addoption("--deep", action="store_true", help="also run the tests marked deep, and more random examples")
+    parser.addoption("--deep", action="store_true", help="also run deep tests, with more random examples")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,4 +1,4 @@
-"""Print digests of everything that must have the same bytes at every instruction-set level (run by test_isa.py)."""
+"""Print digests of what must have the same bytes at every instruction-set level (run by test_isa.py)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import hashlib
 import json
 import sys
 
-import fastebm as fe
 import numpy as np
 from cases import ENERGIES, SAMPLERS
+
+import fastebm as fe
 from fastebm.kernels import probe
 
 

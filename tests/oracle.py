@@ -1,4 +1,4 @@
-"""Independent values that the energies are compared with, each with the scale its rounding error is relative to."""
+"""Independent values to compare the energies with, and the scale their rounding errors are relative to."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Oracle:
 class WellMixtureOracle(Oracle):
     """Values from `fastebm.reference`.
 
-    A weight is exp of a difference of well energies, so its relative error is their absolute one: a few 1e-16 times
-    the largest well energy, which above 1e3 exceeds 1e-12. The scales grow with it from there.
+    A weight is exp of a difference of well energies, so its relative error is their absolute one: a few 1e-16
+    times the largest well energy, which above 1e3 exceeds 1e-12. The scales grow with it from there.
     """
 
     def __init__(self, theta, n_wells, n_features):
@@ -50,7 +50,7 @@ class WellMixtureOracle(Oracle):
         self.wells, self.c = reference.unpack(*self.arguments)
 
     def _terms(self, x):
-        parts = np.array([[a * (xd - m) ** 2 for a, m, xd in zip(w.a, w.m, x, strict=True)] for w in self.wells])
+        parts = np.array([np.multiply(w.a, np.subtract(x, w.m) ** 2) for w in self.wells])
         k = np.array([w.k for w in self.wells])
         size = parts.sum(axis=1) + np.abs(k)
         _, weights = reference.energy_and_weights(x, self.wells, self.c)
@@ -60,9 +60,8 @@ class WellMixtureOracle(Oracle):
         parts, k, _, _ = self._terms(x)
         lowest = np.argmin(parts.sum(axis=1) + k)
         scale = parts[lowest].sum() + abs(k[lowest]) + math.log(len(k)) + abs(self.c)
-        # Below one weight of 1e-16 the logarithm is the whole energy when the rest is zero.
         value = reference.energy(x, *self.arguments)
-        return Value(np.array(value), np.array(max(scale, abs(value))))
+        return Value(np.array(value), np.array(scale))
 
     def grad(self, x):
         _, _, weights, loss = self._terms(x)

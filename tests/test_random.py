@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fastebm.kernels import probe
 from hypothesis import given
 from scipy import stats
 from strategies import seeds, sizes, words
+
+from fastebm.kernels import probe
 
 N = 1_000_000
 # Two-sided false-alarm rate 1e-8 for each statistic; the seeds are fixed, so the outcome is too.
@@ -251,7 +252,8 @@ BROKEN = {
         {"two normals of one call", "two normals of one call, squares", "step lag 1"},
     ),
     "half of the calls reused one call later": (
-        lambda r0, r1: box_muller(*(np.repeat(r[0::2], 2, axis=0) for r in (r0, r1))), {"step lag 2", "step lag 2, squares"},
+        lambda r0, r1: box_muller(*(np.repeat(r[0::2], 2, axis=0) for r in (r0, r1))),
+        {"step lag 2", "step lag 2, squares"},
     ),
     "neighbouring chains share": (
         lambda r0, r1: box_muller(*(np.repeat(r[:, 0::2], 2, axis=1) for r in (r0, r1))),
