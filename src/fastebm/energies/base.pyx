@@ -76,8 +76,7 @@ cdef evaluate(Energy energy, Quantity what, X, tuple shape, str name):
     cdef double[::1] out, scratch
     cdef double* aligned
     cdef int status
-    if energy.theta_ptr is NULL:
-        raise TypeError(f"{type(energy).__name__} is not initialised")
+    energy._check_ready()
     array, flat = samples(X, energy.n_features)
     n = array.shape[0]
     size = min(energy.block_size, n)
@@ -186,6 +185,11 @@ cdef class Energy:
 
     cdef void identifiable(self, double* step) noexcept nogil:
         pass
+
+    def _check_ready(self):
+        """Raise TypeError if __init__ of a concrete energy has not run: the class is abstract, or made by __new__."""
+        if self.theta_ptr is NULL:
+            raise TypeError(f"{type(self).__name__} is not initialised; use a concrete energy and call its constructor")
 
     def raise_failure(self):
         """Raise the exception that stopped a block method, as itself."""

@@ -115,7 +115,8 @@ cdef void boltzmann(out_t e, in_t low, out_t ties, out_t rest, Py_ssize_t n) noe
     cdef double d, t
     for i in range(n):
         d = e[i] - low[i]
-        t = exp_neg(d)
+        # Not the floor of exp_neg: times a large square (a well 1e150 away) that would be a number.
+        t = 0.0 if d > 690.0 else exp_neg(d)
         ties[i] += 1.0 if d == 0.0 else 0.0
         rest[i] += 0.0 if d == 0.0 else t
         e[i] = t
@@ -444,6 +445,7 @@ cdef class WellMixture(Energy):
         step[self.n_params - 1] = 0.0
 
     def _wells(self):
+        self._check_ready()
         theta = self.theta[:self.n_params - 1].reshape(self.n_wells, -1)
         raw, m, k = np.split(theta, [self.n_features, 2 * self.n_features], axis=1)
         return np.clip(raw, -RAW_A_LIMIT, RAW_A_LIMIT), m, k[:, 0]

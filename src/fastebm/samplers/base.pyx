@@ -214,6 +214,7 @@ cdef class Sampler:
     def _run(self, Energy energy, x0, n_steps, seed, n_threads, thin, progress):
         cdef _Run run = _Run.__new__(_Run)
         cdef int64_t steps, every
+        energy._check_ready()
         start, flat = samples(x0, energy.n_features, "x0")
         steps = integer(n_steps, "n_steps", 0, 2**40 - 1)
         every = 0 if thin is None else integer(thin, "thin", 1, 2**40 - 1)
