@@ -84,7 +84,8 @@ cdef class _Run:
                 store(x, &self.trace[step // self.thin - 1, start, 0], m, self.features, self.stride)
             if step < self.n_steps:
                 end = now()
-                if end - begin < PIECE:
+                # Only a full piece tells that pieces could be longer: thin cuts them shorter.
+                if count == limit and end - begin < PIECE:
                     limit *= 2
                 begin = end
                 fastebm_fetch_add(&self.done, m * count)
@@ -129,6 +130,13 @@ cdef class _Run:
         with nogil:
             self._loop(aligned, limit)
 
+    def _join(self, helpers):
+        for helper in helpers:
+            helper.cancel()
+        for helper in helpers:
+            if not helper.cancelled():
+                helper.result()
+
     def run(self, n_threads):
         """Run everything; returns when no thread works on it any more."""
         begin = now()
@@ -140,12 +148,12 @@ cdef class _Run:
             helpers = submit(self.work, min(n_threads, self.n_blocks - 1) - 1)
         try:
             self.work()
-        finally:
-            for helper in helpers:
-                helper.cancel()
-            for helper in helpers:
-                if not helper.cancelled():
-                    helper.result()
+            self._join(helpers)
+        except BaseException:
+            # Ctrl-C while waiting: no helper may go on working on a run that nobody wants.
+            self.control.halt()
+            self._join(helpers)
+            raise
         self.control.finish()
         if self.failed:
             self.energy.raise_failure()
