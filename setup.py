@@ -19,6 +19,7 @@ PLAIN = [
     "fastebm._control",
     "fastebm.energies.base",
     "fastebm.energies.python_energy",
+    "fastebm.energies.tempered",
     "fastebm.samplers.base",
     "fastebm._notebook",
 ]
@@ -30,6 +31,7 @@ LEVELLED = [
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",
     "fastebm.samplers.independence",
+    "fastebm.samplers.mixture",
     "fastebm.training._loop",
 ]
 

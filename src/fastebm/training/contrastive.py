@@ -41,8 +41,7 @@ class ContrastiveDivergence:
 
     whose gradient is an estimate of that of the negative log-likelihood. The defaults reach the maximum-likelihood
     optimum where the chains mix: chains that persist from update to update and are never reinitialised, the
-    Metropolis-adjusted sampler, one global move per update in up to three dimensions, and the mean of theta over the last
-    half of the updates.
+    Metropolis-adjusted sampler, one global move per update, and the mean of theta over the last half of the updates.
 
     Parameters
     ----------
@@ -79,11 +78,14 @@ class ContrastiveDivergence:
         Numbers or arrays of shape (n_params,); theta is kept inside.
     average : float, default 0.5
         The fitted theta is the mean over this last fraction of the updates (Polyak averaging); 0 takes the last theta.
-    init : {"data", "uniform"}, default "data"
-        Where persistent chains start: at rows of the data, or uniformly on `reinit_range`.
+    init : {"auto", "data", "uniform", "model"}, default "auto"
+        Where persistent chains start: at rows of the data, uniformly on `reinit_range`, or at exact samples of the starting
+        energy (if it has ``exact_sample``). "auto" is "data", but "model" under Jarzynski weights, which are right only
+        for chains that follow the starting energy.
     global_move : Sampler, "auto" or None, default "auto"
-        A second sampler that takes `n_global` steps per update. "auto": `IndependenceMH` over the range of the data if
-        there are at most three features and the chains persist.
+        A second sampler that takes `n_global` steps per update, so that chains change wells. "auto", for chains that
+        persist: `IndependenceMH` over the range of the data in up to three features, above that `MixtureMH` on the
+        k-means groups of the data.
     n_global : int, default 1
         Steps of the global move per update.
     weighting : {"none", "jarzynski"}, default "none"
@@ -116,7 +118,7 @@ class ContrastiveDivergence:
 
     def __init__(self, energy, sampler=None, *, n_updates=800, n_steps=5, batch_size=None, n_chains=256,
                  learning_rate=0.1, optimizer="sgd", buffer="persistent", buffer_size=None, reinit_prob=0.0,
-                 reinit_range=None, l2=0.0, theta_bounds=None, average=0.5, init="data", global_move="auto", n_global=1,
+                 reinit_range=None, l2=0.0, theta_bounds=None, average=0.5, init="auto", global_move="auto", n_global=1,
                  weighting="none"):
         if not isinstance(energy, Energy):
             raise TypeError(f"energy must be an Energy, got {describe(energy)}")
@@ -144,7 +146,7 @@ class ContrastiveDivergence:
             raise ValueError(f"l2 must not be negative, got {describe(l2)}")
         self.theta_bounds = self._bounds(theta_bounds)
         self.average = real(average, "average", minimum=0, maximum=1)
-        self.init = choice(init, "init", ("data", "uniform"))
+        self.init = choice(init, "init", ("auto", "data", "uniform", "model"))
         self.global_move = global_move
         self.n_global = integer(n_global, "n_global", 0, 2**30)
         self.weighting = choice(weighting, "weighting", ("none", "jarzynski"))
@@ -267,16 +269,13 @@ class _Training:
         self.global_move = trainer.global_move
         if isinstance(self.global_move, str):
             persistent = trainer.buffer == "persistent"
-            self.global_move = recipes.default_global_move(x, 1.0) if persistent else None
+            self.global_move = recipes.default_global_move(x, groups, rng) if persistent else None
         low, high = trainer.reinit_range or (x.min(axis=0), x.max(axis=0))
         self.low = np.broadcast_to(np.asarray(low, dtype=float), x.shape[1:]).copy()
         self.high = np.broadcast_to(np.asarray(high, dtype=float), x.shape[1:]).copy()
         self.raw = np.zeros((trainer.n_updates, 3 + self.energy.n_params))
         n = trainer.n_chains
-        if trainer.init == "data":
-            self.chains = x[rng.choice(len(x), n, replace=n > len(x))]
-        else:
-            self.chains = rng.uniform(self.low, self.high, (n, x.shape[1]))
+        self.chains = self._first_chains(n, rng)
         fifo = trainer.buffer == "fifo"
         self.store = np.empty((trainer.buffer_size if fifo else 0, x.shape[1]))
         self.control = Control(None, float(trainer.n_updates))
@@ -293,6 +292,18 @@ class _Training:
             average_from=int(trainer.n_updates * (1.0 - trainer.average)),
             weighted=trainer.weighting == "jarzynski", seed=stream, control=self.control,
         )
+
+    def _first_chains(self, n, rng):
+        trainer, x = self.trainer, self.x
+        if trainer.init == "model" or (trainer.init == "auto" and trainer.weighting == "jarzynski"):
+            try:
+                return self.energy.exact_sample(n, rng)
+            except NotImplementedError:
+                if trainer.init == "model":
+                    raise
+        if trainer.init == "uniform":
+            return rng.uniform(self.low, self.high, (n, x.shape[1]))
+        return x[rng.choice(len(x), n, replace=n > len(x))]
 
     def run(self, progress, callback):
         total = self.trainer.n_updates

@@ -9,7 +9,9 @@ import numpy as np
 from .._check import integer, samples
 from .._seed import seed_sequence
 from ..energies.well_mixture import WellMixture
+from ..samplers.base import Sampler
 from ..samplers.independence import IndependenceMH
+from ..samplers.mixture import MixtureMH
 from .kmeans import kmeans
 
 # MALA at a quarter of the narrowest variance accepts about 95 % of its moves in one dimension, and a Langevin step
@@ -17,6 +19,8 @@ from .kmeans import kmeans
 STEP_FRACTION = 0.25
 # In more dimensions a uniform draw hardly ever lands in a well.
 GLOBAL_MOVE_FEATURES = 3
+# Wider than the groups, so that the proposal's tails cover the model's while it moves.
+PROPOSAL_WIDTH = 1.1
 # k-means sees at most this many rows.
 ENOUGH_ROWS = 4000
 
@@ -43,12 +47,30 @@ def default_step_size(x: np.ndarray, n_groups: int, rng: np.random.Generator) ->
     return STEP_FRACTION * local_variance(x, n_groups, rng)
 
 
-def default_global_move(x: np.ndarray, temperature: float) -> IndependenceMH | None:
-    """Uniform proposals over the range of the data and half a standard deviation more, in up to three dimensions."""
-    if x.shape[1] > GLOBAL_MOVE_FEATURES:
-        return None
-    margin = 0.5 * x.std(axis=0)
-    return IndependenceMH(x.min(axis=0) - margin, x.max(axis=0) + margin, temperature=temperature)
+def default_global_move(x: np.ndarray, n_groups: int, rng: np.random.Generator) -> Sampler:
+    """The second sampler of an update, which lets chains change wells.
+
+    In up to three dimensions, uniform proposals over the range of the data and half a standard deviation more; above, a
+    normal mixture on the k-means groups of the data.
+    """
+    if x.shape[1] <= GLOBAL_MOVE_FEATURES:
+        margin = 0.5 * x.std(axis=0)
+        return IndependenceMH(x.min(axis=0) - margin, x.max(axis=0) + margin)
+    weights, means, stds = group_mixture(x, n_groups, rng)
+    return MixtureMH(weights, means, PROPOSAL_WIDTH * stds)
+
+
+def group_mixture(x: np.ndarray, n_groups: int, rng: np.random.Generator):
+    """Shares (k,), means (k, d) and standard deviations (k, d) of the k-means groups of x, none of them empty."""
+    if len(x) > ENOUGH_ROWS:
+        x = x[rng.choice(len(x), ENOUGH_ROWS, replace=False)]
+    spread = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
+    k = min(n_groups, len(np.unique(x, axis=0)))
+    centres, labels = kmeans(x / spread, k, rng)
+    counts = np.bincount(labels, minlength=k)
+    # A group of one or two rows says nothing about its width.
+    stds = np.array([x[labels == j].std(axis=0) if counts[j] > 2 else spread for j in range(k)])
+    return np.maximum(counts, 1) / np.maximum(counts, 1).sum(), centres * spread, np.maximum(stds, 0.05 * spread)
 
 
 def initial_wells(X, n_wells: int = 2, *, seed=None) -> WellMixture:
@@ -80,13 +102,7 @@ def initial_wells(X, n_wells: int = 2, *, seed=None) -> WellMixture:
     if distinct < k:
         raise ValueError(f"X has {distinct} distinct rows, fewer than n_wells={k}; use fewer wells")
     rng = np.random.default_rng(seed_sequence(seed))
-    if len(x) > ENOUGH_ROWS:
-        x = x[rng.choice(len(x), ENOUGH_ROWS, replace=False)]
-    spread = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
-    centres, labels = kmeans(x / spread, k, rng)
-    counts = np.bincount(labels, minlength=k)
-    stds = np.array([x[labels == j].std(axis=0) if counts[j] > 1 else spread for j in range(k)])
+    weights, means, stds = group_mixture(x, k, rng)
     # Just inside raw_a = +-5, where the derivative still moves it.
     narrow, wide = math.exp(-2.45) * math.sqrt(0.5), math.exp(2.45) * math.sqrt(0.5)
-    stds = np.clip(np.maximum(stds, 0.05 * spread), narrow, wide)
-    return WellMixture.from_mixture(np.maximum(counts, 1), centres * spread, stds)
+    return WellMixture.from_mixture(weights, means, np.clip(stds, narrow, wide))
