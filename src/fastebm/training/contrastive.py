@@ -17,7 +17,7 @@ from ..energies.well_mixture import WellMixture
 from ..samplers.base import Sampler
 from ..samplers.mala import MALA
 from ..samplers.sgld import SGLD
-from . import recipes
+from . import after_fit, recipes
 from ._loop import Loop
 from .replay import ReplayBuffer
 from .result import TrainingResult, history_array
@@ -316,6 +316,8 @@ class _Training:
                 display.close()
         result = self.trainer.last_result = self.result()
         if status == 0:
+            for check in after_fit.checks:
+                result.warnings.extend(check(result, self.x))
             return result
         update = self.loop.update
         kept = f"the last good theta and buffer (after {update} complete updates) are on this error"
@@ -366,6 +368,13 @@ class _Training:
             n_clipped=counts["clipped"],
             effective_sample_size=loop.smallest_ess,
             log_weights=loop.weights,
+            settings={
+                "n_steps": trainer.n_steps, "n_global": trainer.n_global, "n_chains": trainer.n_chains,
+                "batch_size": min(trainer.batch_size or 256, len(self.x)), "learning_rate": trainer.learning_rate,
+                "optimizer": trainer.optimizer, "buffer": trainer.buffer, "reinit_prob": trainer.reinit_prob,
+                "reinit_range": (self.low, self.high), "l2": trainer.l2, "theta_bounds": trainer.theta_bounds,
+                "average": trainer.average, "weighting": trainer.weighting,
+            },
         )
 
 
