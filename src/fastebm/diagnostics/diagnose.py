@@ -50,7 +50,8 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     -----
     `ContrastiveDivergence.fit` calls this with its training data and keeps the list as ``result.warnings``. The codes:
     temperature, measured_temperature, too_few_steps, mode_imbalance, mode_weights_not_identified, divergence, acceptance,
-    edge, step_too_big, drift, at_bound, under_training, biased_chains, energy_gap, weights, outliers, memorisation,
+    edge, step_too_big, drift, at_bound, under_training, biased_chains, energy_gap, weights, scale, outliers, duplicates,
+    memorisation,
     log_z_untrusted.
 
     Examples
@@ -89,7 +90,8 @@ def _training(result, X, seed):
     rng = np.random.default_rng(seed_sequence(seed))
     groups = getattr(result.energy, "n_wells", 2)
     sampler = result.sampler
-    found = temperature.before(sampler) + training.data(x, groups) + mixing.step_too_big(sampler, x, groups, rng)
+    found = temperature.before(sampler) + training.data(x, rng) + training.scale(result.energy, x)
+    found += mixing.step_too_big(sampler, x, groups, rng)
     if not result.settings:
         return found
     found += training.at_bound(result) + training.weights(result)

@@ -121,7 +121,11 @@ def _modes(population: Population):
 
 
 def largest_curvature(energy: Energy, x: np.ndarray, rng: np.random.Generator) -> float:
-    """Largest |eigenvalue| of the Hessian in x over at most 256 states, by eight rounds of power iteration."""
+    """Largest eigenvalue of the Hessian in x over at most 256 states, by eight rounds of power iteration; at least 0.
+
+    Only a positive curvature makes steps unstable; the strongly negative one on a barrier does not. A state whose eigenvalue
+    of largest size is negative is passed over.
+    """
     x = x[rng.permutation(len(x))[:256]]
     v = rng.standard_normal(x.shape)
     step = 1e-5 * (1.0 + np.abs(x).max())
@@ -129,9 +133,8 @@ def largest_curvature(energy: Energy, x: np.ndarray, rng: np.random.Generator) -
     for _ in range(8 if x.shape[1] > 1 else 1):
         v /= np.sqrt((v**2).sum(axis=1, keepdims=True))
         product = (energy.grad(x + step * v) - energy.grad(x - step * v)).reshape(x.shape) / (2.0 * step)
-        sizes = np.sqrt((product**2).sum(axis=1, keepdims=True))
-        top = float(sizes.max())
-        v = np.where(sizes > 0, product, v)
+        top = max(0.0, float((v * product).sum(axis=1).max()))
+        v = np.where((product != 0).any(axis=1, keepdims=True), product, v)
     return top
 
 

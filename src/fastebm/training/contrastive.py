@@ -215,7 +215,8 @@ class ContrastiveDivergence:
         Raises
         ------
         ValueError, TypeError
-            If X does not fit the energy, is not finite or has fewer rows than batch_size.
+            If X does not fit the energy, is not finite, has fewer rows than batch_size or fewer distinct rows than wells, or if
+            a feature has zero variance and no sampler is given.
         TrainingError
             If an energy, a gradient, a chain or theta stops being finite. It carries the last good theta and buffer.
         TrainingInterrupted
@@ -265,6 +266,9 @@ class _Training:
         # A copy: the loop moves its theta.
         self.energy = copy.copy(trainer.energy)
         groups = getattr(self.energy, "n_wells", 2)
+        recipes.check_size(x)
+        if isinstance(self.energy, WellMixture):
+            recipes.check_distinct(x, groups)
         self.sampler = trainer.sampler or MALA(recipes.default_step_size(x, groups, rng))
         self.global_move = trainer.global_move
         if isinstance(self.global_move, str):
