@@ -53,12 +53,14 @@ def normal_base(X) -> Normal:
 
 
 def schedule(n_steps: int) -> np.ndarray:
-    """Inverse temperatures from 0 to 1, n_steps + 1 of them: close together at the start, where the law changes fastest."""
+    """n_steps + 1 inverse temperatures from 0 to 1, close together at the start, where the law changes fastest."""
     t = np.linspace(0.0, 1.0, n_steps + 1)
     return t * t * (3.0 - 2.0 * t) * 0.5 + t**2 * 0.5
 
 
-def forward(energy: Energy, base: Energy, *, n_chains: int = 1024, n_steps: int = 1000, seed=None, n_threads=None) -> AISRun:
+def forward(
+    energy: Energy, base: Energy, *, n_chains: int = 1024, n_steps: int = 1000, seed=None, n_threads=None
+) -> AISRun:
     """Anneal chains from the base to the energy.
 
     Parameters
@@ -131,7 +133,9 @@ def log_mean_exp(log_weights: np.ndarray) -> float:
 def _pilot(energy, base, betas, seed):
     """Step sizes for every temperature, from 128 chains of their own, so that the main run stays unbiased."""
     if energy.n_features != base.n_features:
-        raise ValueError(f"base has n_features={base.n_features}, but the energy has {energy.n_features}: {describe(base)}")
+        raise ValueError(
+            f"base has n_features={base.n_features}, but the energy has {energy.n_features}: {describe(base)}"
+        )
     first, moves = seed.spawn(2)
     x = base.exact_sample(128, first)
     # The base's own scale: the mean curvature of its energy.
@@ -157,7 +161,9 @@ def _anneal(energy, base, x, betas, sizes, seed, spent, n_threads, backwards=Fal
         # The factor f_t / f_(t-1) is taken where the chain is between the moves at the two temperatures.
         log_weights += (betas[t] - betas[t - 1]) * (base.energy(x) - energy.energy(x))
         at = t - 1 if backwards else t
-        run = MALA(sizes[at]).run(Tempered(base, energy, betas[at]), x, 1, seed=int(keys[at]), n_threads=n_threads)
+        run = MALA(sizes[at]).run(
+            Tempered(base, energy, betas[at]), x, 1, seed=int(keys[at]), n_threads=n_threads
+        )
         accepted += run.acceptance_rate
         x = run.x
     return AISRun(log_weights, accepted / (len(betas) - 1), spent + 2 * len(x) * (len(betas) - 1))

@@ -42,7 +42,8 @@ class LogPartition:
     method : str
         "closed_form", "quadrature" or "ais".
     lower, upper : float
-        What is known of log Z. AIS: `lower` is the mean forward log-weight less three standard errors, below log Z but for
+        What is known of log Z. AIS: `lower` is the mean forward log-weight less three standard errors, below log Z
+        but for
         chance; `upper` is its counterpart from a reverse run, or infinity if there was none.
     sd_log_weights : float
         Spread of the forward log-weights; 0 for the other methods.
@@ -67,9 +68,13 @@ class LogPartition:
     def value(self) -> float:
         if not self.trusted:
             raise UntrustedEstimateError(
-                f"log Z lies in [{self.lower:.4g}, {self.upper:.4g}], but no single number is trustworthy: the log-weights "
-                f"spread by {self.sd_log_weights:.2f} (at most {MAX_SD:g} is allowed); use more n_steps, a closer base, or "
-                "read .lower and .upper", self)
+                f"log Z lies in [{self.lower:.4g}, {self.upper:.4g}], but no single number is trustworthy: the "
+                f"log-weights "
+                f"spread by {self.sd_log_weights:.2f} (at most {MAX_SD:g} is allowed); use more n_steps, a closer "
+                f"base, or "
+                "read .lower and .upper",
+                self,
+            )
         return self._value
 
     def __float__(self) -> float:
@@ -81,8 +86,20 @@ class LogPartition:
         return f"log Z = {self._value:.10g} +- {self.error:.1g} ({self.method})"
 
 
-def log_partition(energy, method="auto", *, X=None, bounds=None, base=None, n_chains=1024, n_steps=1000, rtol=1e-10,
-                  reverse_samples=None, seed=None, n_threads=None) -> LogPartition:
+def log_partition(
+    energy,
+    method="auto",
+    *,
+    X=None,
+    bounds=None,
+    base=None,
+    n_chains=1024,
+    n_steps=1000,
+    rtol=1e-10,
+    reverse_samples=None,
+    seed=None,
+    n_threads=None,
+) -> LogPartition:
     """Estimate log Z = log of the integral of exp(-E(x)) over x.
 
     Parameters
@@ -92,7 +109,8 @@ def log_partition(energy, method="auto", *, X=None, bounds=None, base=None, n_ch
         "auto" takes the closed form if the energy has one, quadrature in one or two features, otherwise annealed
         importance sampling.
     X : array-like of shape (n_samples, n_features), optional
-        Data or chains that show where the mass is. Quadrature starts from their range; AIS fits its base to them and needs
+        Data or chains that show where the mass is. Quadrature starts from their range; AIS fits its base to them and
+        needs
         them unless a base is given.
     bounds : (low, high), optional
         Quadrature over this box only.

@@ -38,7 +38,8 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     Returns
     -------
     list of Diagnostic
-        Most serious first; empty if no check objects. Each has ``code``, ``value``, ``threshold``, ``meaning``, ``advice``
+        Most serious first; empty if no check objects. Each has ``code``, ``value``, ``threshold``, ``meaning``,
+        ``advice``
         and ``severity``.
 
     Raises
@@ -49,8 +50,10 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     Notes
     -----
     `ContrastiveDivergence.fit` calls this with its training data and keeps the list as ``result.warnings``. The codes:
-    temperature, measured_temperature, too_few_steps, mode_imbalance, mode_weights_not_identified, divergence, acceptance,
-    edge, step_too_big, drift, at_bound, under_training, biased_chains, energy_gap, weights, scale, outliers, duplicates,
+    temperature, measured_temperature, too_few_steps, mode_imbalance, mode_weights_not_identified, divergence,
+    acceptance,
+    edge, step_too_big, drift, at_bound, under_training, biased_chains, energy_gap, weights, scale, outliers,
+    duplicates,
     memorisation,
     log_z_untrusted.
 
@@ -70,11 +73,15 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
         found = _run(subject, X, sampler, x0, n_steps, seed)
         energy = subject
     else:
-        raise TypeError(f"subject must be a TrainingResult, an Energy or a LogPartition, got {describe(subject)}")
+        raise TypeError(
+            f"subject must be a TrainingResult, an Energy or a LogPartition, got {describe(subject)}"
+        )
     if X_val is not None:
         if X is None:
             raise ValueError("X_val needs X, the training data, to compare with")
-        found += training.memorisation(energy, samples(X, energy.n_features)[0], samples(X_val, energy.n_features, "X_val")[0])
+        found += training.memorisation(
+            energy, samples(X, energy.n_features)[0], samples(X_val, energy.n_features, "X_val")[0]
+        )
     return sorted(found, key=lambda d: d.severity != "error")
 
 
@@ -127,7 +134,9 @@ def _run(energy, X, sampler, x0, n_steps, seed):
         rate = sampler.run(energy, start, steps, seed=rng).acceptance_rate
         # Curvature where the chains begin: where they end, a diverging run shows nothing of the wells.
         found += mixing.divergence(energy, sampler, start, rng, rate)
-        found += _of_chains(population.from_chains(energy, sampler, None, start, steps, 0, rng, life=1.0, fresh=1.0))
+        found += _of_chains(
+            population.from_chains(energy, sampler, None, start, steps, 0, rng, life=1.0, fresh=1.0)
+        )
     except NonFiniteError as error:
         found.append(_diverged(error))
     return found
@@ -137,10 +146,19 @@ def _of_chains(chains, weighted=False):
     found = temperature.after(chains) + mixing.too_few_steps(chains)
     modes = mixing.mode_imbalance(chains)
     # Weights stand in for crossings.
-    return found + [d for d in modes if not (weighted and d.code == "mode_weights_not_identified")] + mixing.edge(chains)
+    return (
+        found
+        + [d for d in modes if not (weighted and d.code == "mode_weights_not_identified")]
+        + mixing.edge(chains)
+    )
 
 
 def _diverged(error) -> Diagnostic:
     return Diagnostic(
-        "divergence", float("inf"), mixing.UNSTABLE, f"the chains leave the range of numbers when they run on ({error})",
-        "use a smaller step_size", "error")
+        "divergence",
+        float("inf"),
+        mixing.UNSTABLE,
+        f"the chains leave the range of numbers when they run on ({error})",
+        "use a smaller step_size",
+        "error",
+    )

@@ -41,8 +41,10 @@ class GradientReport:
 
     def __str__(self) -> str:
         verdict = "the gradients agree with the energy" if self.ok else f"WRONG: {self.worst}"
-        return (f"check_grad: dE/dx error {self.max_grad_error:.1e}, dE/dtheta error {self.max_param_grad_error:.1e} "
-                f"(limit {self.limit:.0e}); {verdict}")
+        return (
+            f"check_grad: dE/dx error {self.max_grad_error:.1e}, dE/dtheta error {self.max_param_grad_error:.1e} "
+            f"(limit {self.limit:.0e}); {verdict}"
+        )
 
 
 def check_grad(energy, X, *, step: float = 1e-5, limit: float = 1e-6) -> GradientReport:
@@ -97,8 +99,13 @@ def check_grad(energy, X, *, step: float = 1e-5, limit: float = 1e-6) -> Gradien
         error = np.abs(grad[:, d] - numerical) / (size + np.abs(numerical))
         i = int(error.argmax())
         if error[i] >= worst:
-            worst, where = float(error[i]), (
-                f"dE/dx[{d}] at x = {describe(x[i].tolist())} is {grad[i, d]:.6g}, the energy's slope is {numerical[i]:.6g}")
+            worst, where = (
+                float(error[i]),
+                (
+                    f"dE/dx[{d}] at x = {describe(x[i].tolist())} is {grad[i, d]:.6g}, the energy's slope is "
+                    f"{numerical[i]:.6g}"
+                ),
+            )
     worst_x, where_x = worst, where
     worst, analytic, theta = 0.0, energy.param_grad(x), energy.theta
     other = copy.copy(energy)
@@ -114,7 +121,12 @@ def check_grad(energy, X, *, step: float = 1e-5, limit: float = 1e-6) -> Gradien
         error = np.abs(analytic[:, p] - numerical) / (size + np.abs(numerical))
         i = int(error.argmax())
         if error[i] >= worst:
-            worst, where = float(error[i]), (
-                f"dE/d{energy.param_names[p]} at x = {describe(x[i].tolist())} is {analytic[i, p]:.6g}, the energy's slope "
-                f"is {numerical[i]:.6g}")
+            worst, where = (
+                float(error[i]),
+                (
+                    f"dE/d{energy.param_names[p]} at x = {describe(x[i].tolist())} is {analytic[i, p]:.6g}, the "
+                    f"energy's slope "
+                    f"is {numerical[i]:.6g}"
+                ),
+            )
     return GradientReport(worst_x, worst, limit, where_x if worst_x >= worst else where)

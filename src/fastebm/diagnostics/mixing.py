@@ -36,16 +36,29 @@ def too_few_steps(population: Population) -> list[Diagnostic]:
     z, mean = population.z(drop), float(drop.mean())
     advice = "use more n_steps, or chains that persist (buffer='persistent', reinit_prob=0)"
     if z > MAX_Z and mean > MAX_DROP:
-        return [Diagnostic(
-            "too_few_steps", z, MAX_Z,
-            f"{ROUNDS} times as many steps lower the chains' mean energy by {mean:.3g} nats (z = {z:.1f}): they had not "
-            "arrived when they were used", advice)]
+        return [
+            Diagnostic(
+                "too_few_steps",
+                z,
+                MAX_Z,
+                f"{ROUNDS} times as many steps lower the chains' mean energy by {mean:.3g} nats (z = {z:.1f}): they "
+                f"had not "
+                "arrived when they were used",
+                advice,
+            )
+        ]
     relaxations = population.n_steps * _slowest_rate(population)
     if population.fresh > 0 and relaxations < RELAXATIONS:
-        return [Diagnostic(
-            "too_few_steps", relaxations, RELAXATIONS,
-            f"{100 * population.fresh:.0f} % of the chains start afresh, and {population.n_steps} steps are only "
-            f"{relaxations:.2g} relaxation times of the widest well", advice)]
+        return [
+            Diagnostic(
+                "too_few_steps",
+                relaxations,
+                RELAXATIONS,
+                f"{100 * population.fresh:.0f} % of the chains start afresh, and {population.n_steps} steps are only "
+                f"{relaxations:.2g} relaxation times of the widest well",
+                advice,
+            )
+        ]
     return []
 
 
@@ -84,21 +97,33 @@ def mode_imbalance(population: Population) -> list[Diagnostic]:
         z = (means.mean(axis=0) - masses) / error
         j = int(np.abs(z).argmax())
         if abs(z[j]) > MAX_Z:
-            found.append(Diagnostic(
-                "mode_imbalance", float(z[j]), float(np.sign(z[j])) * MAX_Z,
-                f"mode {j + 1} holds {100 * means[:, j].mean():.1f} % of the chains but {100 * masses[j]:.1f} % of the model "
-                f"(z = {z[j]:.1f}): the fitted mode weights cannot be trusted",
-                "set reinit_prob=0 and keep the global move (global_move='auto'), or weighting='jarzynski'"))
+            found.append(
+                Diagnostic(
+                    "mode_imbalance",
+                    float(z[j]),
+                    float(np.sign(z[j])) * MAX_Z,
+                    f"mode {j + 1} holds {100 * means[:, j].mean():.1f} % of the chains but {100 * masses[j]:.1f} % "
+                    f"of the model "
+                    f"(z = {z[j]:.1f}): the fitted mode weights cannot be trusted",
+                    "set reinit_prob=0 and keep the global move (global_move='auto'), or weighting='jarzynski'",
+                )
+            )
     labels = mode_labels(population.path, modes)[0]
     labels = labels.reshape(len(population.path), -1)
     used = np.bincount(labels[-1], minlength=share.shape[1]) / labels.shape[1]
     crossings = float((labels[1:] != labels[:-1]).sum()) / labels.shape[1] / ROUNDS * population.life
     if (used > SMALL).sum() > 1 and crossings < MIN_CROSSINGS:
-        found.append(Diagnostic(
-            "mode_weights_not_identified", crossings, MIN_CROSSINGS,
-            f"a chain changes its mode about {crossings:.2g} times in its life: the chains cannot tell how much mass each "
-            "mode should have",
-            "add a global move (global_move='auto'), use weighting='jarzynski' with many chains, or train longer"))
+        found.append(
+            Diagnostic(
+                "mode_weights_not_identified",
+                crossings,
+                MIN_CROSSINGS,
+                f"a chain changes its mode about {crossings:.2g} times in its life: the chains cannot tell how much "
+                f"mass each "
+                "mode should have",
+                "add a global move (global_move='auto'), use weighting='jarzynski' with many chains, or train longer",
+            )
+        )
     return found
 
 
@@ -123,7 +148,8 @@ def _modes(population: Population):
 def largest_curvature(energy: Energy, x: np.ndarray, rng: np.random.Generator) -> float:
     """Largest eigenvalue of the Hessian in x over at most 256 states, by eight rounds of power iteration; at least 0.
 
-    Only a positive curvature makes steps unstable; the strongly negative one on a barrier does not. A state whose eigenvalue
+    Only a positive curvature makes steps unstable; the strongly negative one on a barrier does not. A state whose
+    eigenvalue
     of largest size is negative is passed over.
     """
     x = x[rng.permutation(len(x))[:256]]
@@ -138,7 +164,9 @@ def largest_curvature(energy: Energy, x: np.ndarray, rng: np.random.Generator) -
     return top
 
 
-def divergence(energy: Energy, sampler: Sampler, x: np.ndarray, rng, acceptance_rate=None) -> list[Diagnostic]:
+def divergence(
+    energy: Energy, sampler: Sampler, x: np.ndarray, rng, acceptance_rate=None
+) -> list[Diagnostic]:
     """Is the step stable where the chains and the wells are?"""
     found = []
     h = getattr(sampler, "step_size", None)
@@ -147,20 +175,35 @@ def divergence(energy: Energy, sampler: Sampler, x: np.ndarray, rng, acceptance_
         limit = OVERSHOOT if isinstance(sampler, SGLD) else UNSTABLE
         if value > limit:
             bad = value > UNSTABLE and isinstance(sampler, SGLD)
-            effect = ("Langevin steps diverge there" if bad else
-                      "Langevin steps overshoot and the sampled law is far from the target" if isinstance(sampler, SGLD) else
-                      "nearly every proposal there is rejected")
-            found.append(Diagnostic(
-                "divergence", value, UNSTABLE if bad else limit,
-                f"step_size times the largest curvature of the energy is {value:.3g}: {effect}",
-                f"use step_size below {0.5 * h / value:.2g}, or bound the wells' width (theta_bounds)",
-                "error" if bad else "warning"))
+            effect = (
+                "Langevin steps diverge there"
+                if bad
+                else "Langevin steps overshoot and the sampled law is far from the target"
+                if isinstance(sampler, SGLD)
+                else "nearly every proposal there is rejected"
+            )
+            found.append(
+                Diagnostic(
+                    "divergence",
+                    value,
+                    UNSTABLE if bad else limit,
+                    f"step_size times the largest curvature of the energy is {value:.3g}: {effect}",
+                    f"use step_size below {0.5 * h / value:.2g}, or bound the wells' width (theta_bounds)",
+                    "error" if bad else "warning",
+                )
+            )
     if isinstance(sampler, MALA) and acceptance_rate is not None and acceptance_rate < ACCEPT_WARN:
         bad = acceptance_rate < ACCEPT_ERROR
-        found.append(Diagnostic(
-            "acceptance", acceptance_rate, ACCEPT_ERROR if bad else ACCEPT_WARN,
-            f"only {100 * acceptance_rate:.1f} % of the proposals were accepted: the chains hardly move",
-            "use a smaller step_size", "error" if bad else "warning"))
+        found.append(
+            Diagnostic(
+                "acceptance",
+                acceptance_rate,
+                ACCEPT_ERROR if bad else ACCEPT_WARN,
+                f"only {100 * acceptance_rate:.1f} % of the proposals were accepted: the chains hardly move",
+                "use a smaller step_size",
+                "error" if bad else "warning",
+            )
+        )
     return found
 
 
@@ -174,17 +217,31 @@ def edge(population: Population) -> list[Diagnostic]:
     share = float(((x <= low) | (x >= high)).any(axis=1).mean())
     if share > EDGE_WARN:
         bad = share > EDGE_ERROR
-        return [Diagnostic(
-            "edge", share, EDGE_ERROR if bad else EDGE_WARN,
-            f"{100 * share:.2g} % of the chains are at the bounds ({low:g}, {high:g}): the box holds up the density, or the "
-            "step is unstable", "widen or remove bounds, use a smaller step_size, or MALA, whose bounds reject",
-            "error" if bad else "warning")]
+        return [
+            Diagnostic(
+                "edge",
+                share,
+                EDGE_ERROR if bad else EDGE_WARN,
+                f"{100 * share:.2g} % of the chains are at the bounds ({low:g}, {high:g}): the box holds up the "
+                f"density, or the "
+                "step is unstable",
+                "widen or remove bounds, use a smaller step_size, or MALA, whose bounds reject",
+                "error" if bad else "warning",
+            )
+        ]
     outside = _mass_outside(population.energy, low, high)
     if outside > OUTSIDE:
-        return [Diagnostic(
-            "edge", outside, OUTSIDE,
-            f"{100 * outside:.2g} % of the model's mass is outside the bounds ({low:g}, {high:g}), where chains never go: the "
-            "energy there is not trained", "widen or remove bounds")]
+        return [
+            Diagnostic(
+                "edge",
+                outside,
+                OUTSIDE,
+                f"{100 * outside:.2g} % of the model's mass is outside the bounds ({low:g}, {high:g}), where chains "
+                f"never go: the "
+                "energy there is not trained",
+                "widen or remove bounds",
+            )
+        ]
     return []
 
 
@@ -208,8 +265,14 @@ def step_too_big(sampler: Sampler, x: np.ndarray, n_groups: int, rng) -> list[Di
     value = sampler.noise_std**2
     if value <= v:
         return []
-    return [Diagnostic(
-        "step_too_big", value, v,
-        f"one step's noise has variance {value:.3g}, more than the narrowest spread of the data ({v:.3g}): no well is narrow "
-        "enough to make such chains look like the data, so its curvature runs away",
-        f"use step_size below {0.5 * v:.3g}, better {0.25 * v:.3g}, or MALA")]
+    return [
+        Diagnostic(
+            "step_too_big",
+            value,
+            v,
+            f"one step's noise has variance {value:.3g}, more than the narrowest spread of the data ({v:.3g}): no "
+            f"well is narrow "
+            "enough to make such chains look like the data, so its curvature runs away",
+            f"use step_size below {0.5 * v:.3g}, better {0.25 * v:.3g}, or MALA",
+        )
+    ]

@@ -13,7 +13,22 @@ def untrusted(estimate: LogPartition) -> list[Diagnostic]:
     bracket = f"log Z is in [{estimate.lower:.4g}, {estimate.upper:.4g}]"
     advice = "use more n_steps, or a base closer to the density"
     if estimate.sd_log_weights > MAX_SD:
-        return [Diagnostic(
-            "log_z_untrusted", estimate.sd_log_weights, MAX_SD,
-            f"the log-weights spread by {estimate.sd_log_weights:.3g}, so a few chains decide the estimate: {bracket}", advice)]
-    return [Diagnostic("log_z_untrusted", estimate.upper - estimate.lower, MAX_GAP, f"the bracket is wide: {bracket}", advice)]
+        return [
+            Diagnostic(
+                "log_z_untrusted",
+                estimate.sd_log_weights,
+                MAX_SD,
+                f"the log-weights spread by {estimate.sd_log_weights:.3g}, so a few chains decide the estimate: "
+                f"{bracket}",
+                advice,
+            )
+        ]
+    return [
+        Diagnostic(
+            "log_z_untrusted",
+            estimate.upper - estimate.lower,
+            MAX_GAP,
+            f"the bracket is wide: {bracket}",
+            advice,
+        )
+    ]

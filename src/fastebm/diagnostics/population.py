@@ -118,7 +118,9 @@ def from_result(result: TrainingResult, rng) -> Population | None:
         negatives = advance(energy, result.sampler, result.global_move, starts, n_steps, n_global, rng)
     path = extend(energy, result.sampler, result.global_move, negatives, n_steps, n_global, rng)
     life = min(len(result.history), 1.0 / fresh if fresh > 0 else np.inf)
-    return Population(energy, result.sampler, result.global_move, n_steps, negatives, path, groups, life, fresh)
+    return Population(
+        energy, result.sampler, result.global_move, n_steps, negatives, path, groups, life, fresh
+    )
 
 
 def resample(log_weights, rng):

@@ -31,11 +31,17 @@ def before(sampler: Sampler) -> list[Diagnostic]:
         return []
     t, h = sampler.temperature, sampler.step_size
     warm = math.sqrt(2.0 * h)
-    return [Diagnostic(
-        "temperature", t, 1.0 - MAX_OFF if t < 1 else 1.0 + MAX_OFF,
-        f"noise_std={sampler.noise_std:g} with step_size={h:g} samples exp(-E / T) at T = {t:.3g}, not exp(-E): the chains "
-        f"are too {'cold, so the wells of a fit come out too wide or too narrow' if t < 1 else 'hot'}",
-        f"leave noise_std out, or set noise_std=sqrt(2 * step_size)={warm:.4g}")]
+    return [
+        Diagnostic(
+            "temperature",
+            t,
+            1.0 - MAX_OFF if t < 1 else 1.0 + MAX_OFF,
+            f"noise_std={sampler.noise_std:g} with step_size={h:g} samples exp(-E / T) at T = {t:.3g}, not exp(-E): "
+            f"the chains "
+            f"are too {'cold, so the wells of a fit come out too wide or too narrow' if t < 1 else 'hot'}",
+            f"leave noise_std out, or set noise_std=sqrt(2 * step_size)={warm:.4g}",
+        )
+    ]
 
 
 def after(population: Population) -> list[Diagnostic]:
@@ -49,8 +55,16 @@ def after(population: Population) -> list[Diagnostic]:
     t = float(square.mean()) / mean / aim if mean > 0 else math.inf
     if LOW <= t <= HIGH or abs(z) <= MAX_Z or not np.isfinite(z):
         return []
-    return [Diagnostic(
-        "measured_temperature", t, LOW if t < LOW else HIGH,
-        f"the chains' mean squared force over mean curvature gives {t:.3g} times the intended temperature (Stein z = {z:.1f}): "
-        f"they are {'colder' if t < 1 else 'hotter'} than the density they stand for",
-        "set noise_std=sqrt(2 * step_size) or leave it out" if t < 1 else "use a smaller step_size, or MALA")]
+    return [
+        Diagnostic(
+            "measured_temperature",
+            t,
+            LOW if t < LOW else HIGH,
+            f"the chains' mean squared force over mean curvature gives {t:.3g} times the intended temperature "
+            f"(Stein z = {z:.1f}): "
+            f"they are {'colder' if t < 1 else 'hotter'} than the density they stand for",
+            "set noise_std=sqrt(2 * step_size) or leave it out"
+            if t < 1
+            else "use a smaller step_size, or MALA",
+        )
+    ]

@@ -1,6 +1,7 @@
 """Numbers for traces of chains: effective sample size, R-hat, mode occupancy, barrier crossings.
 
-A trace is what ``sampler.sample(..., thin=k)`` returns: shape (n_draws, n_chains, n_features), or (n_draws, n_chains) in
+A trace is what ``sampler.sample(..., thin=k)`` returns: shape (n_draws, n_chains, n_features), or (n_draws,
+n_chains) in
 one dimension.
 """
 
@@ -35,7 +36,8 @@ def ess(trace) -> np.ndarray | float:
 
     References
     ----------
-    Geyer, Practical Markov chain Monte Carlo, Statistical Science 1992. Between- and within-chain variances are combined
+    Geyer, Practical Markov chain Monte Carlo, Statistical Science 1992. Between- and within-chain variances are
+    combined
     as in Vehtari et al., Rank-normalization, folding, and localization: an improved R-hat, Bayesian Analysis 2021.
     """
     return _per_feature(trace, _ess)
@@ -132,13 +134,20 @@ def mode_labels(states, modes) -> tuple[np.ndarray, int]:
     else:
         shape = x.shape
     flat = x.reshape(-1, d)
-    return np.stack([((flat - c) ** 2).sum(axis=1) for c in centres]).argmin(axis=0).reshape(shape), len(centres)
+    return np.stack([((flat - c) ** 2).sum(axis=1) for c in centres]).argmin(axis=0).reshape(shape), len(
+        centres
+    )
 
 
 def well_shares(energy: WellMixture, x: np.ndarray) -> np.ndarray:
-    """Share of each well in the density at x, shape (n, n_wells): rows sum to 1. Its mean over the model is `weights_`."""
-    logs = np.stack([math.log(max(w, 1e-300)) - np.log(s).sum() - 0.5 * (((x - m) / s) ** 2).sum(axis=1)
-                     for w, m, s in zip(energy.weights_, energy.means_, energy.stds_, strict=True)], axis=1)
+    """Share of each well in the density at x, shape (n, n_wells); its mean over the model is `weights_`."""
+    logs = np.stack(
+        [
+            math.log(max(w, 1e-300)) - np.log(s).sum() - 0.5 * (((x - m) / s) ** 2).sum(axis=1)
+            for w, m, s in zip(energy.weights_, energy.means_, energy.stds_, strict=True)
+        ],
+        axis=1,
+    )
     shares = np.exp(logs - logs.max(axis=1, keepdims=True))
     return shares / shares.sum(axis=1, keepdims=True)
 
@@ -200,7 +209,7 @@ def _plain_rhat(x) -> float:
 
 def _normal_scores(x):
     """Normal quantiles of the fractional ranks (ties share their mean rank)."""
-    values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - 0.5 * (counts - 1)
     return normal_quantile((ranks - 0.375) / (x.size + 0.25))[inverse.reshape(x.shape)]
 
@@ -213,11 +222,30 @@ def normal_quantile(p) -> np.ndarray:
     Acklam, An algorithm for computing the inverse normal cumulative distribution function, 2003.
     """
     p = np.asarray(p, dtype=float)
-    a = [-3.969683028665376e1, 2.209460984245205e2, -2.759285104469687e2, 1.383577518672690e2, -3.066479806614716e1,
-         2.506628277459239]
-    b = [-5.447609879822406e1, 1.615858368580409e2, -1.556989798598866e2, 6.680131188771972e1, -1.328068155288572e1, 1.0]
-    c = [-7.784894002430293e-3, -3.223964580411365e-1, -2.400758277161838, -2.549732539343734, 4.374664141464968,
-         2.938163982698783]
+    a = [
+        -3.969683028665376e1,
+        2.209460984245205e2,
+        -2.759285104469687e2,
+        1.383577518672690e2,
+        -3.066479806614716e1,
+        2.506628277459239,
+    ]
+    b = [
+        -5.447609879822406e1,
+        1.615858368580409e2,
+        -1.556989798598866e2,
+        6.680131188771972e1,
+        -1.328068155288572e1,
+        1.0,
+    ]
+    c = [
+        -7.784894002430293e-3,
+        -3.223964580411365e-1,
+        -2.400758277161838,
+        -2.549732539343734,
+        4.374664141464968,
+        2.938163982698783,
+    ]
     d = [7.784695709041462e-3, 3.224671290700398e-1, 2.445134137142996, 3.754408661907416, 1.0]
     q = p - 0.5
     r = q * q

@@ -84,7 +84,7 @@ cdef class _Run:
                 store(x, &self.trace[step // self.thin - 1, start, 0], m, self.features, self.stride)
             if step < self.n_steps:
                 end = now()
-                if end - begin < PIECE:
+                if end - begin < PIECE and count == limit:
                     limit *= 2
                 begin = end
                 fastebm_fetch_add(&self.done, m * count)
@@ -252,8 +252,8 @@ cdef class Sampler:
         if not np.isfinite(x).all():
             chain = int(np.argwhere(~np.isfinite(x).all(axis=1))[0, 0])
             raise NonFiniteError(
-                f"chain {chain} diverged under {self!r}; use a smaller step_size (stable below 2 / largest curvature of "
-                "the energy), or check the energy's gradient"
+                f"chain {chain} diverged under {self!r}; use a smaller step_size (stable below 2 / largest curvature "
+                "of the energy), or check the energy's gradient"
             )
 
     def _arguments(self):

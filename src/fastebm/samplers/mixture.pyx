@@ -119,7 +119,8 @@ cdef class MixtureMH(Sampler):
     def __init__(self, weights, means, stds, *, temperature=1.0):
         cdef const double[::1] flat
         weights, means, stds = (numeric(v, n) for v, n in ((weights, "weights"), (means, "means"), (stds, "stds")))
-        if weights.ndim != 1 or not weights.size or means.ndim != 2 or means.shape != stds.shape or len(means) != len(weights):
+        shape = (weights.size, means.shape[-1] if means.ndim else 0)
+        if weights.ndim != 1 or not weights.size or means.shape != shape or stds.shape != shape:
             raise ValueError(
                 f"weights {weights.shape} must have shape (n_parts,), means {means.shape} and stds {stds.shape} shape "
                 "(n_parts, n_features)"
@@ -155,7 +156,8 @@ cdef class MixtureMH(Sampler):
         # components' energies and three more for their sum.
         return (3 * energy.n_features + 15 + self.n_parts) * n + energy.work_size(n)
 
-    cdef void minus_log_q(self, const double* x, double* out, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+    cdef void minus_log_q(self, const double* x, double* out, double* work,
+                          Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         cdef Py_ssize_t j, d
         cdef double* e = work + 2 * stride
         for j in range(self.n_parts):

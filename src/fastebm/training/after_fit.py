@@ -1,4 +1,4 @@
-"""What runs on a finished training result. Layers above training put their checks here; training imports none of them."""
+"""What runs on a finished training result: layers above training put their checks here."""
 
 from __future__ import annotations
 

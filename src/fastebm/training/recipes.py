@@ -33,7 +33,8 @@ def check_spread(x: np.ndarray, own: str) -> np.ndarray:
     if not (spread > 0).all():
         feature = int(np.flatnonzero(spread == 0)[0])
         raise ValueError(
-            f"X has zero variance in feature {feature} (all values are {x[0, feature]:g}); drop the feature, or give {own}"
+            f"X has zero variance in feature {feature} (all values are {x[0, feature]:g}); drop the feature, or "
+            f"give {own}"
         )
     return spread
 
@@ -42,7 +43,9 @@ def check_size(x: np.ndarray) -> None:
     """Raise ValueError if squares of the data, or sums of them, leave the range of float64."""
     largest = float(np.abs(x).max())
     if largest > LARGEST:
-        raise ValueError(f"X holds values up to {largest:.3g}, whose squares overflow; rescale the data to a spread near 1")
+        raise ValueError(
+            f"X holds values up to {largest:.3g}, whose squares overflow; rescale the data to a spread near 1"
+        )
 
 
 def local_variance(x: np.ndarray, n_groups: int, rng: np.random.Generator) -> float:
@@ -51,7 +54,9 @@ def local_variance(x: np.ndarray, n_groups: int, rng: np.random.Generator) -> fl
         x = x[rng.choice(len(x), ENOUGH_ROWS, replace=False)]
     spread = check_spread(x, "a sampler with a step_size of your own")
     _, labels = kmeans(x / spread, distinct_rows(x, n_groups), rng)
-    variances = [x[labels == j].var(axis=0) for j in np.unique(labels) if (labels == j).sum() >= max(2, 0.05 * len(x))]
+    variances = [
+        x[labels == j].var(axis=0) for j in np.unique(labels) if (labels == j).sum() >= max(2, 0.05 * len(x))
+    ]
     positive = [v[v > 0].min() for v in variances if (v > 0).any()]
     return float(min(positive)) if positive else float(spread.min() ** 2)
 
@@ -69,7 +74,9 @@ def check_distinct(x: np.ndarray, n_wells: int) -> None:
     """Raise ValueError if there are more wells than distinct rows."""
     found = distinct_rows(x, n_wells)
     if found < n_wells:
-        raise ValueError(f"X has {found} distinct rows, fewer than n_wells={n_wells}; use fewer wells or more data")
+        raise ValueError(
+            f"X has {found} distinct rows, fewer than n_wells={n_wells}; use fewer wells or more data"
+        )
 
 
 def default_step_size(x: np.ndarray, n_groups: int, rng: np.random.Generator) -> float:
@@ -100,7 +107,11 @@ def group_mixture(x: np.ndarray, n_groups: int, rng: np.random.Generator):
     counts = np.bincount(labels, minlength=k)
     # A group of one or two rows says nothing about its width.
     stds = np.array([x[labels == j].std(axis=0) if counts[j] > 2 else spread for j in range(k)])
-    return np.maximum(counts, 1) / np.maximum(counts, 1).sum(), centres * spread, np.maximum(stds, 0.05 * spread)
+    return (
+        np.maximum(counts, 1) / np.maximum(counts, 1).sum(),
+        centres * spread,
+        np.maximum(stds, 0.05 * spread),
+    )
 
 
 def initial_wells(X, n_wells: int = 2, *, seed=None) -> WellMixture:

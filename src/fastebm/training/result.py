@@ -27,7 +27,8 @@ class TrainingResult:
     buffer : ReplayBuffer
         The chains after the last update.
     settings : dict
-        What the trainer was told: ``n_steps``, ``n_global``, ``n_chains``, ``batch_size``, ``learning_rate``, ``optimizer``,
+        What the trainer was told: ``n_steps``, ``n_global``, ``n_chains``, ``batch_size``, ``learning_rate``,
+        ``optimizer``,
         ``buffer``, ``reinit_prob``, ``reinit_range``, ``l2``, ``theta_bounds``, ``average`` and ``weighting``.
     warnings : list
         What `fastebm.diagnose` has to say; empty for a run that gives no cause for doubt.

@@ -1,0 +1,470 @@
+"""The tutorial notebook's functions, compiled: replace its definitions by one import, run as before.
+
+    from fastebm.notebook import *
+
+Names, arguments, defaults, results (lists and floats) and the order of draws from Python's global `random`
+are the notebook's, so a seed gives the same run, and `random` is left exactly where the notebook would leave
+it. Three things differ:
+
+- The energy is computed in a stable form. Where the notebook divides 0 by 0, or is about to, this is right;
+  elsewhere the two agree to the last digits. dE/draw_a stays the notebook's ``w a d^2`` where raw_a is
+  clipped (the true derivative is 0 there: see `fastebm.WellMixture`).
+- NaN and infinity are never clipped into ordinary numbers: as arguments they raise ValueError, in a run
+  FloatingPointError, with the step. An energy too large for a float raises OverflowError.
+- A call that fails or is interrupted changes nothing: neither `random`, nor its arguments, nor a buffer.
+
+A call works on a copy of the generator and puts it back at the end, so other threads must not draw from the
+global `random` meanwhile.
+"""
+
+import math
+import operator
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import fastebm._notebook as _compiled
+
+__all__ = [
+    "SampleReplayBuffer",
+    "approx_density",
+    "approx_partition",
+    "clip_raw_a",
+    "describe",
+    "draw_model_samples",
+    "energy_and_grads",
+    "energy_value",
+    "mean_grads",
+    "quick_train_with_sgld_steps",
+    "sample_real",
+    "sgld_samples",
+    "stable_logsumexp",
+    "train_ebm",
+]
+
+Record = tuple[int, float, float, float, list[float], int]
+
+_INF = math.inf
+
+
+def _finite(value: float, name: str) -> float:
+    value = float(value)
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    return value
+
+
+def _setstate(state: tuple[Any, ...]) -> None:
+    before = random.getstate()
+    try:
+        random.setstate(state)
+    except BaseException:
+        # setstate assigns in two steps, and Ctrl-C can come between them.
+        random.setstate(before)
+        raise
+
+
+def _draw(kernel: Callable[..., tuple[Any, ...]], *args: object) -> Any:
+    """``kernel(state, *args)``; the global generator advances only if it succeeds."""
+    *result, state = kernel(random.getstate(), *args)
+    _setstate(state)
+    return result[0] if len(result) == 1 else result
+
+
+def sample_real(n: int) -> list[float]:
+    """Draw from the tutorial's true law, 0.55 N(-2, 0.45^2) + 0.45 N(1.8, 0.55^2).
+
+    Parameters
+    ----------
+    n : int
+        How many; none if negative.
+
+    Returns
+    -------
+    list of float
+    """
+    xs: list[float] = _draw(_compiled.sample_real, n)
+    return xs
+
+
+def describe(xs: Sequence[float]) -> dict[str, float]:
+    """Mean, population standard deviation, and the fractions below zero and not below.
+
+    Mean and deviation are exact sums rounded once, as in `statistics.mean` and `statistics.pstdev`.
+
+    Parameters
+    ----------
+    xs : sequence of float
+
+    Returns
+    -------
+    dict
+        Keys ``mean``, ``std``, ``left`` (x < 0) and ``right`` (x >= 0).
+
+    Raises
+    ------
+    ValueError
+        If `xs` is empty or holds a number that is not finite.
+    """
+    total, squares, below_zero, n = _compiled.exact_sums(xs)
+    if n == 0:
+        raise ValueError("xs is empty: nothing to describe")
+    left = below_zero / n
+    return {
+        "mean": total / (n << 1127),
+        # variance = (n sum x^2 - (sum x)^2) / n^2
+        "std": _sqrt_of_ratio(n * squares - total * total, n * n << 2254),
+        "left": left,
+        "right": 1.0 - left,
+    }
+
+
+def _sqrt_of_ratio(p: int, q: int) -> float:
+    """sqrt(p / q), correctly rounded.
+
+    The root is cut to at least 54 bits and its last bit set if anything was lost, so that the division below
+    rounds once and correctly.
+    """
+    shift = (p.bit_length() - q.bit_length() - 109) // 2
+    if shift >= 0:
+        q <<= 2 * shift
+    else:
+        p <<= -2 * shift
+    root = math.isqrt(p // q)
+    root |= root * root * q != p
+    return (root << shift) / 1 if shift >= 0 else root / (1 << -shift)
+
+
+def stable_logsumexp(a: float, b: float) -> float:
+    """``log(exp(a) + exp(b)) = max(a, b) + log1p(exp(-|a - b|))``.
+
+    Minus infinity stands for the logarithm of 0 and is allowed.
+
+    Raises
+    ------
+    ValueError
+        If an argument is NaN or plus infinity.
+    """
+    for name, value in (("a", a), ("b", b)):
+        if not value < _INF:
+            raise ValueError(f"{name} must be finite, got {value!r}")
+    high, low = (a, b) if a > b else (b, a)
+    return float(high) if low == -_INF else high + math.log1p(math.exp(low - high))
+
+
+def clip_raw_a(v: float) -> float:
+    """Clip to [-5, 5].
+
+    Raises
+    ------
+    ValueError
+        If `v` is not finite; ``max(-5, min(5, nan))`` would be 5.
+    """
+    return max(-5.0, min(5.0, _finite(v, "v")))
+
+
+def energy_value(x: float, theta: Sequence[float]) -> float:
+    """Energy ``E(x) = -log(exp(-e1) + exp(-e2)) + c`` with ``e = exp(clip_raw_a(raw_a)) (x - m)^2 + k``.
+
+    Parameters
+    ----------
+    x : float
+    theta : sequence of 7 floats
+        ``[raw_a1, m1, k1, raw_a2, m2, k2, c]``
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If `x` or `theta` is not finite, or `theta` does not hold 7 numbers.
+    OverflowError
+        If the energy is larger than any float.
+    """
+    return _compiled.energy_value(x, theta)
+
+
+def energy_and_grads(x: float, theta: Sequence[float]) -> tuple[float, float, list[float]]:
+    """Energy, dE/dx and dE/dtheta at one point.
+
+    With ``d = x - m`` and ``w = exp(-e) / (exp(-e1) + exp(-e2))``: dE/dx is the sum of ``w 2 a d`` over the
+    wells, dE/draw_a = ``w a d^2`` (also where raw_a is clipped), dE/dm = ``-2 w a d``, dE/dk = ``w`` and
+    dE/dc = 1.
+
+    Parameters and errors are those of `energy_value`.
+
+    Returns
+    -------
+    energy : float
+    grad_x : float
+    grads : list of 7 floats
+    """
+    return _compiled.energy_and_grads(x, theta)
+
+
+class SampleReplayBuffer:
+    """The newest `max_size` chains, first in, first out.
+
+    Parameters
+    ----------
+    max_size : int
+        Most numbers kept. 0 keeps none (the notebook's slice ``[-0:]`` would keep them all).
+
+    Attributes
+    ----------
+    items : list of float
+        What is kept, oldest first.
+
+    Raises
+    ------
+    ValueError
+        If `max_size` is negative.
+    """
+
+    def __init__(self, max_size: int = 12000) -> None:
+        self.max_size = max_size
+        self.items: list[float] = []
+
+    @property
+    def max_size(self) -> int:
+        return self._max_size
+
+    @max_size.setter
+    def max_size(self, value: int) -> None:
+        if not value >= 0:
+            raise ValueError(f"max_size must not be negative, got {value!r}")
+        self._max_size = value
+
+    def add(self, xs: Iterable[float]) -> None:
+        """Append `xs`; the oldest leave.
+
+        Raises
+        ------
+        ValueError
+            If a number is not finite; nothing is added then.
+        """
+        xs = list(xs)
+        for i, x in enumerate(xs):
+            if not math.isfinite(x):
+                raise ValueError(f"xs[{i}] must be finite, got {x!r}")
+        if len(self.items) + len(xs) <= self.max_size:
+            self.items.extend(xs)
+        else:
+            items = self.items + xs
+            self.items = items[len(items) - self.max_size :]
+
+    def sample(self, n: int) -> list[float]:
+        """Draw `n` without replacement; all, in order and without a random draw, if there are no more.
+
+        Raises
+        ------
+        ValueError
+            If `n` is negative and the buffer is not empty.
+        """
+        if not self.items or n >= len(self.items):
+            return self.items[:]
+        if n < 0:
+            raise ValueError(f"n must not be negative, got {n!r}")
+        # Ctrl-C may stop random.sample between two of its draws.
+        before = random.getstate()
+        try:
+            return random.sample(self.items, n)
+        except BaseException:
+            random.setstate(before)
+            raise
+
+
+def sgld_samples(
+    theta: Sequence[float],
+    x_init: Sequence[float],
+    n_steps: int = 40,
+    step_size: float = 0.06,
+    noise_std: float = 0.08,
+) -> list[float]:
+    """Langevin chains: `n_steps` times ``x <- clip(x - step_size dE/dx + noise_std N(0, 1), -6, 6)``.
+
+    Parameters
+    ----------
+    theta : sequence of 7 floats
+    x_init : sequence of float
+        One start for each chain; not changed.
+    n_steps : int
+        0 or less returns the starts.
+    step_size, noise_std : float
+
+    Returns
+    -------
+    list of float
+
+    Raises
+    ------
+    ValueError
+        If an argument is not finite, or `theta` does not hold 7 numbers.
+    FloatingPointError
+        If a chain leaves the range of floats before it is clipped; names the step and the chain.
+    """
+    step_size, noise_std = _finite(step_size, "step_size"), _finite(noise_std, "noise_std")
+    xs: list[float] = _draw(_compiled.sgld_samples, theta, x_init, n_steps, step_size, noise_std)
+    return xs
+
+
+def mean_grads(xs: Sequence[float], theta: Sequence[float]) -> tuple[float, list[float]]:
+    """Means over `xs` of the energy and of dE/dtheta.
+
+    Raises
+    ------
+    ValueError
+        If `xs` is empty, an argument is not finite, or `theta` does not hold 7 numbers.
+    FloatingPointError
+        If a sum is too large for a float.
+    """
+    return _compiled.mean_grads(xs, theta)
+
+
+def train_ebm(
+    theta_init: Sequence[float],
+    real_data: Sequence[float],
+    steps: int = 380,
+    batch_size: int = 96,
+    lr: float = 0.016,
+    reg: float = 8e-4,
+    replay_ratio: float = 0.7,
+) -> tuple[list[float], list[Record], SampleReplayBuffer]:
+    """Contrastive training on ``E_data[E] - E_neg[E] + reg (raw_a1^2 + raw_a2^2 + 0.2 (k1^2 + k2^2))``.
+
+    Each update draws a batch of data, starts ``int(batch_size * replay_ratio)`` chains from the replay buffer
+    (all it holds, if less) and the rest from U(-4.5, 4.5), runs 30 Langevin steps and takes one gradient
+    step; raw_a and k are then clipped to [-3, 3], m to [-4, 4].
+
+    Parameters
+    ----------
+    theta_init : sequence of 7 floats
+    real_data : sequence of float
+    steps : int
+        ``steps + 1`` updates are made; none if negative.
+    batch_size : int
+    lr, reg : float
+    replay_ratio : float
+        Above 1 there are more chains than data.
+
+    Returns
+    -------
+    theta : list of 7 floats
+    history : list of tuple
+        ``(step, E_data, E_neg, E_data - E_neg, theta, replay size)`` at every 40th step: the energies before
+        the update, theta after it.
+    replay : SampleReplayBuffer
+        The last 14000 chains.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not finite, `theta_init` does not hold 7 numbers, or `batch_size` is not in
+        [1, len(real_data)].
+    FloatingPointError
+        If a chain, an energy or theta leaves the range of floats; names the training step.
+    """
+    batch_size, steps = operator.index(batch_size), operator.index(steps)
+    n_replay = int(batch_size * _finite(replay_ratio, "replay_ratio"))
+    capacity = 14000
+    theta, history, items = _draw(
+        _compiled.train,
+        theta_init,
+        real_data,
+        steps + 1,
+        batch_size,
+        min(n_replay, capacity),
+        capacity,
+        30,
+        _finite(lr, "lr"),
+        _finite(reg, "reg"),
+        [3.0, 4.0, 3.0, 3.0, 4.0, 3.0, _INF],
+        40,
+    )
+    replay = SampleReplayBuffer(max_size=capacity)
+    replay.items = items
+    return theta, history, replay
+
+
+def draw_model_samples(theta: Sequence[float], n: int = 2600) -> list[float]:
+    """`n` chains of 60 Langevin steps (step size 0.05, noise 0.07) from starts in U(-4.5, 4.5).
+
+    Errors are those of `sgld_samples`.
+    """
+    xs: list[float] = _draw(_compiled.draw_model_samples, theta, n)
+    return xs
+
+
+def approx_partition(
+    theta: Sequence[float], x_min: float = -6.0, x_max: float = 6.0, n_grid: int = 5000
+) -> float:
+    """Midpoint rule for ``Z``, the integral of ``exp(-E(x))`` over [x_min, x_max].
+
+    Raises
+    ------
+    ValueError
+        If an argument is not finite, or `n_grid` is less than 1.
+    OverflowError
+        If ``Z`` or an energy is larger than any float.
+    """
+    x_min, x_max = _finite(x_min, "x_min"), _finite(x_max, "x_max")
+    if n_grid < 1:
+        raise ValueError(f"n_grid must be at least 1, got {n_grid}")
+    dx = _finite((x_max - x_min) / n_grid, "(x_max - x_min) / n_grid")
+    total, shift = _compiled.sum_boltzmann(theta, x_min, dx, n_grid)
+    # exp(-shift) alone may overflow where the product does not.
+    half = math.exp(-0.5 * shift) if shift > -1400.0 else _INF
+    z = total * dx * half * half
+    if math.isinf(z):
+        raise OverflowError(f"Z is about exp({-shift:.1f}), too large for a float: lower c or raise k")
+    return z
+
+
+def approx_density(theta: Sequence[float], x: float, z_est: float) -> float:
+    """Density ``exp(-E(x)) / z_est``.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not finite.
+    ZeroDivisionError
+        If `z_est` is 0.
+    OverflowError
+        If the density, or the energy, is larger than any float.
+    """
+    energy = _compiled.energy_value(x, theta)
+    z_est = _finite(z_est, "z_est")
+    if z_est == 0.0:
+        raise ZeroDivisionError(
+            "z_est is 0: the model has no mass where it was estimated, or Z is too small for a float"
+        )
+    if abs(energy) <= 700.0:
+        return math.exp(-energy) / z_est
+    return math.copysign(math.exp(-energy - math.log(abs(z_est))), z_est)
+
+
+def quick_train_with_sgld_steps(real_data: Sequence[float], sgld_steps: int) -> dict[str, float]:
+    """Train with `sgld_steps` Langevin steps an update and `describe` 1200 samples of the model.
+
+    Seeds `random` with ``77 + sgld_steps``; 140 updates of 64 data, 44 replayed chains and 20 new ones, lr
+    0.016, only raw_a clipped (to [-3, 3]), no regulariser.
+
+    Raises
+    ------
+    ValueError
+        If `real_data` has fewer than 64 numbers, or one that is not finite.
+    FloatingPointError
+        If a chain, an energy or theta leaves the range of floats; names the training step.
+    """
+    state = random.Random(77 + sgld_steps).getstate()
+    bounds = [3.0, _INF, _INF, 3.0, _INF, _INF, _INF]
+    theta_init = [0.0, -0.1, 0.0, 0.0, 0.1, 0.0, 0.0]
+    theta, _, _, state = _compiled.train(
+        state, theta_init, real_data, 140, 64, 44, 5000, sgld_steps, 0.016, 0.0, bounds, 0
+    )
+    samples, state = _compiled.draw_model_samples(state, theta, 1200)
+    stats = describe(samples)
+    _setstate(state)
+    return stats
