@@ -20,6 +20,7 @@ PLAIN = [
     "fastebm._fast",
     "fastebm.energies.base",
     "fastebm.energies.python_energy",
+    "fastebm.energies.tempered",
     "fastebm.samplers.base",
     "fastebm.training._loop",
     "fastebm._notebook",
@@ -32,6 +33,7 @@ LEVELLED = [
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",
     "fastebm.samplers.independence",
+    "fastebm.samplers.mixture",
 ]
 
 # Holds the memoryview code that every module would otherwise carry a copy of (about 100 KB each).

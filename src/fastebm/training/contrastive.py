@@ -17,7 +17,7 @@ from ..energies.well_mixture import WellMixture
 from ..samplers.base import Sampler
 from ..samplers.mala import MALA
 from ..samplers.sgld import SGLD
-from . import recipes
+from . import after_fit, recipes
 from ._loop import Loop
 from .replay import ReplayBuffer
 from .result import TrainingResult, history_array
@@ -41,9 +41,7 @@ class ContrastiveDivergence:
 
     whose gradient is an estimate of that of the negative log-likelihood. The defaults reach the maximum-likelihood
     optimum where the chains mix: chains that persist from update to update and are never reinitialised, the
-    Metropolis-adjusted sampler, one global move per update in up to three dimensions, and the mean of theta over
-    the last
-    half of the updates.
+    Metropolis-adjusted sampler, one global move per update, and the mean of theta over the last half of the updates.
 
     Parameters
     ----------
@@ -81,11 +79,15 @@ class ContrastiveDivergence:
         Numbers or arrays of shape (n_params,); theta is kept inside.
     average : float, default 0.5
         The fitted theta is the mean over this last fraction of the updates (Polyak averaging); 0 takes the last theta.
-    init : {"data", "uniform"}, default "data"
-        Where persistent chains start: at rows of the data, or uniformly on `reinit_range`.
+    init : {"auto", "data", "uniform", "model"}, default "auto"
+        Where persistent chains start: at rows of the data, uniformly on `reinit_range`, or at exact samples of the
+        starting
+        energy (if it has ``exact_sample``). "auto" is "data", but "model" under Jarzynski weights, which are right only
+        for chains that follow the starting energy.
     global_move : Sampler, "auto" or None, default "auto"
-        A second sampler that takes `n_global` steps per update. "auto": `IndependenceMH` over the range of the data if
-        there are at most three features and the chains persist.
+        A second sampler that takes `n_global` steps per update, so that chains change wells. "auto", for chains that
+        persist: `IndependenceMH` over the range of the data in up to three features, above that `MixtureMH` on the
+        k-means groups of the data.
     n_global : int, default 1
         Steps of the global move per update.
     weighting : {"none", "jarzynski"}, default "none"
@@ -136,7 +138,7 @@ class ContrastiveDivergence:
         l2=0.0,
         theta_bounds=None,
         average=0.5,
-        init="data",
+        init="auto",
         global_move="auto",
         n_global=1,
         weighting="none",
@@ -170,7 +172,7 @@ class ContrastiveDivergence:
             raise ValueError(f"l2 must not be negative, got {describe(l2)}")
         self.theta_bounds = self._bounds(theta_bounds)
         self.average = real(average, "average", minimum=0, maximum=1)
-        self.init = choice(init, "init", ("data", "uniform"))
+        self.init = choice(init, "init", ("auto", "data", "uniform", "model"))
         self.global_move = global_move
         self.n_global = integer(n_global, "n_global", 0, 2**30)
         self.weighting = choice(weighting, "weighting", ("none", "jarzynski"))
@@ -245,7 +247,9 @@ class ContrastiveDivergence:
         Raises
         ------
         ValueError, TypeError
-            If X does not fit the energy, is not finite or has fewer rows than batch_size.
+            If X does not fit the energy, is not finite, has fewer rows than batch_size or fewer distinct rows than
+            wells, or if
+            a feature has zero variance and no sampler is given.
         TrainingError
             If an energy, a gradient, a chain or theta stops being finite. It carries the last good theta and buffer.
         TrainingInterrupted
@@ -301,20 +305,20 @@ class _Training:
         # A copy: the loop moves its theta.
         self.energy = copy.copy(trainer.energy)
         groups = getattr(self.energy, "n_wells", 2)
+        recipes.check_size(x)
+        if isinstance(self.energy, WellMixture):
+            recipes.check_distinct(x, groups)
         self.sampler = trainer.sampler or MALA(recipes.default_step_size(x, groups, rng))
         self.global_move = trainer.global_move
         if isinstance(self.global_move, str):
             persistent = trainer.buffer == "persistent"
-            self.global_move = recipes.default_global_move(x, 1.0) if persistent else None
+            self.global_move = recipes.default_global_move(x, groups, rng) if persistent else None
         low, high = trainer.reinit_range or (x.min(axis=0), x.max(axis=0))
         self.low = np.broadcast_to(np.asarray(low, dtype=float), x.shape[1:]).copy()
         self.high = np.broadcast_to(np.asarray(high, dtype=float), x.shape[1:]).copy()
         self.raw = np.zeros((trainer.n_updates, 3 + self.energy.n_params))
         n = trainer.n_chains
-        if trainer.init == "data":
-            self.chains = x[rng.choice(len(x), n, replace=n > len(x))]
-        else:
-            self.chains = rng.uniform(self.low, self.high, (n, x.shape[1]))
+        self.chains = self._first_chains(n, rng)
         fifo = trainer.buffer == "fifo"
         self.store = np.empty((trainer.buffer_size if fifo else 0, x.shape[1]))
         self.control = Control(None, float(trainer.n_updates))
@@ -349,6 +353,18 @@ class _Training:
             control=self.control,
         )
 
+    def _first_chains(self, n, rng):
+        trainer, x = self.trainer, self.x
+        if trainer.init == "model" or (trainer.init == "auto" and trainer.weighting == "jarzynski"):
+            try:
+                return self.energy.exact_sample(n, rng)
+            except NotImplementedError:
+                if trainer.init == "model":
+                    raise
+        if trainer.init == "uniform":
+            return rng.uniform(self.low, self.high, (n, x.shape[1]))
+        return x[rng.choice(len(x), n, replace=n > len(x))]
+
     def run(self, progress, callback):
         total = self.trainer.n_updates
         display = bar(progress, total, "training", "update")
@@ -363,6 +379,8 @@ class _Training:
                 display.close()
         result = self.trainer.last_result = self.result()
         if status == 0:
+            for check in after_fit.checks:
+                result.warnings.extend(check(result, self.x))
             return result
         update = self.loop.update
         kept = f"the last good theta and buffer (after {update} complete updates) are on this error"
@@ -419,6 +437,21 @@ class _Training:
             n_clipped=counts["clipped"],
             effective_sample_size=loop.smallest_ess,
             log_weights=loop.weights,
+            settings={
+                "n_steps": trainer.n_steps,
+                "n_global": trainer.n_global,
+                "n_chains": trainer.n_chains,
+                "batch_size": min(trainer.batch_size or 256, len(self.x)),
+                "learning_rate": trainer.learning_rate,
+                "optimizer": trainer.optimizer,
+                "buffer": trainer.buffer,
+                "reinit_prob": trainer.reinit_prob,
+                "reinit_range": (self.low, self.high),
+                "l2": trainer.l2,
+                "theta_bounds": trainer.theta_bounds,
+                "average": trainer.average,
+                "weighting": trainer.weighting,
+            },
         )
 
 
