@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 
 import numpy as np
 
 from ._check import describe
+from ._fast import int_key
+
+# What NumPy takes as a seed, less its legacy generators.
+Seed = int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None
 
 
 def seed_sequence(seed) -> np.random.SeedSequence:
@@ -43,5 +48,7 @@ def seed_sequence(seed) -> np.random.SeedSequence:
 
 def key(seed) -> tuple[int, int]:
     """Return the two 64-bit words that key the stream of this seed."""
+    if type(seed) is int and 0 <= seed < 2**64:
+        return int_key(seed)
     low, high = seed_sequence(seed).generate_state(2, np.uint64)
     return int(low), int(high)

@@ -8,6 +8,8 @@ import numpy as np
 
 from .._check import describe, finite_result, samples, vector
 
+from .._fast cimport finite
+
 cdef enum Quantity:
     ENERGY, GRAD, PARAM_GRAD, MEAN_PARAM_GRAD, LAPLACIAN
 
@@ -92,6 +94,8 @@ cdef evaluate(Energy energy, Quantity what, X, tuple shape, str name):
         status = run_blocks(energy, what, &rows[0, 0], &out[0], aligned, n, size, stride)
     if status:
         energy.raise_failure()
+    if finite(&out[0], result.size):
+        return result
     finite_result(result if what != MEAN_PARAM_GRAD else result.reshape(1, -1), name, OVERFLOW_ADVICE)
     return result
 
@@ -239,8 +243,8 @@ cdef class Energy:
     def log_partition(self):
         """log Z = log of the integral of exp(-E(x)), where a closed form exists."""
         raise NotImplementedError(
-            f"{type(self).__name__} has no closed-form log_partition; use fastebm.log_partition(energy), which integrates "
-            "numerically"
+            f"{type(self).__name__} has no closed-form log_partition; use fastebm.log_partition(energy), "
+            "which integrates numerically"
         )
 
     def log_prob(self, X):
@@ -261,7 +265,8 @@ cdef class Energy:
 
     @property
     def theta(self):
-        """The parameters, shape (n_params,). Reading gives a copy; setting checks length and finiteness, then copies."""
+        """The parameters, shape (n_params,). Reading gives a copy; setting checks length and finiteness, then
+        copies."""
         cdef Py_ssize_t i
         out = np.empty(self.n_params)
         for i in range(self.n_params):

@@ -13,6 +13,7 @@ from .._threads import resolve, submit
 from .result import SampleResult
 
 from .._control cimport Control, now
+from .._fast cimport finite
 from ..energies.base cimport Energy
 from ..kernels.random cimport Key
 
@@ -135,9 +136,11 @@ cdef class _Run:
         # The calling thread does the first block alone, which also tells how long the others will take.
         self.work(1)
         remaining = (now() - begin) * (self.n_blocks - 1)
+        if self.next_block >= self.n_blocks or self.failed:
+            return self._finish()
         helpers = []
-        if n_threads > 1 and remaining > WORTH_THREADS:
-            helpers = submit(self.work, min(n_threads, self.n_blocks - 1) - 1)
+        if remaining > WORTH_THREADS:
+            helpers = submit(self.work, min(resolve(n_threads), self.n_blocks - 1) - 1)
         try:
             self.work()
         finally:
@@ -146,6 +149,9 @@ cdef class _Run:
             for helper in helpers:
                 if not helper.cancelled():
                     helper.result()
+        self._finish()
+
+    def _finish(self):
         self.control.finish()
         if self.failed:
             self.energy.raise_failure()
@@ -196,53 +202,53 @@ cdef class Sampler:
         NonFiniteError
             If a chain diverges.
         """
-        result = self.run(energy, x0, n_steps, seed=seed, n_threads=n_threads, thin=thin, progress=progress)
-        return result.x if thin is None else result.trace
+        x, trace, _ = self._run(energy, x0, n_steps, seed, n_threads, thin, progress)
+        return x if thin is None else trace
 
     def run(self, Energy energy not None, x0, n_steps, *, seed=None, n_threads=None, thin=None, progress=False):
         """As `sample`, but returns a `SampleResult` with the last states, the trace and the counts."""
-        cdef _Run run = _Run()
+        x, trace, tally = self._run(energy, x0, n_steps, seed, n_threads, thin, progress)
+        proposed, accepted, clipped = tally
+        return SampleResult(x, trace, accepted / proposed if proposed else None, clipped)
+
+    def _run(self, Energy energy, x0, n_steps, seed, n_threads, thin, progress):
+        cdef _Run run = _Run.__new__(_Run)
+        cdef int64_t steps, every
         energy._check_ready()
         start, flat = samples(x0, energy.n_features, "x0")
         steps = integer(n_steps, "n_steps", 0, 2**40 - 1)
         every = 0 if thin is None else integer(thin, "thin", 1, 2**40 - 1)
-        threads = resolve(n_threads)
+        if n_threads is not None:
+            resolve(n_threads)
         self.check(energy)
         run.key = key_of(seed)
         x = start.copy()
-        n, features = x.shape
-        trace = np.empty((steps // every, n, features)) if every else None
+        run.x = x
+        run.n, run.features = run.x.shape[0], run.x.shape[1]
+        trace = np.empty((steps // every, run.n, run.features)) if every else None
         run.sampler = self
         run.energy = energy
-        run.x = x
-        run.n = n
-        run.features = features
-        run.size = min(energy.block_size, n)
+        run.size = min(energy.block_size, run.n)
         run.stride = (run.size + 7) & ~7
         run.n_steps = steps
         # Without a single state to keep, there is no trace to write to.
         run.thin = every if every and trace.size else 0
         if run.thin:
             run.trace = trace
-        run.n_blocks = (n + run.size - 1) // run.size
-        display = bar(progress, float(n) * steps, "sampling", "step")
-        run.control = Control(display, float(n) * steps)
+        run.n_blocks = (run.n + run.size - 1) // run.size
+        display = bar(progress, float(run.n) * steps, "sampling", "step") if progress else None
+        run.control = Control(display, float(run.n) * steps)
         if steps:
             try:
-                run.run(threads)
+                run.run(n_threads)
             finally:
                 if display is not None:
                     display.close()
         self._check_run(run, x)
         if flat:
-            x = x[:, 0]
-            trace = trace[:, :, 0] if every else None
-        return SampleResult(
-            x=x,
-            trace=trace,
-            acceptance_rate=float(run.tally.accepted) / float(run.tally.proposed) if run.tally.proposed else None,
-            n_clipped=run.tally.clipped,
-        )
+            x = x.reshape(-1)
+            trace = trace.reshape(-1, run.n) if every else None
+        return x, trace, (run.tally.proposed, run.tally.accepted, run.tally.clipped)
 
     def _check_run(self, _Run run, x):
         if run.tally.undefined:
@@ -250,11 +256,11 @@ cdef class Sampler:
                 f"the energy or its gradient was not a number for {run.tally.undefined} proposals of {self!r}; "
                 "check the energy's functions, or use a smaller step_size"
             )
-        if not np.isfinite(x).all():
+        if not finite(&run.x[0, 0], run.n * run.features):
             chain = int(np.argwhere(~np.isfinite(x).all(axis=1))[0, 0])
             raise NonFiniteError(
-                f"chain {chain} diverged under {self!r}; use a smaller step_size (stable below 2 / largest curvature of "
-                "the energy), or check the energy's gradient"
+                f"chain {chain} diverged under {self!r}; use a smaller step_size (stable below 2 / largest curvature "
+                "of the energy), or check the energy's gradient"
             )
 
     def _arguments(self):
