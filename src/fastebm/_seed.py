@@ -33,7 +33,9 @@ def seed_sequence(seed) -> np.random.SeedSequence:
     try:
         words = [operator.index(seed)]
     except TypeError:
-        if not isinstance(seed, (list, tuple, np.ndarray)) or len(seed) == 0:
+        if isinstance(seed, np.ndarray):
+            seed = seed.tolist()
+        if not isinstance(seed, (list, tuple)) or len(seed) == 0:
             raise TypeError(
                 f"seed must be an int, a SeedSequence, a Generator or None, got {describe(seed)}"
             ) from None

@@ -67,6 +67,8 @@ cdef class _Run:
     cdef int64_t n_steps, thin, next_block, n_blocks, done
     cdef Tally tally
     cdef int failed
+    cdef bint undecided
+    cdef object n_threads, helpers
 
     cdef int _piece(self, double* x, double* work, Py_ssize_t start, Py_ssize_t m, Tally* tally) noexcept nogil:
         # All steps of one block, in pieces that are short enough to be interrupted.
@@ -81,11 +83,14 @@ cdef class _Run:
             if self.sampler.run_block(self.energy, x, work, m, self.stride, self.key, start, step, count, tally):
                 return -1
             step += count
+            if self.undecided:
+                self._decide((now() - begin) / (<double>m * count))
             if self.thin and step % self.thin == 0:
                 store(x, &self.trace[step // self.thin - 1, start, 0], m, self.features, self.stride)
             if step < self.n_steps:
                 end = now()
-                if end - begin < PIECE:
+                # Only a full piece tells that pieces could be longer: thin cuts them shorter.
+                if count == limit and end - begin < PIECE:
                     limit *= 2
                 begin = end
                 fastebm_fetch_add(&self.done, m * count)
@@ -96,13 +101,24 @@ cdef class _Run:
         store(x, &self.x[start, 0], m, self.features, self.stride)
         return 0
 
-    cdef int _loop(self, double* scratch, int64_t most) noexcept nogil:
+    cdef void _decide(self, double cost) noexcept nogil:
+        # After the first piece, which the calling thread does alone, its cost tells whether helpers are worth their start.
+        self.undecided = False
+        if self.n_blocks > 1 and cost * self.n * self.n_steps > WORTH_THREADS:
+            with gil:
+                try:
+                    self.helpers = submit(self.work, min(resolve(self.n_threads), self.n_blocks) - 1)
+                except BaseException as error:
+                    self.control.failure = error
+                    self.control.halt()
+
+    cdef int _loop(self, double* scratch) noexcept nogil:
         cdef Tally tally
-        cdef int64_t block, taken = 0
+        cdef int64_t block
         cdef Py_ssize_t start
         cdef double* work = scratch + self.features * self.stride
         memset(&tally, 0, sizeof(tally))
-        while taken < most and not self.failed:
+        while not self.failed:
             block = fastebm_fetch_add(&self.next_block, 1)
             if block >= self.n_blocks:
                 break
@@ -110,7 +126,6 @@ cdef class _Run:
             if self._piece(scratch, work, start, min(self.size, self.n - start), &tally):
                 self.failed = 1
                 break
-            taken += 1
             if self.control.poll(<double>self.done):
                 self.failed = 1
         fastebm_fetch_add(&self.tally.proposed, tally.proposed)
@@ -119,39 +134,35 @@ cdef class _Run:
         fastebm_fetch_add(&self.tally.undefined, tally.undefined)
         return 0
 
-    def work(self, most=2**62):
+    def work(self):
         """Take blocks until none is left."""
-        cdef int64_t limit = most
         cdef double[::1] scratch = np.empty(
             self.features * self.stride + self.sampler.work_size(self.energy, self.stride) + 8
         )
         # Vectors that straddle cache lines cost: start on one.
         cdef double* aligned = <double*>((<size_t>&scratch[0] + 63) & ~<size_t>63)
         with nogil:
-            self._loop(aligned, limit)
+            self._loop(aligned)
 
-    def run(self, n_threads):
+    def _join(self):
+        for helper in self.helpers:
+            helper.cancel()
+        for helper in self.helpers:
+            if not helper.cancelled():
+                helper.result()
+
+    def run(self):
         """Run everything; returns when no thread works on it any more."""
-        begin = now()
-        # The calling thread does the first block alone, which also tells how long the others will take.
-        self.work(1)
-        remaining = (now() - begin) * (self.n_blocks - 1)
-        if self.next_block >= self.n_blocks or self.failed:
-            return self._finish()
-        helpers = []
-        if remaining > WORTH_THREADS:
-            helpers = submit(self.work, min(resolve(n_threads), self.n_blocks - 1) - 1)
+        self.helpers = []
+        self.undecided = True
         try:
             self.work()
-        finally:
-            for helper in helpers:
-                helper.cancel()
-            for helper in helpers:
-                if not helper.cancelled():
-                    helper.result()
-        self._finish()
-
-    def _finish(self):
+            self._join()
+        except BaseException:
+            # Ctrl-C while waiting: no helper may go on working on a run that nobody wants.
+            self.control.halt()
+            self._join()
+            raise
         self.control.finish()
         if self.failed:
             self.energy.raise_failure()
@@ -227,6 +238,7 @@ cdef class Sampler:
         run.n, run.features = run.x.shape[0], run.x.shape[1]
         trace = np.empty((steps // every, run.n, run.features)) if every else None
         run.sampler = self
+        run.n_threads = n_threads
         run.energy = energy
         run.size = min(energy.block_size, run.n)
         run.stride = (run.size + 7) & ~7
@@ -240,7 +252,7 @@ cdef class Sampler:
         run.control = Control(display, float(run.n) * steps)
         if steps:
             try:
-                run.run(n_threads)
+                run.run()
             finally:
                 if display is not None:
                     display.close()
