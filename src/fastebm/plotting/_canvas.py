@@ -1,0 +1,93 @@
+"""What all pictures share: matplotlib when it is needed, colours, labels, ranges."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._check import interval, samples
+from ..energies.base import Energy
+
+# Okabe and Ito, Color Universal Design, 2008.
+BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#808080",
+)
+CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
+LINES = ("-", "--", ":", "-.")
+CURVE_POINTS = 600
+
+
+def styles(n: int) -> list[dict]:
+    """n line styles, different in colour and, after six, in dash."""
+    return [{"color": CYCLE[i % 6], "linestyle": LINES[i // 6 % 4]} for i in range(n)]
+
+
+def axes(ax, size=(6.0, 3.8)):
+    """Return ax, or the Axes of a new figure."""
+    if ax is not None:
+        return ax
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError:
+        raise ImportError("plotting needs matplotlib; install fastebm with its 'plot' extra") from None
+    return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def an_energy(energy, n_features: tuple[int, ...], use: str) -> Energy:
+    """Check that energy is an Energy with one of these numbers of features."""
+    if not isinstance(energy, Energy):
+        raise TypeError(f"energy must be an Energy, got {energy!r}")
+    if energy.n_features not in n_features:
+        wanted = " or ".join(map(str, n_features))
+        raise ValueError(f"this picture is for {wanted} feature(s), the energy has {energy.n_features}; use {use}")
+    return energy
+
+
+def column(X, name: str = "X") -> np.ndarray:
+    """Return one-dimensional data as an array of shape (n,)."""
+    return samples(X, 1, name)[0][:, 0]
+
+
+def names(labels, n: int) -> tuple[str, ...]:
+    """n axis labels: given as one text or a sequence, by default x (one) or x1, x2, ..."""
+    if labels is None:
+        return ("x",) if n == 1 else tuple(f"x{i + 1}" for i in range(n))
+    given = (labels,) if isinstance(labels, str) else tuple(labels)
+    if len(given) != n:
+        raise ValueError(f"labels must hold {n} text(s), one per feature, got {len(given)}: {given!r}")
+    return given
+
+
+def span(bounds, values, name: str = "bounds") -> tuple[float, float]:
+    """The interval to draw: bounds if given, else the range of the values and 8 % more on either side."""
+    given = interval(bounds, name)
+    if given is not None:
+        return given
+    low, high = float(np.min(values)), float(np.max(values))
+    margin = 0.08 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def spread_of(energy, d: int = 0) -> np.ndarray:
+    """Points that bracket the mass of an energy along feature d, from its wells if it has any."""
+    if not hasattr(energy, "means_"):
+        raise ValueError("give X or bounds: where this energy has its mass is not known")
+    mean, std = energy.means_[:, d], energy.stds_[:, d]
+    return np.concatenate([mean - 4 * std, mean + 4 * std])
+
+
+def log_z(energy, low=None, high=None) -> float:
+    """log Z in closed form, or in one dimension by the midpoint rule on the interval."""
+    try:
+        return energy.log_partition()
+    except NotImplementedError:
+        if energy.n_features != 1:
+            raise
+    edges = np.linspace(low, high, 4001)
+    e = energy.energy(0.5 * (edges[:-1] + edges[1:]))
+    return float(np.log(np.exp(e.min() - e).sum() * (edges[1] - edges[0])) - e.min())
+
+
+def bins(x: np.ndarray) -> int:
+    """Freedman-Diaconis, kept between 12 and 80: the rule alone gives thousands on heavy tails."""
+    width = 2 * np.subtract(*np.percentile(x, [75, 25])) / len(x) ** (1 / 3)
+    return int(np.clip(np.ceil((x.max() - x.min()) / width), 12, 80)) if width > 0 else 12
