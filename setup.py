@@ -20,6 +20,7 @@ PLAIN = [
     "fastebm.energies.base",
     "fastebm.energies.python_energy",
     "fastebm.samplers.base",
+    "fastebm.training._loop",
     "fastebm._notebook",
 ]
 
@@ -30,8 +31,10 @@ LEVELLED = [
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",
     "fastebm.samplers.independence",
-    "fastebm.training._loop",
 ]
+
+# Holds the memoryview code that every module would otherwise carry a copy of (about 100 KB each).
+SHARED = "fastebm._cyutility"
 
 # A directive written in a .pyx does not reach inline functions of a .pxd, so all of them live here.
 DIRECTIVES = {
@@ -47,7 +50,14 @@ DIRECTIVES = {
 
 # No -ffast-math and no contraction: every level must give the same bits (fma() is written out where it is wanted).
 # -fno-math-errno lets sqrt and fma vectorise; it and -fno-trapping-math keep the bits.
-UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fno-strict-aliasing", "-g0"]
+UNIX_FLAGS = [
+    "-O3",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-strict-aliasing",
+    "-g0",
+]
 
 X86_LEVELS = {
     "x86_64": ["-march=x86-64"],
@@ -59,6 +69,7 @@ ELSEWHERE = {"generic": []}
 MSVC = sys.platform == "win32" and "GCC" not in sys.version
 LEVELS = X86_LEVELS if platform.machine().lower() in ("x86_64", "amd64") and not MSVC else ELSEWHERE
 FLAGS = ["/O2", "/fp:precise"] if MSVC else UNIX_FLAGS
+LINK_FLAGS = ["-Wl,-s"] if sys.platform == "linux" else []
 
 # One abi3 wheel serves every CPython from 3.11; free-threaded builds have no stable ABI yet.
 ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
@@ -71,6 +82,7 @@ def extension(name, sources, flags):
         sources,
         define_macros=MACROS,
         extra_compile_args=FLAGS + flags,
+        extra_link_args=LINK_FLAGS,
         libraries=[] if MSVC else ["m"],
         py_limited_api=ABI3,
     )
@@ -82,15 +94,17 @@ def source(name):
 
 def extensions():
     present = [n for n in PLAIN + LEVELLED if os.path.exists(source(n))]
+    shared = extension(SHARED, ["build/cython/_cyutility.c"], [])
     generated = cythonize(
-        [extension(n, [source(n)], []) for n in present],
+        [extension(n, [source(n)], []) for n in present] + [shared],
+        shared_utility_qualified_name=SHARED,
         compiler_directives=DIRECTIVES,
         include_path=["src"],
         build_dir="build/cython",
         nthreads=0,
     )
     for ext in generated:
-        if ext.name in PLAIN:
+        if ext.name in PLAIN or ext.name == SHARED:
             yield ext
             continue
         package, _, module = ext.name.rpartition(".")

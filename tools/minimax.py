@@ -3,7 +3,7 @@
 Run: python tools/minimax.py      Needs mpmath. Prints the coefficients and the largest relative error of each.
 """
 
-from mpmath import cos, log, matrix, mp, mpf, exp, lu_solve, pi, sin, sqrt
+from mpmath import cos, exp, log, lu_solve, matrix, mp, mpf, pi, sin, sqrt
 
 mp.dps = 60
 
@@ -90,7 +90,7 @@ def main():
     show("cos(pi w/4)", *remez(lambda z: cos(pi / 4 * sqrt(z)), lambda z: mpf(1), mpf(0), mpf(1), 6))
     show("cos(pi w/4)", *remez(lambda z: cos(pi / 4 * sqrt(z)), lambda z: mpf(1), mpf(0), mpf(1), 7))
     ln2 = log(2)
-    hi = mpf(float.fromhex(float(ln2).hex()[:-7] + "00000p-1")) if False else mpf(int(ln2 * 2**32)) / 2**32
+    hi = mpf(int(ln2 * 2**32)) / 2**32
     print("\nln2 hi/lo:", repr(float(hi)), repr(float(ln2 - hi)), "log2(e):", repr(float(1 / ln2)))
 
 

@@ -83,8 +83,15 @@ def integer(value, name: str, minimum: int = 0, maximum: int | None = None) -> i
     return number
 
 
-def real(value, name: str, *, above: float | None = None, minimum: float | None = None,
-         below: float | None = None, maximum: float | None = None) -> float:
+def real(
+    value,
+    name: str,
+    *,
+    above: float | None = None,
+    minimum: float | None = None,
+    below: float | None = None,
+    maximum: float | None = None,
+) -> float:
     """Return value as a finite float within limits."""
     if isinstance(value, (bool, np.bool_, str, bytes)):
         raise TypeError(f"{name} must be a real number, got {value!r}")

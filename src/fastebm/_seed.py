@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 
 import numpy as np
 
 from ._check import describe
+
+# What NumPy takes as a seed, less its legacy generators.
+Seed = int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None
 
 
 def seed_sequence(seed) -> np.random.SeedSequence:

@@ -9,7 +9,9 @@ from ..energies.well_mixture import WellMixture
 from ..training.recipes import initial_wells
 
 
-def maximum_likelihood_wells(X, n_wells: int = 2, *, seed=0, max_iter: int = 5000, tol: float = 1e-12) -> WellMixture:
+def maximum_likelihood_wells(
+    X, n_wells: int = 2, *, seed=0, max_iter: int = 5000, tol: float = 1e-12
+) -> WellMixture:
     """Fit a WellMixture by EM, which is possible because its density is a Gaussian mixture with diagonal covariance.
 
     Parameters
@@ -54,7 +56,9 @@ def maximum_likelihood_wells(X, n_wells: int = 2, *, seed=0, max_iter: int = 500
         mass = share.sum(axis=0)
         weights = mass / len(x)
         means = share.T @ x / mass[:, None]
-        stds = np.sqrt(np.stack([s @ (x - m) ** 2 for s, m in zip(share.T, means, strict=True)]) / mass[:, None])
+        stds = np.sqrt(
+            np.stack([s @ (x - m) ** 2 for s, m in zip(share.T, means, strict=True)]) / mass[:, None]
+        )
         now = total.mean()
         if now - before < tol:
             break

@@ -235,8 +235,8 @@ cdef class Energy:
     def log_partition(self):
         """log Z = log of the integral of exp(-E(x)), where a closed form exists."""
         raise NotImplementedError(
-            f"{type(self).__name__} has no closed-form log_partition; use fastebm.log_partition(energy), which integrates "
-            "numerically"
+            f"{type(self).__name__} has no closed-form log_partition; use fastebm.log_partition(energy), "
+            "which integrates numerically"
         )
 
     def log_prob(self, X):
@@ -257,7 +257,8 @@ cdef class Energy:
 
     @property
     def theta(self):
-        """The parameters, shape (n_params,). Reading gives a copy; setting checks length and finiteness, then copies."""
+        """The parameters, shape (n_params,). Reading gives a copy; setting checks length and finiteness, then
+        copies."""
         cdef Py_ssize_t i
         out = np.empty(self.n_params)
         for i in range(self.n_params):

@@ -474,8 +474,8 @@ cdef class WellMixture(Energy):
         raw = -np.log(2.0 * stds * stds)
         if (np.abs(raw) > RAW_A_LIMIT).any():
             raise ValueError(
-                f"stds must lie between {math.exp(-2.5) * math.sqrt(0.5):.4f} and {math.exp(2.5) * math.sqrt(0.5):.4f}, "
-                f"got {stds.min():g} to {stds.max():g}; rescale x"
+                f"stds must lie between {math.exp(-2.5) * math.sqrt(0.5):.4f} and "
+                f"{math.exp(2.5) * math.sqrt(0.5):.4f}, got {stds.min():g} to {stds.max():g}; rescale x"
             )
         k = -np.log(weights / weights.sum()) - 0.5 * raw.sum(axis=1)
         k -= k.mean()
@@ -492,4 +492,3 @@ cdef class WellMixture(Energy):
     def __repr__(self):
         shown = np.array2string(self.theta, precision=4, threshold=20, separator=", ").replace("\n", "")
         return f"WellMixture(n_wells={self.n_wells}, n_features={self.n_features}, theta={shown})"
-

@@ -5,7 +5,8 @@ from libc.math cimport INFINITY
 from .math cimport in_t, log_normal, out_t
 
 
-cdef inline void decide(in_t log_ratio, in_t new_energy, in_t u, out_t take, out_t undefined, Py_ssize_t n) noexcept nogil:
+cdef inline void decide(in_t log_ratio, in_t new_energy, in_t u, out_t take, out_t undefined,
+                        Py_ssize_t n) noexcept nogil:
     # take = 1 to accept, 0 to reject. An infinite energy is a wall and is rejected; a NaN is reported in undefined.
     cdef Py_ssize_t i
     cdef double yes, bad

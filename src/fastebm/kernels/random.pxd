@@ -79,22 +79,45 @@ cdef inline double unit(uint64_t r) noexcept nogil:
     return 2.0 - from_bits((r >> 12) | <uint64_t>0x3FF0000000000000)
 
 
-cdef inline void normal_pairs(Key key, uint64_t chain0, uint64_t c1, Py_ssize_t n, out_t z0, out_t z1) noexcept nogil:
-    # Two standard normals for each of the chains chain0 .. chain0 + n - 1. The angle is uniform on an octant; three
-    # more bits choose one of its eight mirror images, which costs less than reducing an angle.
+cdef inline void random_words(Key key, uint64_t chain0, uint64_t c1, Py_ssize_t n, out_t w0, out_t w1) noexcept nogil:
+    # The two words of every chain, kept as the bits of doubles.
     cdef Py_ssize_t i
     cdef uint64_t r0, r1
-    cdef double radius, w, c, s, a, b
     for i in range(n):
         threefry(key.k0, key.k1, chain0 + <uint64_t>i, c1, &r0, &r1)
-        radius = sqrt(-2.0 * log_normal(unit(r0)))
-        w = unit(r1)
-        c = radius * octant_cos(w)
-        s = radius * octant_sin(w)
-        a = s if r1 & 4 else c
-        b = c if r1 & 4 else s
-        z0[i] = from_bits(to_bits(a) ^ (r1 << 63))
-        z1[i] = from_bits(to_bits(b) ^ ((r1 & 2) << 62))
+        w0[i] = from_bits(r0)
+        w1[i] = from_bits(r1)
+
+
+cdef inline void words_to_radii(out_t w, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        w[i] = sqrt(-2.0 * log_normal(unit(to_bits(w[i]))))
+
+
+cdef inline void turn(out_t z0, out_t z1, Py_ssize_t n) noexcept nogil:
+    # z0 holds radii, z1 words. The angle is uniform on an octant; three more bits choose one of its eight mirror images,
+    # which costs less than reducing an angle.
+    cdef Py_ssize_t i
+    cdef uint64_t r
+    cdef double w, c, s, a, b
+    for i in range(n):
+        r = to_bits(z1[i])
+        w = unit(r)
+        c = z0[i] * octant_cos(w)
+        s = z0[i] * octant_sin(w)
+        a = s if r & 4 else c
+        b = c if r & 4 else s
+        z0[i] = from_bits(to_bits(a) ^ (r << 63))
+        z1[i] = from_bits(to_bits(b) ^ ((r & 2) << 62))
+
+
+cdef inline void normal_pairs(Key key, uint64_t chain0, uint64_t c1, Py_ssize_t n, out_t z0, out_t z1) noexcept nogil:
+    # Two standard normals for each of the chains chain0 .. chain0 + n - 1. Three short loops instead of one: each then has
+    # several iterations in flight.
+    random_words(key, chain0, c1, n, z0, z1)
+    words_to_radii(z0, n)
+    turn(z0, z1, n)
 
 
 cdef inline void uniform_pairs(Key key, uint64_t chain0, uint64_t c1, Py_ssize_t n, out_t u0, out_t u1) noexcept nogil:

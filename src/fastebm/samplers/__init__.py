@@ -4,10 +4,10 @@ from .._isa import level_path
 
 __path__ = level_path(list(__path__))
 
-from .base import Sampler  # noqa: E402
-from .independence import IndependenceMH  # noqa: E402
-from .mala import MALA  # noqa: E402
-from .result import SampleResult  # noqa: E402
-from .sgld import SGLD  # noqa: E402
+from .base import Sampler
+from .independence import IndependenceMH
+from .mala import MALA
+from .result import SampleResult
+from .sgld import SGLD
 
 __all__ = ["MALA", "SGLD", "IndependenceMH", "SampleResult", "Sampler"]

@@ -252,8 +252,8 @@ cdef class Sampler:
         if not np.isfinite(x).all():
             chain = int(np.argwhere(~np.isfinite(x).all(axis=1))[0, 0])
             raise NonFiniteError(
-                f"chain {chain} diverged under {self!r}; use a smaller step_size (stable below 2 / largest curvature of "
-                "the energy), or check the energy's gradient"
+                f"chain {chain} diverged under {self!r}; use a smaller step_size (stable below 2 / largest curvature "
+                "of the energy), or check the energy's gradient"
             )
 
     def _arguments(self):

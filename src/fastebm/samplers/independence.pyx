@@ -23,7 +23,8 @@ cdef void spread(out_t u, Py_ssize_t n, double low, double width) noexcept nogil
 
 
 cdef void wall_off(in_t x, out_t energy, Py_ssize_t n, double low, double high) noexcept nogil:
-    # The proposal never reaches a state outside its box, so the move back from a new state to it has density zero: such a
+    # The proposal never reaches a state outside its box, so the move back from a new state to it has density zero:
+    # such a
     # chain stays where it is. An energy of minus infinity does that.
     cdef Py_ssize_t i
     for i in range(n):
@@ -39,7 +40,8 @@ cdef void log_ratio(in_t ex, in_t ey, out_t ratio, Py_ssize_t n, double beta) no
 cdef class IndependenceMH(Sampler):
     """Propose from the uniform law on a box, whatever the current state, and accept by the energy difference.
 
-    A chain in the box moves to y ~ U(box) with probability min(1, exp((E(x) - E(y)) / T)); a chain outside stays. The law
+    A chain in the box moves to y ~ U(box) with probability min(1, exp((E(x) - E(y)) / T)); a chain outside stays.
+    The law
     exp(-E / T) / Z is invariant. One such move now and then carries chains across barriers that Langevin steps do not
     cross; it works in few dimensions, where a uniform draw has a fair chance to land in a well.
 
@@ -64,7 +66,9 @@ cdef class IndependenceMH(Sampler):
         cdef const double[::1] flat
         lows, highs = np.atleast_1d(numeric(low, "low")), np.atleast_1d(numeric(high, "high"))
         if lows.ndim != 1 or lows.shape != highs.shape or lows.size == 0:
-            raise ValueError(f"low and high must be one number or n_features numbers each, got {lows.shape}, {highs.shape}")
+            raise ValueError(
+                f"low and high must be one number or n_features numbers each, got {lows.shape}, {highs.shape}"
+            )
         first_bad(lows, "low")
         first_bad(highs, "high")
         if not (lows < highs).all():
@@ -83,7 +87,9 @@ cdef class IndependenceMH(Sampler):
     def check(self, Energy energy not None):
         """Raise ValueError if the box has another dimension than the energy."""
         if self.n_corners not in (1, energy.n_features):
-            raise ValueError(f"low and high have {self.n_corners} entries, but the energy has n_features={energy.n_features}")
+            raise ValueError(
+                f"low and high have {self.n_corners} entries, but the energy has n_features={energy.n_features}"
+            )
 
     @property
     def low(self):
@@ -96,7 +102,8 @@ cdef class IndependenceMH(Sampler):
         return np.array([self.corners[self.n_corners + i] for i in range(self.n_corners)])
 
     cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
-        # The proposal (one spare feature: uniforms come in pairs), two energies, take, bad, ratio, the uniforms of two steps.
+        # The proposal (one spare feature: uniforms come in pairs), two energies, take, bad, ratio, the uniforms of
+        # two steps.
         return (energy.n_features + 8) * n + energy.work_size(n)
 
     cdef int run_block(self, Energy energy, double* x, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,

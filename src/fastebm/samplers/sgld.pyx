@@ -21,7 +21,8 @@ cdef void langevin_step(out_t x, in_t g, in_t z, Py_ssize_t n, double minus_h, d
 
 cdef int64_t clipped_step(out_t x, in_t g, in_t z, Py_ssize_t n, double minus_h, double s,
                           double low, double high) noexcept nogil:
-    # 0 * y turns an infinite y into NaN, which would otherwise become a respectable bound; a NaN passes both comparisons.
+    # 0 * y turns an infinite y into NaN, which would otherwise become a respectable bound; a NaN passes both
+    # comparisons.
     cdef Py_ssize_t i
     cdef int64_t clipped = 0
     cdef double y, c
@@ -40,14 +41,16 @@ cdef class SGLD(Sampler):
     Parameters
     ----------
     step_size : float
-        h > 0, in squared units of x. Stable while h times the largest curvature of E is below 2; the bias of the sampled
+        h > 0, in squared units of x. Stable while h times the largest curvature of E is below 2; the bias of the
+        sampled
         law grows with h (for a quadratic of variance v, the chain's variance is v / (1 - h / (2 v))).
     temperature : float, default 1.0
         T > 0: the target is exp(-E / T), and noise_std = sqrt(2 * step_size * T).
     noise_std : float, optional
         Noise per step, at least 0. If given, it decides, and `temperature` reports noise_std^2 / (2 * step_size).
     bounds : (float, float), optional
-        Clip every coordinate after every step. Clipping puts atoms of probability on the bounds; by default there is none.
+        Clip every coordinate after every step. Clipping puts atoms of probability on the bounds; by default there
+        is none.
 
     Raises
     ------

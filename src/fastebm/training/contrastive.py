@@ -41,7 +41,8 @@ class ContrastiveDivergence:
 
     whose gradient is an estimate of that of the negative log-likelihood. The defaults reach the maximum-likelihood
     optimum where the chains mix: chains that persist from update to update and are never reinitialised, the
-    Metropolis-adjusted sampler, one global move per update in up to three dimensions, and the mean of theta over the last
+    Metropolis-adjusted sampler, one global move per update in up to three dimensions, and the mean of theta over
+    the last
     half of the updates.
 
     Parameters
@@ -64,7 +65,8 @@ class ContrastiveDivergence:
     optimizer : {"sgd", "adam"}, default "sgd"
         Adam uses betas 0.9, 0.999. It turns a small constant bias of the chains into a steady drift; prefer "sgd".
     buffer : {"persistent", "fifo"}, default "persistent"
-        "persistent" updates the chains in place. "fifo" is the replay buffer of the teaching notebook: finished chains are
+        "persistent" updates the chains in place. "fifo" is the replay buffer of the teaching notebook: finished
+        chains are
         appended, starts are drawn from the store, and a fraction `reinit_prob` of them starts afresh.
     buffer_size : int, optional
         Capacity of the FIFO store, by default 14,000.
@@ -87,7 +89,8 @@ class ContrastiveDivergence:
     n_global : int, default 1
         Steps of the global move per update.
     weighting : {"none", "jarzynski"}, default "none"
-        "jarzynski" weights every chain by the work done on it as theta changed, so that mode shares are right even where
+        "jarzynski" weights every chain by the work done on it as theta changed, so that mode shares are right even
+        where
         no chain changes its mode; needs a Metropolis sampler and many chains (1024 and more).
 
     Raises
@@ -102,7 +105,8 @@ class ContrastiveDivergence:
     References
     ----------
     Tieleman, Training restricted Boltzmann machines using approximations to the likelihood gradient, ICML 2008
-    (persistent chains). Carbone, Hua, Coste and Vanden-Eijnden, Efficient training of energy-based models using Jarzynski
+    (persistent chains). Carbone, Hua, Coste and Vanden-Eijnden, Efficient training of energy-based models using
+    Jarzynski
     equality, NeurIPS 2023 (weights).
 
     Examples
@@ -114,15 +118,37 @@ class ContrastiveDivergence:
     True
     """
 
-    def __init__(self, energy, sampler=None, *, n_updates=800, n_steps=5, batch_size=None, n_chains=256,
-                 learning_rate=0.1, optimizer="sgd", buffer="persistent", buffer_size=None, reinit_prob=0.0,
-                 reinit_range=None, l2=0.0, theta_bounds=None, average=0.5, init="data", global_move="auto", n_global=1,
-                 weighting="none"):
+    def __init__(
+        self,
+        energy,
+        sampler=None,
+        *,
+        n_updates=800,
+        n_steps=5,
+        batch_size=None,
+        n_chains=256,
+        learning_rate=0.1,
+        optimizer="sgd",
+        buffer="persistent",
+        buffer_size=None,
+        reinit_prob=0.0,
+        reinit_range=None,
+        l2=0.0,
+        theta_bounds=None,
+        average=0.5,
+        init="data",
+        global_move="auto",
+        n_global=1,
+        weighting="none",
+    ):
         if not isinstance(energy, Energy):
             raise TypeError(f"energy must be an Energy, got {describe(energy)}")
         if energy.n_params == 0:
             raise ValueError(f"energy {energy!r} has no parameters to train")
-        for value, name in ((sampler, "sampler"), (None if global_move == "auto" else global_move, "global_move")):
+        for value, name in (
+            (sampler, "sampler"),
+            (None if global_move == "auto" else global_move, "global_move"),
+        ):
             if value is not None and not isinstance(value, Sampler):
                 raise TypeError(f"{name} must be a Sampler, got {describe(value)}")
             if value is not None:
@@ -149,9 +175,13 @@ class ContrastiveDivergence:
         self.n_global = integer(n_global, "n_global", 0, 2**30)
         self.weighting = choice(weighting, "weighting", ("none", "jarzynski"))
         if self.weighting == "jarzynski" and (self.buffer != "persistent" or self.reinit_prob > 0):
-            raise ValueError("weighting='jarzynski' needs buffer='persistent' and reinit_prob=0: a weight belongs to a chain")
+            raise ValueError(
+                "weighting='jarzynski' needs buffer='persistent' and reinit_prob=0: a weight belongs to a chain"
+            )
         if self.weighting == "jarzynski" and isinstance(sampler, SGLD):
-            raise ValueError("weighting='jarzynski' needs a sampler that leaves exp(-E) invariant: use MALA, not SGLD")
+            raise ValueError(
+                "weighting='jarzynski' needs a sampler that leaves exp(-E) invariant: use MALA, not SGLD"
+            )
         self.last_result = None
 
     @classmethod
@@ -171,7 +201,9 @@ class ContrastiveDivergence:
         if energy is None:
             energy = WellMixture(theta=[0.0, -0.2, 0.0, 0.0, 0.2, 0.0, 0.0])
         if not isinstance(energy, WellMixture) or (energy.n_wells, energy.n_features) != (2, 1):
-            raise ValueError(f"the notebook's recipe is for two wells in one dimension, got {describe(energy)}")
+            raise ValueError(
+                f"the notebook's recipe is for two wells in one dimension, got {describe(energy)}"
+            )
         well = np.array([3.0, 4.0, 3.0])
         high = np.concatenate([well, well, [np.finfo(float).max]])
         recipe = {
@@ -233,7 +265,9 @@ class ContrastiveDivergence:
     def _per_param(self, value, name):
         array = numeric(value, name)
         if array.ndim and array.shape != (self.energy.n_params,):
-            raise ValueError(f"{name} must be a number or have shape ({self.energy.n_params},), got {array.shape}")
+            raise ValueError(
+                f"{name} must be a number or have shape ({self.energy.n_params},), got {array.shape}"
+            )
         first_bad(np.atleast_1d(array), name)
         return np.broadcast_to(array, (self.energy.n_params,)).copy()
 
@@ -244,15 +278,19 @@ class ContrastiveDivergence:
         try:
             low, high = value
         except (TypeError, ValueError):
-            raise ValueError(f"theta_bounds must be a pair (low, high) or None, got {describe(value)}") from None
+            raise ValueError(
+                f"theta_bounds must be a pair (low, high) or None, got {describe(value)}"
+            ) from None
         low, high = self._per_param(low, "theta_bounds[0]"), self._per_param(high, "theta_bounds[1]")
         if not (low <= high).all():
             raise ValueError(f"theta_bounds are reversed: low {describe(low)} is above high {describe(high)}")
         return low, high
 
     def __repr__(self):
-        return (f"{type(self).__name__}({self.energy!r}, sampler={self.sampler!r}, n_updates={self.n_updates}, "
-                f"n_steps={self.n_steps}, buffer={self.buffer!r})")
+        return (
+            f"{type(self).__name__}({self.energy!r}, sampler={self.sampler!r}, n_updates={self.n_updates}, "
+            f"n_steps={self.n_steps}, buffer={self.buffer!r})"
+        )
 
 
 class _Training:
@@ -281,17 +319,34 @@ class _Training:
         self.store = np.empty((trainer.buffer_size if fifo else 0, x.shape[1]))
         self.control = Control(None, float(trainer.n_updates))
         self.loop = Loop(
-            self.energy, self.sampler, self.global_move, x,
-            store=self.store, ring=(0, 0), chains=self.chains, history=self.raw,
-            n_updates=trainer.n_updates, n_steps=trainer.n_steps,
-            global_steps=trainer.n_global, batch=min(trainer.batch_size or 256, len(x)),
-            learning_rate=trainer.learning_rate, optimizer=trainer.optimizer, fifo=fifo,
-            # The exact share, rounded down: 96 x 0.7 is 67, and 90 x 0.7 is 63 although 90 * 0.7 < 63 in floating point.
+            self.energy,
+            self.sampler,
+            self.global_move,
+            x,
+            store=self.store,
+            ring=(0, 0),
+            chains=self.chains,
+            history=self.raw,
+            n_updates=trainer.n_updates,
+            n_steps=trainer.n_steps,
+            global_steps=trainer.n_global,
+            batch=min(trainer.batch_size or 256, len(x)),
+            learning_rate=trainer.learning_rate,
+            optimizer=trainer.optimizer,
+            fifo=fifo,
+            # The exact share, rounded down: 96 x 0.7 is 67, and 90 x 0.7 is 63 although 90 * 0.7 < 63 in floating
+            # point.
             n_replay=int(n * (1.0 - trainer.reinit_prob) + 1e-9),
-            reinit_prob=trainer.reinit_prob, reinit_low=self.low, reinit_high=self.high, l2=trainer.l2,
-            lower=trainer.theta_bounds[0], upper=trainer.theta_bounds[1],
+            reinit_prob=trainer.reinit_prob,
+            reinit_low=self.low,
+            reinit_high=self.high,
+            l2=trainer.l2,
+            lower=trainer.theta_bounds[0],
+            upper=trainer.theta_bounds[1],
             average_from=int(trainer.n_updates * (1.0 - trainer.average)),
-            weighted=trainer.weighting == "jarzynski", seed=stream, control=self.control,
+            weighted=trainer.weighting == "jarzynski",
+            seed=stream,
+            control=self.control,
         )
 
     def run(self, progress, callback):
@@ -311,7 +366,10 @@ class _Training:
         if status > 0:
             raise TrainingError(
                 f"update {update}: a chain, an energy, a gradient or theta is not finite; use a smaller step_size or "
-                f"learning_rate, or set theta_bounds; {kept}", update, result)
+                f"learning_rate, or set theta_bounds; {kept}",
+                update,
+                result,
+            )
         failure = self.control.failure
         if isinstance(failure, KeyboardInterrupt):
             raise TrainingInterrupted(f"interrupted in update {update}; {kept}", result) from None
@@ -328,7 +386,9 @@ class _Training:
             if status:
                 return status
             row = self.raw[self.loop.update - 1]
-            if callback(TrainingState(self.loop.update - 1, self.loop.last_theta, float(row[0]), float(row[1]))):
+            if callback(
+                TrainingState(self.loop.update - 1, self.loop.last_theta, float(row[0]), float(row[1]))
+            ):
                 break
         return 0
 

@@ -12,7 +12,7 @@ def kmeans(x: np.ndarray, k: int, rng: np.random.Generator, rounds: int = 30, re
     ----------
     Arthur and Vassilvitskii, k-means++: the advantages of careful seeding, SODA 2007.
     """
-    best = None
+    lowest = np.inf
     for _ in range(restarts):
         centres = _plus_plus(x, k, rng)
         labels = None
@@ -26,9 +26,9 @@ def kmeans(x: np.ndarray, k: int, rng: np.random.Generator, rounds: int = 30, re
             for j in np.flatnonzero(count):
                 centres[j] = x[labels == j].mean(axis=0)
         loss = _squared_distances(x, centres).min(axis=1).sum()
-        if best is None or loss < best[0]:
-            best = loss, centres, labels
-    return best[1], best[2]
+        if loss < lowest:
+            lowest, best = loss, (centres, labels)
+    return best
 
 
 def _squared_distances(x: np.ndarray, centres: np.ndarray) -> np.ndarray:

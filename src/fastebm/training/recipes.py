@@ -33,7 +33,9 @@ def local_variance(x: np.ndarray, n_groups: int, rng: np.random.Generator) -> fl
             "a sampler with a step_size of your own"
         )
     _, labels = kmeans(x / spread, min(n_groups, len(np.unique(x, axis=0))), rng)
-    variances = [x[labels == j].var(axis=0) for j in np.unique(labels) if (labels == j).sum() >= max(2, 0.05 * len(x))]
+    variances = [
+        x[labels == j].var(axis=0) for j in np.unique(labels) if (labels == j).sum() >= max(2, 0.05 * len(x))
+    ]
     positive = [v[v > 0].min() for v in variances if (v > 0).any()]
     return float(min(positive)) if positive else float(spread.min() ** 2)
 

@@ -110,7 +110,7 @@ class ReplayBuffer:
             return NotImplemented
         return self.capacity == other.capacity and np.array_equal(self.states, other.states)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"ReplayBuffer(capacity={self.capacity}, n_features={self.n_features}) holding {len(self)}"

@@ -1,0 +1,35 @@
+"""The peers, by name. Modules are imported only by the worker that times them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .base import Peer
+
+# name -> (module, class, constructor arguments). The order is the order of the table.
+PEERS: Mapping[str, tuple[str, str, dict[str, str]]] = {
+    "fastebm": ("fastebm_peer", "Fastebm", {}),
+    "fastebm-dropin": ("fastebm_peer", "FastebmNotebook", {}),
+    "python": ("pure_python", "Notebook", {}),
+    "python-grad": ("pure_python", "GradientOnly", {}),
+    "numpy": ("numpy_peer", "NumpyGeneral", {}),
+    "numpy-best": ("numpy_peer", "NumpyTwoWells", {}),
+    "numba": ("numba_peer", "NumbaPlain", {}),
+    "numba-best": ("numba_peer", "NumbaSplit", {}),
+    "jax-f64": ("jax_peer", "Jax", {"dtype": "float64"}),
+    "jax-f64-autograd": ("jax_peer", "JaxAutograd", {"dtype": "float64"}),
+    "jax-f32": ("jax_peer", "Jax", {"dtype": "float32"}),
+    "torch-f64": ("torch_peer", "Torch", {"dtype": "float64"}),
+    "torch-f32": ("torch_peer", "Torch", {"dtype": "float32"}),
+    "blackjax": ("blackjax_peer", "Blackjax", {"dtype": "float64"}),
+    "torchebm-f64": ("torchebm_peer", "TorchEBM", {"dtype": "float64"}),
+    "torchebm-f32": ("torchebm_peer", "TorchEBM", {"dtype": "float32"}),
+}
+
+
+def load(name: str) -> Peer:
+    module, cls, arguments = PEERS[name]
+    return getattr(importlib.import_module(f"{__name__}.{module}"), cls)(**arguments)

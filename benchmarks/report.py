@@ -1,0 +1,160 @@
+"""The measured run as text: tables for the terminal and for RESULTS.md, and everything as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from timing import Timing
+from workloads import Training, Workload, describe
+
+Table = list[list[str]]
+
+HOW = """\
+Every peer does the same work in its best form known to us (compiled and warm, gradient by hand unless the row
+says autograd, buffers reused) in its own process pinned to one core. Peers are timed in turn, round after
+round; a ratio is the median over rounds of peer / fastebm within a round, so above 1x fastebm is faster.
+Spread is (max - min) / median. A peer is timed only after its drift, noise and final states were checked.
+Where a library has two rows, the plain one is what its users write, the other the fastest form we found."""
+
+
+def markdown(rows: Table) -> str:
+    """Aligned, so that it also reads well in a terminal; columns of figures to the right."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    right = [all(cell[:1].isdigit() or cell == "-" for cell in column[1:]) for column in columns]
+
+    def line(row: list[str]) -> str:
+        cells = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
+        return "| " + " | ".join(cells) + " |"
+
+    rule = (
+        "|" + "|".join("-" * (w + 1) + (":" if r else "-") for w, r in zip(widths, right, strict=True)) + "|"
+    )
+    return "\n".join([line(rows[0]), rule, *map(line, rows[1:])])
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def times(value: float | None) -> str:
+    return "-" if value is None else f"{number(value)}x"
+
+
+def duration(seconds: float) -> str:
+    for unit, factor in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
+        if seconds * factor >= 1.0:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def size(n_bytes: float) -> str:
+    return f"{n_bytes / 1e6:,.1f} MB"
+
+
+def work_table(work: Workload | Training, timings: Sequence[Timing]) -> str:
+    """One row a peer, slowest last, with its ratio to every level of fastebm; below 1x the peer is faster."""
+    ours = [t for t in timings if t.peer == "fastebm"]
+    features = work.n_features if isinstance(work, Workload) else 1
+    head = ["implementation", "dtype", "time", "ns/chain-step"]
+    if features > 1:
+        head.append("ns/(chain-step x feature)")
+    rows: Table = [[*head, "spread", *(f"vs {t.isa or 'fastebm'}" for t in ours)]]
+    for t in sorted(timings, key=lambda t: t.ns):
+        whole = t.median * work.chain_steps / t.chain_steps
+        mark = "" if t.chain_steps == work.chain_steps else " *"
+        row = [t.label, t.dtype, duration(whole) + mark, number(t.ns)]
+        if features > 1:
+            row.append(number(t.ns / features))
+        rows.append([*row, f"{100 * t.spread:.0f} %", *(times(t.ratio_to(o)) for o in ours)])
+    text = markdown(rows)
+    rounds = len(timings[0].seconds) if timings else 0
+    notes = [
+        f"{rounds} interleaved rounds, one core" if getattr(work, "n_threads", 1) == 1 else f"{rounds} rounds"
+    ]
+    if any(t.chain_steps != work.chain_steps for t in timings):
+        notes.append("* timed on fewer chains and scaled")
+    faster = [t.label for t in timings if ours and t.peer != "fastebm" and t.ratio_to(ours[0]) < 1.0]
+    if faster:
+        notes.append("faster than fastebm's best level here: " + ", ".join(faster))
+    return f"{text}\n\n{'; '.join(notes)}."
+
+
+def target_table(rows: Sequence[dict[str, Any]]) -> str:
+    table: Table = [["work", "against", "level", "target", "reached", "met", "all forms of this peer"]]
+    for r in rows:
+        forms = ", ".join(f"{label} {times(v)}" for label, v in r["forms"].items())
+        met = "not measured" if r["met"] is None else ("yes" if r["met"] else "NO")
+        table.append(
+            [r["work"], r["against"], r["level"], times(r["wanted"]), times(r["reached"]), met, forms]
+        )
+    return markdown(table)
+
+
+def footprint_table(found: dict[str, Any]) -> str:
+    table: Table = [["what", "value", "beside", "target"]]
+    seen = found["import"]
+    for package, cost in seen.items():
+        beside = "" if package == "numpy" else f"{cost['ratio_to_first']:.2f}x of import numpy"
+        target = "<= 1.25x" if package == "fastebm" else ""
+        table.append([f"import {package}: time", duration(cost["seconds"]), beside, target])
+        table.append([f"import {package}: peak memory", size(cost["peak_bytes"]), "", ""])
+    if found["sampling"]:
+        s = found["sampling"]
+        beside = f"x0 + result {size(s['states_bytes'])}"
+        whole = f"sampling {int(s['n_chains']):,} chains: memory"
+        table.append([whole, size(s["total_bytes"]), beside, f"<= {size(s['allowed'])}"])
+    if found["wheel"]:
+        table.append(["wheel", size(found["wheel"]["bytes"]), found["wheel"]["name"], "<= 1.5 MB"])
+    for package, n_bytes in found["installed_bytes"].items():
+        table.append([f"installed size: {package}", size(n_bytes), "", ""])
+    return markdown(table)
+
+
+def scaling_table(curve: str, points: dict[str, dict[str, float]]) -> str:
+    """ns per chain-step (threads: million chain-steps a second) by peer and size."""
+    columns = sorted({float(x) for line in points.values() for x in line})
+    rows: Table = [["implementation", *(f"{x:,.0f}" for x in columns)]]
+    for label, line in points.items():
+        rows.append([label, *(number(line[str(int(x))]) if str(int(x)) in line else "-" for x in columns)])
+    return f"**{curve}**\n\n{markdown(rows)}"
+
+
+def machine_lines(machine: dict[str, str], versions: dict[str, str]) -> str:
+    libraries = ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))
+    about = f"{machine['processor']}, {machine['cores']} cores ({machine['caches']}), {machine['system']}"
+    python = f"Python {machine['python']} ({machine['python_compiler']}, {machine['libc']})"
+    return f"- machine: {about}\n- {python}\n- libraries: {libraries}"
+
+
+def results_markdown(run: dict[str, Any], tables: list[tuple[Workload | Training, list[Timing]]]) -> str:
+    parts = [
+        "# Benchmark results",
+        "Written by `python benchmarks/compare.py --full`; do not edit.",
+        machine_lines(run["machine"], run["versions"]),
+        HOW,
+        "![ns per chain-step](bars.png)",
+        "## Targets",
+        "A target counts against the fastest form of the peer.",
+        target_table(run["targets"]),
+    ]
+    for work, timings in tables:
+        parts += [f"## {work.name}: {describe(work)}", work_table(work, timings)]
+    if run.get("scaling"):
+        parts += ["## Scaling", "![scaling](scaling.png)"]
+        parts += [scaling_table(name, curve["lines"]) for name, curve in run["scaling"].items()]
+    if run.get("footprint"):
+        parts += ["## Footprint", footprint_table(run["footprint"])]
+    if run["failed"]:
+        parts += ["## Left out", "\n".join(f"- {k}: {v}" for k, v in run["failed"].items())]
+    return "\n\n".join(parts) + "\n"
+
+
+def write(folder: Path, run: dict[str, Any], tables: list[tuple[Workload | Training, list[Timing]]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "RESULTS.md").write_text(results_markdown(run, tables), encoding="utf-8")
+    whole = {**run, "tables": [{"work": w.as_dict(), "rows": [t.as_dict() for t in ts]} for w, ts in tables]}
+    (folder / "results.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")

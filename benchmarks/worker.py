@@ -1,0 +1,106 @@
+"""One peer in one process: reads JSON commands from stdin, answers one JSON line each on stdout.
+
+Commands: ``check`` (is it right), ``prepare`` (compile, warm up, check the final states), ``run`` (time it).
+The process ends when stdin closes, so no worker outlives the benchmark.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+# The parent names the cores; set before any numeric library can start a thread pool.
+if hasattr(os, "sched_setaffinity") and os.environ.get("BENCH_CORES"):
+    os.sched_setaffinity(0, {int(c) for c in os.environ["BENCH_CORES"].split(",")})
+
+from checks import check_moments, check_peer, check_training, moments
+from peers import load
+from workloads import Training, Workload
+
+
+class Worker:
+    def __init__(self, name: str) -> None:
+        self.peer = load(name)
+        self.work: Callable[[], Any] | None = None
+
+    def hello(self) -> dict[str, Any]:
+        available = self.peer.available()
+        about = {"available": available, "label": self.peer.label, "dtype": self.peer.dtype}
+        return {**about, "versions": self.peer.versions() if available else {}}
+
+    def check(self, work: dict[str, Any]) -> dict[str, Any]:
+        wanted = Workload(**work)
+        if not self.peer.supports(wanted):
+            return {"supported": False}
+        check_peer(self.peer, wanted)
+        return {"supported": True}
+
+    def prepare(self, work: dict[str, Any], expected: list[Any]) -> dict[str, Any]:
+        wanted = Workload(**work)
+        if not self.peer.supports(wanted):
+            return {"supported": False}
+        wanted = wanted.limited(self.peer.max_chain_steps)
+        began = time.perf_counter()
+        self.work = self.peer.prepare(wanted)
+        result = self.work()
+        first = time.perf_counter() - began
+        if expected:
+            n, mean, std = expected
+            import numpy as np
+
+            check_moments(moments(self.peer.to_numpy(result, wanted)), (n, np.array(mean), np.array(std)))
+        del result
+        warm = first if first > 0.1 and not self.peer.compiles else self._time(1)
+        return {"supported": True, "n_chains": wanted.n_chains, "first": first, "warm": warm}
+
+    def prepare_training(self, work: dict[str, Any]) -> dict[str, Any]:
+        wanted = Training(**work)
+        self.work = self.peer.prepare_training(wanted)
+        if self.work is None:
+            return {"supported": False}
+        began = time.perf_counter()
+        check_training(self.work(), wanted)
+        first = time.perf_counter() - began
+        return {"supported": True, "n_chains": wanted.batch_size, "first": first, "warm": first}
+
+    def run(self, inner: int) -> dict[str, Any]:
+        return {"seconds": self._time(inner)}
+
+    def _time(self, inner: int) -> float:
+        work = self.work
+        assert work is not None
+        gc.collect()
+        gc.disable()
+        try:
+            began = time.perf_counter()
+            for _ in range(inner):
+                work()
+            return (time.perf_counter() - began) / inner
+        finally:
+            gc.enable()
+
+
+def main() -> None:
+    # What a library prints must not end up between the answers.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    warnings.simplefilter("ignore")
+    worker = Worker(sys.argv[1])
+    for line in sys.stdin:
+        command = json.loads(line)
+        try:
+            answer = getattr(worker, command.pop("do"))(**command)
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"[:500]}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
