@@ -84,7 +84,8 @@ cdef class _Run:
                 store(x, &self.trace[step // self.thin - 1, start, 0], m, self.features, self.stride)
             if step < self.n_steps:
                 end = now()
-                if end - begin < PIECE:
+                # A piece cut short by thin says nothing; doubling after each would overflow at record 60.
+                if end - begin < PIECE and count == limit:
                     limit *= 2
                 begin = end
                 fastebm_fetch_add(&self.done, m * count)
