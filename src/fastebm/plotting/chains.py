@@ -111,7 +111,7 @@ def plot_buffer(buffer, energy=None, *, what="states", per_update=None, labels=N
         age = np.arange(len(x))[::-1]
         if per_update is not None:
             age = age // integer(per_update, "per_update", 1)
-        ax.plot(age, x, "o", ms=2, color=BLUE, alpha=max(0.08, min(0.6, 800 / len(x))), mew=0)
+        ax.plot(age, x, "o", ms=2, color=BLUE, alpha=max(0.2, min(0.6, 800 / len(x))), mew=0)
         ax.set(xlabel="age (updates)" if per_update is not None else "age (states pushed since)", ylabel=label)
         return ax
     low, high = span(None, x)

@@ -48,7 +48,7 @@ def plot_density(energy, X=None, *, bounds=None, labels=None, reference=None, ax
         an_energy(reference, (1,), "a reference of one feature")
         p = np.exp(-reference.energy(grid) - log_z(reference, low, high))
         ax.plot(grid, p, color=ORANGE, lw=2, ls="--", label="reference")
-    ax.set(xlabel=label, ylabel=f"density (per unit of {_bare(label)})", xlim=(low, high))
+    ax.set(xlabel=label, ylabel=f"density{_per(label)}", xlim=(low, high))
     ax.set_ylim(0, 1.25 * ax.get_ylim()[1])
     ax.legend(frameon=False, ncols=3, loc="upper center", fontsize="small")
     return ax
@@ -82,6 +82,7 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
         centres, stds = energy.means_[:, 0], energy.stds_[:, 0]
         for j, style in enumerate(styles(energy.n_wells + 1)[1:]):
             single = (grid - centres[j]) ** 2 / (2 * stds[j] ** 2) + theta[j, 2] + energy.theta[-1]
+            single[single > top + 0.1 * room] = np.nan
             ax.plot(grid, single, color=style["color"], ls="--", lw=1.4, label=f"well {j + 1}")
     ax.plot(grid, e, color=BLUE, lw=2.2, label="energy")
     if x is not None:
@@ -91,6 +92,9 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
     return ax
 
 
-def _bare(label: str) -> str:
-    """The unit in the last brackets of a label, or the whole label."""
-    return label[label.rindex("(") + 1 : -1] if label.endswith(")") and "(" in label else label
+def _per(label: str) -> str:
+    """The unit of a density: " (1/min)" for "eruption time (min)", nothing for a label without a unit."""
+    if not label.endswith(")") or "(" not in label:
+        return ""
+    unit = label[label.rindex("(") + 1 : -1]
+    return f" (1/{unit})" if unit.isalpha() else f" (1/({unit}))"

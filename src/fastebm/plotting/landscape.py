@@ -62,7 +62,7 @@ def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, a
         extend, colours = "max", "cividis"
     else:
         value, levels, label = np.exp(-e - log_z(energy)), 20, "density"
-        extend, colours = "neither", "cividis_r"
+        extend, colours = "neither", "Blues"
     ax = axes(ax, (6.4, 4.6))
     filled = ax.contourf(u, v, value, levels=levels, cmap=colours, extend=extend)
     bar = ax.figure.colorbar(filled, ax=ax, label=label)
@@ -121,6 +121,7 @@ def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=200
             if model is not None:
                 cell.hist(model[:, i], edges, density=True, histtype="step", color=BLUE, lw=1.5, label="model")
             cell.set_yticks([])
+            cell.set_ylim(0, 1.45 * cell.get_ylim()[1])
         elif i > j or model is not None:
             drawn, colour = (x, GREY) if i > j else (model, BLUE)
             drawn = drawn[:: math.ceil(len(drawn) / POINTS)]
@@ -134,7 +135,7 @@ def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=200
             cell.set_xlabel(text[j], fontsize="small")
         if j == 0:
             cell.set_ylabel(text[i] if i else "density", fontsize="small")
-    grid[0, 0].legend(frameon=False, fontsize="x-small", loc="upper right")
+    grid[0, 0].legend(frameon=False, fontsize="x-small", loc="upper center", ncols=2)
     return grid
 
 
