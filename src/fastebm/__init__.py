@@ -1,8 +1,10 @@
 """fastebm: energy-based models on an ordinary CPU."""
 
-from ._errors import FastEBMWarning, NonFiniteError, TrainingError, TrainingInterrupted
+from ._errors import FastEBMWarning, ModelFileError, NonFiniteError, TrainingError, TrainingInterrupted
 from ._info import __version__, info
+from .density.scaled_wells import ScaledWells, fit_wells
 from .energies import Energy, PythonEnergy, WellMixture
+from .io import load, save
 from .samplers import MALA, SGLD, IndependenceMH, Sampler, SampleResult
 from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
 from .training.recipes import initial_wells
@@ -12,18 +14,33 @@ __all__ = [
     "SGLD",
     "ContrastiveDivergence",
     "Energy",
+    "EnergyDensity",
     "FastEBMWarning",
     "IndependenceMH",
+    "ModelFileError",
     "NonFiniteError",
     "PythonEnergy",
     "ReplayBuffer",
     "SampleResult",
     "Sampler",
+    "ScaledWells",
     "TrainingError",
     "TrainingInterrupted",
     "TrainingResult",
     "WellMixture",
     "__version__",
+    "fit_wells",
     "info",
     "initial_wells",
+    "load",
+    "save",
 ]
+
+
+def __getattr__(name):
+    # EnergyDensity brings scikit-learn, which takes longer to import than all of this package.
+    if name == "EnergyDensity":
+        from .estimator import EnergyDensity
+
+        return EnergyDensity
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
