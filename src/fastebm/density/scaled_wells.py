@@ -52,12 +52,15 @@ class ScaledWells:
         Mean and standard deviation of the data, in units of x.
     training : TrainingResult or None
         The run that fitted the wells, in standardised units; None for ``recipe="em"``.
+    names : tuple of str or None
+        Names of the features, if they were given.
     """
 
     wells: WellMixture
     offset: np.ndarray
     scale: np.ndarray
     training: TrainingResult | None = None
+    names: tuple[str, ...] | None = None
 
     @property
     def n_wells(self) -> int:
@@ -173,8 +176,9 @@ def fit_wells(X, n_wells=2, *, recipe="contrastive", n_updates=800, n_chains=Non
     offset, scale = standardise(x, names)
     z = (x - offset) / scale
     start, stream = seed_sequence(seed).spawn(2)
+    named = None if names is None else tuple(map(str, names))
     if recipe == "em":
-        return ScaledWells(maximum_likelihood_wells(z, k, seed=start), offset, scale)
+        return ScaledWells(maximum_likelihood_wells(z, k, seed=start), offset, scale, names=named)
     weighted = z.shape[1] > GLOBAL_MOVE_FEATURES and k > 1
     trainer = ContrastiveDivergence(
         initial_wells(z, k, seed=start),
@@ -184,4 +188,4 @@ def fit_wells(X, n_wells=2, *, recipe="contrastive", n_updates=800, n_chains=Non
         weighting="jarzynski" if weighted else "none",
     )
     result = trainer.fit(z, seed=stream, progress=progress)
-    return ScaledWells(_normalised(result.energy), offset, scale, result)
+    return ScaledWells(_normalised(result.energy), offset, scale, result, named)
