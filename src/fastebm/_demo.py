@@ -75,7 +75,10 @@ def _split(x: np.ndarray) -> list[float]:
 
 def _train(x, seed, progress) -> TrainingResult:
     batch = min(len(x), LARGEST_BATCH)
-    trainer = ContrastiveDivergence(initial_wells(x, 2, seed=0), batch_size=batch, **RECIPE)
+    start = initial_wells(x, 2, seed=0)
+    left = np.argsort(start.means_[:, 0])
+    start = WellMixture.from_mixture(start.weights_[left], start.means_[left], start.stds_[left])
+    trainer = ContrastiveDivergence(start, batch_size=batch, **RECIPE)
     return trainer.fit(x, seed=seed, progress=progress)
 
 
