@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import csv
 import importlib.util
-import io
 import json
 import os
 import sys
@@ -177,11 +176,12 @@ def _info(arguments):
 
 def _demo(arguments):
     from . import _demo, _output
+    from .plotting._canvas import check_picture, encoded
 
     picture = None if arguments.no_picture else arguments.out or DEMO_PICTURE
-    if picture and not _has_matplotlib():
-        if arguments.out:
-            raise ImportError("a picture needs matplotlib; install fastebm with its 'plot' extra")
+    if picture and (arguments.out or _has_matplotlib()):
+        check_picture(picture)
+    elif picture:
         print("fastebm: no picture: install fastebm with its 'plot' extra", file=sys.stderr)
         picture = None
     _output.check_writable(picture)
@@ -192,7 +192,7 @@ def _demo(arguments):
         if not arguments.json:
             print(_demo.table(fits[-1]), end="\n\n", flush=True)
     if picture:
-        _output.write(picture, png(_demo.picture(fits), picture))
+        _output.write(picture, encoded(_demo.picture(fits), picture))
     if arguments.json:
         _print_json({"seed": arguments.seed, "fits": [f.report() for f in fits], "picture": picture})
     elif picture:
@@ -216,13 +216,3 @@ def _sample(arguments):
 
     _fit.sample(arguments, _output, _print_json)
 
-
-def png(figure, path: str) -> bytes:
-    """The picture as bytes, in the format of the path's ending (PNG without one)."""
-    buffer = io.BytesIO()
-    ending = os.path.splitext(path)[1][1:].lower() or "png"
-    known = figure.canvas.get_supported_filetypes()
-    if ending not in known:
-        raise ValueError(f"a picture cannot be written as {ending!r}; endings are {', '.join(sorted(known))}")
-    figure.savefig(buffer, format=ending)
-    return buffer.getvalue()

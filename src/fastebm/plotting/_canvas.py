@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+
 import numpy as np
 
 from .._check import interval, samples
@@ -95,16 +98,38 @@ def bins(x: np.ndarray) -> int:
     return int(np.clip(np.ceil(max(rule, 1.5 * len(x) ** 0.5)), 12, 80))
 
 
-def figure(size):
-    """Return an empty Figure that needs no display and that pyplot does not know."""
+def _agg():
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
     except ImportError:
         raise ImportError(MISSING) from None
+    return FigureCanvasAgg
+
+
+def figure(size):
+    """Return an empty Figure that needs no display and that pyplot does not know."""
+    canvas = _agg()
+    from matplotlib.figure import Figure
+
     sheet = Figure(figsize=size, layout="constrained", dpi=100)
-    FigureCanvasAgg(sheet)
+    canvas(sheet)
     return sheet
+
+
+def check_picture(path: str | None = None) -> str:
+    """Return the format of a picture file (PNG without an ending); raise if it, or matplotlib, is not there."""
+    ending = os.path.splitext(path or "")[1][1:].lower() or "png"
+    known = _agg().get_supported_filetypes()
+    if ending not in known:
+        raise ValueError(f"{path}: a picture cannot be written as {ending!r}; endings are {', '.join(sorted(known))}")
+    return ending
+
+
+def encoded(sheet, path: str | None = None) -> bytes:
+    """The picture as the bytes of a file of that name."""
+    buffer = io.BytesIO()
+    sheet.savefig(buffer, format=check_picture(path))
+    return buffer.getvalue()
 
 
 def legend_above(ax, columns: int) -> None:

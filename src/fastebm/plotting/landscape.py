@@ -15,7 +15,7 @@ DEEPEST = 10.0
 POINTS = 4000
 
 
-def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, ax=None):
+def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, log_partition=None, ax=None):
     """Draw an energy of two features as a map, with the data on it.
 
     Parameters
@@ -30,6 +30,8 @@ def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, a
         Intervals of the two features; by default the ranges of the data and 8 % more.
     labels : (str, str), optional
         Names and units of the features.
+    log_partition : float, optional
+        log Z for the density of an energy that has no closed form.
     ax : matplotlib Axes, optional
         By default a new figure.
 
@@ -61,7 +63,7 @@ def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, a
         value, levels, label = e - e.min(), np.linspace(0, DEEPEST, 21), "energy above the minimum (nats)"
         extend, colours = "max", "cividis"
     else:
-        value, levels, label = np.exp(-e - log_z(energy)), 20, "density"
+        value, levels, label = np.exp(-e - (log_z(energy) if log_partition is None else log_partition)), 20, "density"
         extend, colours = "neither", "Blues"
     ax = axes(ax, (6.4, 4.6))
     filled = ax.contourf(u, v, value, levels=levels, cmap=colours, extend=extend)
