@@ -36,15 +36,21 @@ class Fit:
     seconds: float
 
     def rows(self) -> list[dict]:
-        """Weight, mean and width of both wells: data, maximum likelihood, trained, and the difference of the last two."""
+        """Weight, mean and width of both wells: data, maximum likelihood, trained, difference of the last two."""
         columns = [_split(self.x), _wells(self.best), _wells(self.result.energy)]
         columns.append(_wells(self.truth) if self.truth else [None] * 6)
         unit = f" ({self.unit})" if self.unit else ""
-        names = [f"{q} of well {j}{u}" for q, u in (("weight", ""), ("mean", unit), ("width", unit)) for j in (1, 2)]
-        return [
-            {"quantity": n, "truth": t, "data": d, "maximum_likelihood": m, "trained": v, "difference": (v - m) / abs(m)}
-            for n, d, m, v, t in zip(names, *columns, strict=True)
+        names = [
+            f"{q} of well {j}{u}"
+            for q, u in (("weight", ""), ("mean", unit), ("width", unit))
+            for j in (1, 2)
         ]
+        heads = ("quantity", "data", "maximum_likelihood", "trained", "truth")
+        rows = [dict(zip(heads, row, strict=True)) for row in zip(names, *columns, strict=True)]
+        for row in rows:
+            best = row["maximum_likelihood"]
+            row["difference"] = (row["trained"] - best) / abs(best)
+        return rows
 
     def report(self) -> dict:
         """Everything the demo prints, as plain numbers and texts."""
@@ -63,7 +69,9 @@ class Fit:
 
 def _wells(energy: WellMixture) -> list[float]:
     order = np.argsort(energy.means_[:, 0])
-    return [float(v) for part in (energy.weights_, energy.means_[:, 0], energy.stds_[:, 0]) for v in part[order]]
+    return [
+        float(v) for part in (energy.weights_, energy.means_[:, 0], energy.stds_[:, 0]) for v in part[order]
+    ]
 
 
 def _split(x: np.ndarray) -> list[float]:
@@ -99,7 +107,9 @@ def fit_old_faithful(seed=1, progress: bool = False) -> Fit:
         kept, out = x[fold != k], x[fold == k]
         scores["trained"] += list(_train(kept, child, progress).energy.log_prob(out))
         scores["maximum_likelihood"] += list(maximum_likelihood_wells(kept).log_prob(out))
-    held_out = {name: float(np.mean(v)) for name, v in scores.items()} | {"how": f"{FOLDS}-fold cross-validation"}
+    held_out = {name: float(np.mean(v)) for name, v in scores.items()} | {
+        "how": f"{FOLDS}-fold cross-validation"
+    }
     best = maximum_likelihood_wells(x)
     return Fit("Old Faithful", "eruption time (min)", "min", x, result, best, None, held_out, seconds)
 
@@ -124,7 +134,8 @@ def fit_two_normals(seed=1, progress: bool = False, n: int = 2400) -> Fit:
 def table(fit: Fit) -> str:
     """The demo's table, as text."""
     kinds = [k for k in ("truth", "data", "maximum_likelihood", "trained") if fit.truth or k != "truth"]
-    heads = {"truth": "truth", "data": "data, split", "maximum_likelihood": "max. likelihood", "trained": "trained energy"}
+    heads = {"truth": "truth", "data": "data, split", "maximum_likelihood": "max. likelihood"}
+    heads["trained"] = "trained energy"
     lines = [f"{fit.name}: {len(fit.x):,} values, two wells", ""]
     lines.append(" " * 24 + "".join(f"{heads[k]:>17}" for k in kinds) + f"{'difference':>13}")
     for row in fit.rows():
@@ -132,7 +143,9 @@ def table(fit: Fit) -> str:
         lines.append(f"{row['quantity']:<24}{numbers}{100 * row['difference']:+11.2f} %")
     scores = fit.held_out
     numbers = "".join(f"{scores[k]:17.4f}" if k in scores else " " * 17 for k in kinds)
-    lines.append(f"{'held-out log-likelihood':<24}{numbers}{scores['trained'] - scores['maximum_likelihood']:+13.4f}")
+    lines.append(
+        f"{'held-out log-likelihood':<24}{numbers}{scores['trained'] - scores['maximum_likelihood']:+13.4f}"
+    )
     result = fit.result
     lines += [
         "",

@@ -82,7 +82,9 @@ class FitSummary:
         }
 
 
-def fit_table(source, table: Table, *, wells, seed, recipe, updates, header="auto", progress=False) -> FitSummary:
+def fit_table(
+    source, table: Table, *, wells, seed, recipe, updates, header="auto", progress=False
+) -> FitSummary:
     """Fit a table; with wells="auto", choose the number first."""
     if len(table.x) < 2:
         raise TableError(f"{source} has one row; a density needs at least two")
@@ -96,9 +98,17 @@ def fit_table(source, table: Table, *, wells, seed, recipe, updates, header="aut
         model = fit_wells(table.x, n_wells, seed=stream, progress=progress, **settings)
     except ValueError as error:
         # The library speaks of X; here X has a name.
-        raise type(error)(str(error).replace("X: ", f"{source}: ", 1)) if type(error) is ValueError else error from None
-    used = {"wells": wells, "seed": seed, "recipe": recipe, "updates": updates, "header": header,
-            "drop_na": table.dropped > 0}
+        raise (
+            type(error)(str(error).replace("X: ", f"{source}: ", 1)) if type(error) is ValueError else error
+        ) from None
+    used = {
+        "wells": wells,
+        "seed": seed,
+        "recipe": recipe,
+        "updates": updates,
+        "header": header,
+        "drop_na": table.dropped > 0,
+    }
     return FitSummary(str(source), table, model, held_out, used, time.perf_counter() - begin)
 
 
@@ -107,7 +117,7 @@ def as_text(summary: FitSummary) -> str:
     facts, names = summary.as_dict(), summary.table.names
     dropped = f" ({facts['n_dropped']:,} with missing cells left out)" if facts["n_dropped"] else ""
     size = max([12, *(len(n) + 2 for n in names)])
-    lines = [f"{summary.source}: {facts['n_rows']:,} rows{dropped}, {facts['n_wells']} wells", ""]
+    lines = [f"{summary.source}: {facts['n_rows']:,} rows{dropped}, {_count(facts['n_wells'])}", ""]
     lines.append(f"{'well':>4}{'weight':>9}   " + "".join(f"{n:>{2 * size}}" for n in names))
     for j, (w, m, s) in enumerate(zip(facts["weights"], facts["means"], facts["widths"], strict=True), 1):
         cells = "".join(f"{f'{a:.5g} ± {b:.3g}':>{2 * size}}" for a, b in zip(m, s, strict=True))
@@ -115,10 +125,16 @@ def as_text(summary: FitSummary) -> str:
     lines += ["", f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)"]
     for row in facts["held_out"]:
         mark = "  <- chosen" if row["n_wells"] == facts["n_wells"] else ""
-        lines.append(f"held out        {row['log_likelihood']:.4f} nats per row with {row['n_wells']} wells{mark}")
+        lines.append(
+            f"held out        {row['log_likelihood']:.4f} nats per row with {_count(row['n_wells'])}{mark}"
+        )
     lines.append(f"fitted in       {summary.seconds:.2f} s")
     lines += [f"warning: {w}" for w in facts["warnings"]] or ["warnings        none"]
     return "\n".join(lines)
+
+
+def _count(wells: int) -> str:
+    return f"{wells} well{'s' * (wells != 1)}"
 
 
 def _joined(names) -> str:
@@ -129,6 +145,7 @@ def _joined(names) -> str:
 
 # ---- commands ----
 
+
 def run(arguments, progress, output, print_json):
     """`fastebm fit`."""
     from .plotting._canvas import check_picture
@@ -138,11 +155,21 @@ def run(arguments, progress, output, print_json):
     output.check_writable(arguments.out, arguments.plot, arguments.report)
     if arguments.plot or arguments.report:
         check_picture(arguments.plot)
-    table = read_table(arguments.data, arguments.columns, header=arguments.header, drop_na=arguments.drop_na,
-                       progress=progress)
+    table = read_table(
+        arguments.data,
+        arguments.columns,
+        header=arguments.header,
+        drop_na=arguments.drop_na,
+        progress=progress,
+    )
     summary = fit_table(
-        "standard input" if arguments.data == "-" else arguments.data, table, wells=arguments.wells,
-        seed=arguments.seed, recipe=arguments.recipe, updates=arguments.updates, header=arguments.header,
+        "standard input" if arguments.data == "-" else arguments.data,
+        table,
+        wells=arguments.wells,
+        seed=arguments.seed,
+        recipe=arguments.recipe,
+        updates=arguments.updates,
+        header=arguments.header,
         progress=progress,
     )
     # All pages and pictures are made before the first file is written.
@@ -197,8 +224,13 @@ def score(arguments, progress, output, print_json):
     table = _matching(arguments, names, width, progress)
     log_p = log_prob(table.x)
     facts = {
-        "data": arguments.data, "columns": list(table.names), "n_rows": len(log_p), "n_dropped": table.dropped,
-        "log_likelihood": float(log_p.mean()), "lowest": float(log_p.min()), "highest": float(log_p.max()),
+        "data": arguments.data,
+        "columns": list(table.names),
+        "n_rows": len(log_p),
+        "n_dropped": table.dropped,
+        "log_likelihood": float(log_p.mean()),
+        "lowest": float(log_p.min()),
+        "highest": float(log_p.max()),
     }
     if arguments.out:
         output.write(arguments.out, _encoded(arguments.out, log_p[:, None], ("log_density",)))
@@ -209,7 +241,8 @@ def score(arguments, progress, output, print_json):
         return
     dropped = f" ({table.dropped:,} with missing cells left out)" if table.dropped else ""
     print(f"{arguments.data}: {len(log_p):,} rows{dropped}")
-    print(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row ({facts['lowest']:.4f} to {facts['highest']:.4f})")
+    reach = f"{facts['lowest']:.4f} to {facts['highest']:.4f}"
+    print(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row ({reach})")
 
 
 def _matching(arguments, names, width, progress) -> Table:

@@ -40,7 +40,9 @@ def write(path, data: bytes) -> None:
     if os.path.exists(target) and not os.path.isfile(target):
         temporary = target
     else:
-        temporary = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{os.urandom(6).hex()}.tmp")
+        temporary = os.path.join(
+            os.path.dirname(target), f".{os.path.basename(target)}.{os.urandom(6).hex()}.tmp"
+        )
     try:
         with open(temporary, "wb") as file:
             file.write(data)

@@ -71,17 +71,27 @@ def _command(commands, name, run, text):
 
 
 def _quiet(command):
-    command.add_argument("--quiet", action="store_true", help="no progress bar (there is none without a terminal)")
+    command.add_argument(
+        "--quiet", action="store_true", help="no progress bar (there is none without a terminal)"
+    )
 
 
 def _seed(command):
-    command.add_argument("--seed", type=_natural, default=1, metavar="N", help="seed of everything random (default 1)")
+    command.add_argument(
+        "--seed", type=_natural, default=1, metavar="N", help="seed of everything random (default 1)"
+    )
 
 
 def _table(command):
-    command.add_argument("--columns", type=_names, metavar="A,B", help="columns by name or position (default: all)")
-    command.add_argument("--header", choices=("auto", "yes", "no"), default="auto",
-                         help="does the first line hold names? (default: if none of its cells is a number)")
+    command.add_argument(
+        "--columns", type=_names, metavar="A,B", help="columns by name or position (default: all)"
+    )
+    command.add_argument(
+        "--header",
+        choices=("auto", "yes", "no"),
+        default="auto",
+        help="does the first line hold names? (default: if none of its cells is a number)",
+    )
     command.add_argument("--drop-na", action="store_true", help="leave out rows with missing cells")
 
 
@@ -97,11 +107,19 @@ def _add_fit(commands):
     command = _command(commands, "fit", _fit, "fit a density of smooth wells to a table of numbers")
     command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
     _table(command)
-    command.add_argument("--wells", type=_wells, default=2, metavar="N", help="number of wells, or auto (default 2)")
+    command.add_argument(
+        "--wells", type=_wells, default=2, metavar="N", help="number of wells, or auto (default 2)"
+    )
     _seed(command)
-    command.add_argument("--recipe", choices=("contrastive", "em"), default="contrastive",
-                         help="train by contrastive divergence, or find the optimum by EM (default contrastive)")
-    command.add_argument("--updates", type=_natural, default=800, metavar="N", help="training updates (default 800)")
+    command.add_argument(
+        "--recipe",
+        choices=("contrastive", "em"),
+        default="contrastive",
+        help="train by contrastive divergence, or find the optimum by EM (default contrastive)",
+    )
+    command.add_argument(
+        "--updates", type=_natural, default=800, metavar="N", help="training updates (default 800)"
+    )
     command.add_argument("--out", metavar="MODEL.npz", help="save the model")
     command.add_argument("--plot", metavar="FIT.png", help="draw the fit")
     command.add_argument("--report", metavar="REPORT.html", help="write a self-contained page on the fit")
@@ -113,20 +131,27 @@ def _add_score(commands):
     command.add_argument("model", metavar="MODEL")
     command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
     _table(command)
-    command.add_argument("--out", metavar="FILE", help="write the log-density of every row (CSV, or NPY; - for stdout)")
+    command.add_argument(
+        "--out", metavar="FILE", help="write the log-density of every row (CSV, or NPY; - for stdout)"
+    )
     _quiet(command)
 
 
 def _add_sample(commands):
     command = _command(commands, "sample", _sample, "draw from a saved model")
     command.add_argument("model", metavar="MODEL")
-    command.add_argument("--n", type=_natural, default=1000, metavar="N", help="number of samples (default 1000)")
+    command.add_argument(
+        "--n", type=_natural, default=1000, metavar="N", help="number of samples (default 1000)"
+    )
     _seed(command)
-    command.add_argument("--out", default="-", metavar="FILE", help="CSV, or NPY by its ending (default: stdout)")
+    command.add_argument(
+        "--out", default="-", metavar="FILE", help="CSV, or NPY by its ending (default: stdout)"
+    )
     command.set_defaults(quiet=True)
 
 
 # ---- values of options ----
+
 
 def _natural(text: str) -> int:
     if not text.isascii() or not text.isdigit():
@@ -164,6 +189,7 @@ def _print_json(value) -> None:
 
 
 # ---- commands ----
+
 
 def _info(arguments):
     facts = info()
@@ -215,4 +241,3 @@ def _sample(arguments):
     from . import _fit, _output
 
     _fit.sample(arguments, _output, _print_json)
-

@@ -37,7 +37,8 @@ th { border-bottom: 2px solid #555 } td:first-child, th:first-child { text-align
 img { max-width: 100%; height: auto } code, pre { background: #f3f3f3; padding: .1rem .3rem }
 pre { padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere } figure { margin: 1rem 0 }
 figcaption { color: #444; font-size: .9rem }
-.warning { border-left: 4px solid #D55E00; padding-left: .8rem } .fine { border-left: 4px solid #009E73; padding-left: .8rem }
+.warning { border-left: 4px solid #D55E00; padding-left: .8rem }
+.fine { border-left: 4px solid #009E73; padding-left: .8rem }
 """
 
 
@@ -50,7 +51,9 @@ def _draw_fit(summary, axes_pair):
         for ax, columns in zip(axes_pair, (2, 4), strict=True):
             legend_above(ax, columns)
     else:
-        plot_landscape(energy, table.x, what="density", labels=table.names, log_partition=0.0, ax=axes_pair[0])
+        plot_landscape(
+            energy, table.x, what="density", labels=table.names, log_partition=0.0, ax=axes_pair[0]
+        )
         plot_landscape(energy, labels=table.names, ax=axes_pair[1], bounds=_bounds(table.x))
 
 
@@ -64,6 +67,7 @@ def _draw_training(training, axes_pair):
     legend_above(axes_pair[0], 2)
     if training.energy.n_params <= 13:
         plot_parameters(training, ax=axes_pair[1])
+        axes_pair[1].set_ylabel("parameter (standardised data)")
         legend_above(axes_pair[1], 6)
     else:
         plot_gap(training, ax=axes_pair[1])
@@ -169,8 +173,8 @@ def _diagnosis(summary, facts) -> str:
         gap = training.history["energy_gap"][len(training.history) // 2 :]
         lines.append(
             f"<p>Over the second half of training, the energy of the data was {abs(gap.mean()):.3g} nats "
-            f"{'above' if gap.mean() > 0 else 'below'} that of the chains on average (0 at the optimum; a single update "
-            f"scatters by {gap.std():.2g}).</p>"
+            f"{'above' if gap.mean() > 0 else 'below'} that of the chains on average (0 at the optimum; single "
+            f"updates scatter by {gap.std():.2g}).</p>"
         )
     return "".join(lines)
 
@@ -190,9 +194,11 @@ def report_page(summary) -> str:
     facts, model, table = summary.as_dict(), summary.model, summary.table
     d = model.n_features
     left_out = f", {table.dropped:,} with missing cells left out" if table.dropped else ""
-    parts = [f"<p>{len(table.x):,} rows of {d} column{'s' * (d > 1)} from <code>{html.escape(summary.source)}</code>"
-             f"{left_out}; {model.n_wells} well{'s' * (model.n_wells > 1)}; mean log-likelihood "
-             f"{facts['log_likelihood']:.4f} nats per row (on the rows fitted).</p>"]
+    parts = [
+        f"<p>{len(table.x):,} rows of {d} column{'s' * (d > 1)} from <code>{html.escape(summary.source)}</code>"
+        f"{left_out}; {model.n_wells} well{'s' * (model.n_wells > 1)}; mean log-likelihood "
+        f"{facts['log_likelihood']:.4f} nats per row (on the rows fitted).</p>"
+    ]
     parts += ["<h2>Data</h2>", _data_table(table), "<h2>Density and energy</h2>", _wells_table(facts)]
     if d <= 2:
         sheet = figure((9.6, 3.6))
@@ -205,22 +211,34 @@ def report_page(summary) -> str:
     parts.append(_image(sheet, caption))
     if facts["held_out"]:
         body = [[r["n_wells"], f"{r['log_likelihood']:.4f}"] for r in facts["held_out"]]
-        parts += ["<p>Held-out log-likelihood, nats per row; the smallest number of wells is taken that no larger one "
-                  "beats clearly.</p>", _rows(["wells", "held out"], body)]
+        parts += [
+            "<p>Held-out log-likelihood, nats per row; the smallest number of wells is taken that no larger one "
+            "beats clearly.</p>",
+            _rows(["wells", "held out"], body),
+        ]
     training = model.training
     if training is not None and len(training.history):
-        caption = "Mean energy of the data and of the chains (they meet at the optimum), and the parameters or their gap."
+        caption = (
+            "Mean energy of the data and of the chains (they meet at the optimum); parameters, or the gap."
+        )
         parts += ["<h2>Training</h2>", _image(_training_picture(training), caption)]
-    parts += ["<h2>Chains</h2>", _image(_chain_picture(summary), (
-        f"{N_CHAINS} fresh chains of {N_STEPS} steps: the first few of them, and the share of all in each well beside "
-        "the model's weights." if d <= 2 else "Where the chains are in the first column, and their share in each well."))]
+    left = "The first few" if d <= 2 else "The starts, in the first column,"
+    caption = (
+        f"{left} of {N_CHAINS} fresh chains, and the share of all in each well beside the model's weights."
+    )
+    parts += ["<h2>Chains</h2>", _image(_chain_picture(summary), caption)]
     parts += ["<h2>Diagnostics</h2>", _diagnosis(summary, facts), "<h2>Reproduce</h2>"]
     machine = info()
     settings = [[k.replace("_", " "), v] for k, v in facts["settings"].items()]
     settings += [["fastebm", machine["version"]], ["instruction set", machine["isa"]]]
-    parts += [f"<pre>{html.escape(facts['command'])}</pre>", _rows(["setting", "value"], settings),
-              "<p>The same seed gives the same bytes on every instruction set and for any number of threads.</p>"]
+    parts += [
+        f"<pre>{html.escape(facts['command'])}</pre>",
+        _rows(["setting", "value"], settings),
+        "<p>The same seed gives the same bytes on every instruction set and for any number of threads.</p>",
+    ]
     title = html.escape(f"fastebm: {summary.source}")
-    return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-            f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>\n'
-            f"<body><h1>{title}</h1>\n" + "\n".join(parts) + "\n</body></html>\n")
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>\n'
+        f"<body><h1>{title}</h1>\n" + "\n".join(parts) + "\n</body></html>\n"
+    )

@@ -112,7 +112,9 @@ class _Raw(io.RawIOBase):
         return True
 
     def readinto(self, buffer):
-        data = self.stream.read1(len(buffer)) if hasattr(self.stream, "read1") else self.stream.read(len(buffer))
+        data = (
+            self.stream.read1(len(buffer)) if hasattr(self.stream, "read1") else self.stream.read(len(buffer))
+        )
         buffer[: len(data)] = data
         return len(data)
 
@@ -133,7 +135,9 @@ def _finite(x, names, lines, where, name, drop_na) -> Table:
         )
     x = np.ascontiguousarray(x[~bad]) if n_bad else np.ascontiguousarray(x)
     if not len(x):
-        raise TableError(f"{name} holds no rows of numbers" + (f" ({n_bad} with missing cells)" if n_bad else ""))
+        raise TableError(
+            f"{name} holds no rows of numbers" + (f" ({n_bad} with missing cells)" if n_bad else "")
+        )
     return Table(x, names, n_bad)
 
 
@@ -144,7 +148,9 @@ def _positions(columns, names, name, width) -> list[int]:
     for wanted in columns:
         found = [i for i, n in enumerate(names) if n == wanted]
         if len(found) > 1:
-            raise TableError(f"{name}: {len(found)} columns are called {wanted!r}; choose by position, 1 to {width}")
+            raise TableError(
+                f"{name}: {len(found)} columns are called {wanted!r}; choose by position, 1 to {width}"
+            )
         if not found and wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= width:
             found = [int(wanted) - 1]
         if not found:
@@ -170,11 +176,15 @@ def _arrays(stream, name):
             own = None
         if array.dtype.kind not in "fiub" or array.ndim not in (1, 2):
             label = f"array {key!r}" if key else "the array"
-            raise TableError(f"{name}: {label} is {array.dtype} of shape {array.shape}; one or two axes of numbers are wanted")
+            raise TableError(
+                f"{name}: {label} is {array.dtype} of shape {array.shape}; numbers on one or two axes are wanted"
+            )
         array = array.astype(float)
         array = array[:, None] if array.ndim == 1 else array
         width = array.shape[1]
-        names += own or ([key] if key and width == 1 else [f"{key or 'column'} {i + 1}" for i in range(width)])
+        names += own or (
+            [key] if key and width == 1 else [f"{key or 'column'} {i + 1}" for i in range(width)]
+        )
         parts.append(array)
     if not parts or len({len(p) for p in parts}) > 1:
         shapes = {k: a.shape for k, a in arrays.items()}
@@ -224,7 +234,9 @@ class _Text:
         self.separator = next((s for s in "\t;," if s in line), None)
         cells = self._cells(line, number)
         self.width = len(cells)
-        named = self.header == "yes" or (self.header == "auto" and not any(_number(c) is not None for c in cells))
+        named = self.header == "yes" or (
+            self.header == "auto" and not any(_number(c) is not None for c in cells)
+        )
         self.names = [c.strip() for c in cells] if named else [f"column {i + 1}" for i in range(self.width)]
         self.chosen = _positions(self.columns, self.names, self.name, self.width)
         return named
@@ -244,7 +256,9 @@ class _Text:
             same = all(line.count(self.separator) == self.width - 1 and '"' not in line for line in lines)
         if same:
             try:
-                return np.loadtxt(lines, delimiter=self.separator, usecols=self.chosen, ndmin=2, comments=None)
+                return np.loadtxt(
+                    lines, delimiter=self.separator, usecols=self.chosen, ndmin=2, comments=None
+                )
             except ValueError:
                 # A cell is missing or not a number: find it.
                 pass
@@ -263,7 +277,9 @@ class _Text:
             advice = "use a decimal point" if "," in cells[i] else "choose columns of numbers with --columns"
             shown = cells[i].strip()
             shown = shown if len(shown) <= 40 else shown[:37] + "..."
-            raise TableError(f"{self.name}: line {number}, {self.names[i]!r}: {shown!r} is not a number; {advice}")
+            raise TableError(
+                f"{self.name}: line {number}, {self.names[i]!r}: {shown!r} is not a number; {advice}"
+            )
         return values
 
 

@@ -12,7 +12,13 @@ from ..energies.base import Energy
 
 # Okabe and Ito, Color Universal Design, 2008.
 BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#808080",
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#808080",
 )
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
 LINES = ("-", "--", ":", "-.")
@@ -42,7 +48,9 @@ def an_energy(energy, n_features: tuple[int, ...], use: str) -> Energy:
         raise TypeError(f"energy must be an Energy, got {energy!r}")
     if energy.n_features not in n_features:
         wanted = " or ".join(map(str, n_features))
-        raise ValueError(f"this picture is for {wanted} feature(s), the energy has {energy.n_features}; use {use}")
+        raise ValueError(
+            f"this picture is for {wanted} feature(s), the energy has {energy.n_features}; use {use}"
+        )
     return energy
 
 
@@ -62,10 +70,11 @@ def names(labels, n: int) -> tuple[str, ...]:
 
 
 def span(bounds, values, name: str = "bounds") -> tuple[float, float]:
-    """The interval to draw: bounds if given, else the range of the values and 8 % more on either side."""
+    """The interval to draw: bounds if given, else the range of the values (or of what they return) and 8 % more."""
     given = interval(bounds, name)
     if given is not None:
         return given
+    values = values() if callable(values) else values
     low, high = float(np.min(values)), float(np.max(values))
     margin = 0.08 * (high - low) or 1.0
     return low - margin, high + margin
@@ -121,7 +130,9 @@ def check_picture(path: str | None = None) -> str:
     ending = os.path.splitext(path or "")[1][1:].lower() or "png"
     known = _agg().get_supported_filetypes()
     if ending not in known:
-        raise ValueError(f"{path}: a picture cannot be written as {ending!r}; endings are {', '.join(sorted(known))}")
+        raise ValueError(
+            f"{path}: a picture cannot be written as {ending!r}; endings are {', '.join(sorted(known))}"
+        )
     return ending
 
 
@@ -136,7 +147,15 @@ def legend_above(ax, columns: int) -> None:
     """Move the legend out of the axes, for panels too small to hold it."""
     handles, texts = ax.get_legend_handles_labels()
     short = {"handlelength": 1.2, "columnspacing": 0.9, "handletextpad": 0.4, "borderaxespad": 0.2}
-    ax.legend(handles, texts, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, fontsize="x-small",
-              frameon=False, **short)
+    ax.legend(
+        handles,
+        texts,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=columns,
+        fontsize="x-small",
+        frameon=False,
+        **short,
+    )
     if ax.get_ylim()[0] == 0:
         ax.set_ylim(0, ax.get_ylim()[1] / 1.15)

@@ -15,7 +15,8 @@ def _trace(trace, n_features: int) -> np.ndarray:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] != n_features or 0 in array.shape:
         raise ValueError(
-            f"trace must have shape (n_records, n_chains, {n_features}), as sample(..., thin=k) returns it, got {array.shape}"
+            f"trace must have shape (n_records, n_chains, {n_features}), as sample(..., thin=k) returns it, "
+            f"got {array.shape}"
         )
     first_bad(array, "trace")
     return array
@@ -56,8 +57,15 @@ def plot_paths(energy, trace, *, n_paths=4, every=1, bounds=None, labels=None, a
         ax = axes(ax)
         grid = np.linspace(low, high, 300)
         density = np.exp(-energy.energy(grid) - log_z(energy, low, high))
-        ax.imshow(density[:, None], extent=(step[0], step[-1] + 1, low, high), origin="lower", aspect="auto", cmap="Greys",
-                  vmax=1.6 * density.max(), interpolation="bilinear")
+        ax.imshow(
+            density[:, None],
+            extent=(step[0], step[-1] + 1, low, high),
+            origin="lower",
+            aspect="auto",
+            cmap="Greys",
+            vmax=1.6 * density.max(),
+            interpolation="bilinear",
+        )
         for i, style in enumerate(styles(shown)):
             ax.plot(step, path[:, i, 0], **style, lw=1.1)
         ax.set(xlabel="sampler step (grey: model density)", ylabel=label, ylim=(low, high))
@@ -103,7 +111,7 @@ def plot_buffer(buffer, energy=None, *, what="states", per_update=None, labels=N
     if not hasattr(buffer, "states") or not hasattr(buffer, "n_features"):
         raise TypeError(f"buffer must be a ReplayBuffer, got {buffer!r}")
     if buffer.n_features != 1 or not len(buffer):
-        raise ValueError(f"this picture needs a buffer of one feature that is not empty, got {buffer!r}; use plot_pairs")
+        raise ValueError(f"buffer must have one feature and not be empty, got {buffer!r}; use plot_pairs")
     x = np.ravel(buffer.states)
     (label,) = names(labels, 1)
     ax = axes(ax)
@@ -112,14 +120,18 @@ def plot_buffer(buffer, energy=None, *, what="states", per_update=None, labels=N
         if per_update is not None:
             age = age // integer(per_update, "per_update", 1)
         ax.plot(age, x, "o", ms=2, color=BLUE, alpha=max(0.2, min(0.6, 800 / len(x))), mew=0)
-        ax.set(xlabel="age (updates)" if per_update is not None else "age (states pushed since)", ylabel=label)
+        ax.set(
+            xlabel="age (updates)" if per_update is not None else "age (states pushed since)", ylabel=label
+        )
         return ax
     low, high = span(None, x)
     ax.hist(x, bins(x), density=True, color=ORANGE, alpha=0.55, label=f"buffer ({len(x):,})")
     if energy is not None:
         an_energy(energy, (1,), "an energy of one feature")
         grid = np.linspace(low, high, 600)
-        ax.plot(grid, np.exp(-energy.energy(grid) - log_z(energy, low, high)), color=BLUE, lw=2, label="model")
+        ax.plot(
+            grid, np.exp(-energy.energy(grid) - log_z(energy, low, high)), color=BLUE, lw=2, label="model"
+        )
     ax.set(xlabel=label, ylabel="density of states", xlim=(low, high))
     ax.set_ylim(0, 1.25 * ax.get_ylim()[1])
     ax.legend(frameon=False, ncols=2, loc="upper center", fontsize="small")

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._canvas import BLUE, CURVE_POINTS, GREY, ORANGE, an_energy, axes, bins, column, log_z, names, span, spread_of, styles
+from ._canvas import (
+    BLUE,
+    CURVE_POINTS,
+    GREY,
+    ORANGE,
+    an_energy,
+    axes,
+    bins,
+    column,
+    log_z,
+    names,
+    span,
+    spread_of,
+    styles,
+)
 
 
 def plot_density(energy, X=None, *, bounds=None, labels=None, reference=None, ax=None):
@@ -37,7 +51,7 @@ def plot_density(energy, X=None, *, bounds=None, labels=None, reference=None, ax
     """
     an_energy(energy, (1,), "plot_landscape or plot_pairs")
     x = None if X is None else column(X)
-    low, high = span(bounds, spread_of(energy) if x is None else x)
+    low, high = span(bounds, (lambda: spread_of(energy)) if x is None else x)
     (label,) = names(labels, 1)
     grid = np.linspace(low, high, CURVE_POINTS)
     ax = axes(ax)
@@ -70,7 +84,7 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
     """
     an_energy(energy, (1,), "plot_landscape")
     x = None if X is None else column(X)
-    low, high = span(bounds, spread_of(energy) if x is None else x)
+    low, high = span(bounds, (lambda: spread_of(energy)) if x is None else x)
     (label,) = names(labels, 1)
     grid = np.linspace(low, high, CURVE_POINTS)
     e = energy.energy(grid)
@@ -87,7 +101,12 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
     ax.plot(grid, e, color=BLUE, lw=2.2, label="energy")
     if x is not None:
         ax.plot(x, np.full(len(x), bottom - 0.08 * room), "|", color=GREY, alpha=0.5, ms=8, label="data")
-    ax.set(xlabel=label, ylabel="energy E(x) (nats)", xlim=(low, high), ylim=(bottom - 0.15 * room, top + 0.28 * room))
+    ax.set(
+        xlabel=label,
+        ylabel="energy E(x) (nats)",
+        xlim=(low, high),
+        ylim=(bottom - 0.15 * room, top + 0.28 * room),
+    )
     ax.legend(frameon=False, ncols=4, loc="upper center", fontsize="small")
     return ax
 

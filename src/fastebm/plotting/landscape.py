@@ -25,7 +25,7 @@ def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, l
     X : array-like of shape (n_samples, 2), optional
         Data, drawn as points (at most 4000 of them, evenly spaced through X).
     what : {"energy", "density"}, default "energy"
-        The energy above its lowest value on the map, cut at 10 nats, or the density (needs a closed-form log-partition).
+        The energy above its lowest value on the map, cut at 10 nats, or the density (needs log Z).
     bounds : pair of (low, high), optional
         Intervals of the two features; by default the ranges of the data and 8 % more.
     labels : (str, str), optional
@@ -54,7 +54,8 @@ def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, l
     if len(sides) != 2:
         raise ValueError(f"bounds must be a pair of (low, high), one per feature, got {bounds!r}")
     (x0, x1), (y0, y1) = (
-        span(side, spread_of(energy, d) if x is None else x[:, d], f"bounds[{d}]") for d, side in enumerate(sides)
+        span(side, (lambda d=d: spread_of(energy, d)) if x is None else x[:, d], f"bounds[{d}]")
+        for d, side in enumerate(sides)
     )
     u, v = np.linspace(x0, x1, GRID), np.linspace(y0, y1, GRID)
     points = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
@@ -63,7 +64,11 @@ def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, l
         value, levels, label = e - e.min(), np.linspace(0, DEEPEST, 21), "energy above the minimum (nats)"
         extend, colours = "max", "cividis"
     else:
-        value, levels, label = np.exp(-e - (log_z(energy) if log_partition is None else log_partition)), 20, "density"
+        value, levels, label = (
+            np.exp(-e - (log_z(energy) if log_partition is None else log_partition)),
+            20,
+            "density",
+        )
         extend, colours = "neither", "Blues"
     ax = axes(ax, (6.4, 4.6))
     filled = ax.contourf(u, v, value, levels=levels, cmap=colours, extend=extend)
@@ -72,7 +77,17 @@ def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, l
         bar.set_ticks(np.arange(0, DEEPEST + 1, 2))
     if x is not None:
         shown = x[:: math.ceil(len(x) / POINTS)]
-        ax.plot(shown[:, 0], shown[:, 1], "o", ms=3.2, color="white", mec="black", mew=0.5, alpha=0.8, label="data")
+        ax.plot(
+            shown[:, 0],
+            shown[:, 1],
+            "o",
+            ms=3.2,
+            color="white",
+            mec="black",
+            mew=0.5,
+            alpha=0.8,
+            label="data",
+        )
     ax.set(xlabel=first, ylabel=second, xlim=(x0, x1), ylim=(y0, y1))
     return ax
 
@@ -103,7 +118,9 @@ def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=200
     """
     width = np.shape(X)[1] if np.ndim(X) == 2 else 1
     if width < 2:
-        raise ValueError(f"X must have shape (n_samples, n_features) with at least two features, got {np.shape(X)}")
+        raise ValueError(
+            f"X must have shape (n_samples, n_features) with at least two features, got {np.shape(X)}"
+        )
     x, _ = samples(X, width)
     if energy is not None:
         an_energy(energy, (width,), f"an energy of {width} features")
@@ -121,7 +138,9 @@ def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=200
             edges = np.linspace(*limits[i], bins(x[:, i]) + 1)
             cell.hist(x[:, i], edges, density=True, color=GREY, alpha=0.4, label="data")
             if model is not None:
-                cell.hist(model[:, i], edges, density=True, histtype="step", color=BLUE, lw=1.5, label="model")
+                cell.hist(
+                    model[:, i], edges, density=True, histtype="step", color=BLUE, lw=1.5, label="model"
+                )
             cell.set_yticks([])
             cell.set_ylim(0, 1.45 * cell.get_ylim()[1])
         elif i > j or model is not None:

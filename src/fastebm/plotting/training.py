@@ -101,5 +101,6 @@ def plot_parameters(result, *, names=None, ax=None):
             ax.plot(history["step"][-1], result.theta[i], "o", color=style["color"], ms=5, clip_on=False)
     ax.set(xlabel="update", ylabel="parameter")
     if 0 < len(chosen) <= 16:
-        ax.legend(frameon=False, fontsize="small", ncols=1 + len(chosen) // 8, loc="center left", bbox_to_anchor=(1, 0.5))
+        columns = 1 + len(chosen) // 8
+        ax.legend(frameon=False, fontsize="small", ncols=columns, loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
