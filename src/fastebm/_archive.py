@@ -65,8 +65,22 @@ def read(path) -> tuple[object, dict[str, np.ndarray]]:
         header, arrays = _unpack(data)
     except ModelFileError as error:
         raise ModelFileError(f"cannot load {name!r}: {error}") from None
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, OSError, SyntaxError, NotImplementedError,
-            RuntimeError, MemoryError, OverflowError, AttributeError, IndexError, struct.error) as error:
+    except (
+        zipfile.BadZipFile,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        OSError,
+        SyntaxError,
+        NotImplementedError,
+        RuntimeError,
+        MemoryError,
+        OverflowError,
+        AttributeError,
+        IndexError,
+        struct.error,
+    ) as error:
         raise ModelFileError(f"cannot load {name!r}: it is damaged or not a fastebm file ({error})") from None
     return header["content"], arrays
 

@@ -37,8 +37,10 @@ class Encoder:
     def __init__(self):
         self.arrays: dict[str, np.ndarray] = {}
 
-    def __call__(self, value, where: str = "it"):
-        if value is None or isinstance(value, (bool, int, float, str)) and type(value).__module__ == "builtins":
+    def __call__(self, value, where="it"):
+        if value is None or (
+            isinstance(value, (bool, int, float, str)) and type(value).__module__ == "builtins"
+        ):
             return value
         if isinstance(value, np.generic) and value.dtype.kind in "biuf":
             return value.item()
@@ -55,7 +57,11 @@ class Encoder:
             return self._energy(value, where)
         if isinstance(value, samplers.Sampler):
             _known(samplers, value, where)
-            return {KIND: "sampler", "type": type(value).__name__, "arguments": self(value._arguments(), where)}
+            return {
+                KIND: "sampler",
+                "type": type(value).__name__,
+                "arguments": self(value._arguments(), where),
+            }
         for name, entry in REGISTRY.items():
             if type(value) is entry.cls:
                 fields = {k: self(v, f"{where}.{k}") for k, v in entry.encode(value).items()}
@@ -83,7 +89,12 @@ class Encoder:
             )
         _known(energies, value, where)
         arguments = self(value._arguments(), where)
-        return {KIND: "energy", "type": type(value).__name__, "arguments": arguments, "theta": self(value.theta)}
+        return {
+            KIND: "energy",
+            "type": type(value).__name__,
+            "arguments": arguments,
+            "theta": self(value.theta),
+        }
 
 
 class Decoder:
@@ -120,11 +131,15 @@ class Decoder:
 def _known(package, value, where):
     # A class of the user's own could not be found again when the file is read.
     if getattr(package, type(value).__name__, None) is not type(value):
-        raise TypeError(f"{where} cannot be saved: {type(value).__name__} is not a type of {package.__name__}")
+        raise TypeError(
+            f"{where} cannot be saved: {type(value).__name__} is not a type of {package.__name__}"
+        )
 
 
 def _find(package, base, name):
     cls = getattr(package, name, None) if isinstance(name, str) and name in package.__all__ else None
-    if not (isinstance(cls, type) and issubclass(cls, base)) or cls is getattr(energies, "PythonEnergy", None):
+    if not (isinstance(cls, type) and issubclass(cls, base)) or cls is getattr(
+        energies, "PythonEnergy", None
+    ):
         raise ModelFileError(f"it holds a {describe(name)}, which this version of fastebm does not know")
     return cls

@@ -27,13 +27,15 @@ except ImportError as _error:
 
         def __new__(cls, *args, **kwargs):
             raise ImportError(
-                f"{cls.__name__} needs scikit-learn 1.6 or newer ({_reason}); install fastebm with its 'sklearn' extra. "
-                "fastebm.fit_wells fits the same density without it"
+                f"{cls.__name__} needs scikit-learn 1.6 or newer ({_reason}); install fastebm with its 'sklearn' "
+                "extra. fastebm.fit_wells fits the same density without it"
             )
 
 
 class EnergyDensity(DensityMixin, BaseEstimator):
-    """Density estimation with an energy of smooth wells: a Gaussian mixture with diagonal covariances, trained as an EBM.
+    """Density estimation with an energy of smooth wells.
+
+    The density is a Gaussian mixture with diagonal covariances, trained as an energy-based model.
 
     The data are standardised inside; everything reported is in the units of X.
 
@@ -42,22 +44,23 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     n_wells : int or "auto", default 2
         Number of wells. "auto" takes the smallest number, up to `max_wells`, that no larger one beats in held-out
         log-likelihood by more than three standard errors.
-    recipe : {"contrastive", "em"}, default "contrastive"
+    recipe : {"auto", "contrastive", "em"}, default "auto"
         "contrastive" trains the energy against its own Markov chains (`ContrastiveDivergence`). "em" finds the
-        maximum-likelihood optimum of the same family by expectation-maximisation.
+        maximum-likelihood optimum of the same family by expectation-maximisation. "auto" is "contrastive" in up to
+        three features, where the chains find the share of every well, and "em" above.
     n_updates : int, default 800
         Updates of training.
     n_chains : int, optional
         Chains of training; by default 256 for up to three features, 1024 above.
     learning_rate : float, optional
-        Step of training, in standardised units; by default 0.1.
+        Of Adam, in standardised units; by default 0.02 for up to three features, 0.005 above.
     max_wells : int, default 6
         Largest number of wells that "auto" tries.
     n_folds : int, default 5
         Folds of the held-out likelihood.
     random_state : None, int, numpy.random.RandomState, Generator or SeedSequence
-        An int makes `fit` and `sample` repeat themselves, byte for byte. None uses NumPy's global state, as scikit-learn
-        does.
+        An int makes `fit` and `sample` repeat themselves, byte for byte. None uses NumPy's global state, as
+        scikit-learn does.
 
     Attributes
     ----------
@@ -72,10 +75,10 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     model_ : ScaledWells
         The fit itself, with the standardisation (offset, scale) and the training run.
     training_ : TrainingResult or None
-        The training run, in standardised units; None for ``recipe="em"``.
+        The training run, in standardised units; None after EM.
     held_out_ : ndarray of shape (candidates,) or None
-        Structured: ``n_wells``, ``log_likelihood`` (mean per held-out sample) and ``gain`` (lead of the best larger number,
-        in standard errors). None unless n_wells is "auto".
+        Structured: ``n_wells``, ``log_likelihood`` (mean per held-out sample) and ``gain`` (lead of the best larger
+        number, in standard errors). None unless n_wells is "auto".
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -106,8 +109,18 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     True
     """
 
-    def __init__(self, n_wells=2, *, recipe="contrastive", n_updates=800, n_chains=None, learning_rate=None, max_wells=6,
-                 n_folds=5, random_state=None):
+    def __init__(
+        self,
+        n_wells=2,
+        *,
+        recipe="auto",
+        n_updates=800,
+        n_chains=None,
+        learning_rate=None,
+        max_wells=6,
+        n_folds=5,
+        random_state=None,
+    ):
         self.n_wells = n_wells
         self.recipe = recipe
         self.n_updates = n_updates
@@ -139,6 +152,16 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         TrainingError
             If training meets a value that is not finite.
         """
+        before = dict(vars(self))
+        try:
+            return self._fit(X)
+        except BaseException:
+            # Validation notes the new features first; a fit that fails leaves the old one whole.
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _fit(self, X):
         x = self._validated(X, reset=True)
         chooser, stream = _sequence(self.random_state).spawn(2)
         settings = {
@@ -170,7 +193,9 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     def _validated(self, X, reset):
         if isinstance(X, np.ma.MaskedArray) and np.ma.getmaskarray(X).any():
             raise ValueError("X has masked entries; fill or drop them first")
-        return validate_data(self, X, reset=reset, dtype=np.float64, order="C", ensure_min_samples=2 if reset else 1)
+        return validate_data(
+            self, X, reset=reset, dtype=np.float64, order="C", ensure_min_samples=2 if reset else 1
+        )
 
     def score_samples(self, X):
         """log p(x) of every row of X, in nats, for the density per unit of X.
@@ -183,7 +208,10 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         return self.model_.score_samples(self._validated(X, reset=False))
 
     def score(self, X, y=None):
-        """Mean log-likelihood per sample, in nats, as `sklearn.mixture.GaussianMixture` has it (`KernelDensity` sums)."""
+        """Mean log-likelihood per sample, in nats.
+
+        The mean, as `sklearn.mixture.GaussianMixture` has it; `KernelDensity` sums.
+        """
         return float(self.score_samples(X).mean())
 
     def aic(self, X):

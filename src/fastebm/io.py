@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 
 from . import _archive
-from ._codec import REGISTRY, Decoder, Encoder, register
+from ._codec import KIND, REGISTRY, Decoder, Encoder, register
 from ._errors import ModelFileError
 from .density.scaled_wells import ScaledWells
 from .training.replay import ReplayBuffer
@@ -19,8 +19,8 @@ ESTIMATOR = "EnergyDensity"
 def save(path, obj) -> None:
     """Save an energy, a training result, a fitted density or an estimator to a file.
 
-    The file is a NumPy .npz of plain arrays and a JSON header. It is written beside its final place, flushed to the disk
-    and renamed: if the program is killed at any moment, path holds its old content or the new one.
+    The file is a NumPy .npz of plain arrays and a JSON header. It is written beside its final place, flushed to the
+    disk and renamed: if the program is killed at any moment, path holds its old content or the new one.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def save(path, obj) -> None:
     _prepare(type(obj).__name__)
     encoder = Encoder()
     tree = encoder(obj, type(obj).__name__)
-    if not isinstance(tree, dict) or tree.get("$") not in {"energy", "sampler", *REGISTRY}:
+    if not isinstance(tree, dict) or tree.get(KIND) not in {"energy", "sampler", *REGISTRY}:
         raise TypeError(
             f"obj must be an energy, a TrainingResult, a fitted density or an estimator, got {type(obj).__name__}"
         )
@@ -76,13 +76,23 @@ def load(path):
         If it holds an estimator and scikit-learn is not installed.
     """
     tree, arrays = _archive.read(path)
-    if isinstance(tree, dict):
-        _prepare(tree.get("$"))
+    if not isinstance(tree, dict) or KIND not in tree:
+        raise ModelFileError(f"cannot load {str(path)!r}: it holds no object")
+    _prepare(tree[KIND])
     try:
         return Decoder(arrays)(tree)
     except ModelFileError as error:
         raise ModelFileError(f"cannot load {str(path)!r}: {error}") from None
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+    except (
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+        RecursionError,
+        MemoryError,
+    ) as error:
         raise ModelFileError(f"cannot load {str(path)!r}: its content is damaged ({error})") from None
 
 
@@ -147,7 +157,9 @@ def _decode_wells(f):
 
 def _encode_buffer(buffer):
     return {
-        "capacity": buffer.capacity, "n_features": buffer.n_features, "states": np.array(buffer.states),
+        "capacity": buffer.capacity,
+        "n_features": buffer.n_features,
+        "states": np.array(buffer.states),
         "flat": buffer._flat,
     }
 

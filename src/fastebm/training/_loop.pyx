@@ -48,7 +48,8 @@ cdef class Loop:
     cdef readonly int64_t n_resampled
     cdef readonly double smallest_ess
     cdef Tally tally, global_tally
-    cdef double[:, ::1] data, store, chains
+    cdef const double[:, ::1] data
+    cdef double[:, ::1] store, chains
     cdef double[::1] theta, lower, upper, l2, low, high, first, second, total, log_weight
     cdef double[:, ::1] history
     cdef double[::1] _memory

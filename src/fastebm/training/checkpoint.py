@@ -61,9 +61,9 @@ def data_digest(x: np.ndarray) -> str:
 class Writer:
     """Writes the checkpoints of one run."""
 
-    def __init__(self, path, every, take):
+    def __init__(self, path, every, take, written):
         self.path, self.every, self.take = path, integer(every, "checkpoint_every", 1), take
-        self.written = -1
+        self.written = written
 
     def due(self, update: int) -> int:
         """Updates until the next checkpoint."""
@@ -93,10 +93,21 @@ def read_checkpoint(path, x: np.ndarray) -> Checkpoint:
     name = str(path)
     try:
         saved = Decoder(arrays)(tree)
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+    except (
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+        RecursionError,
+        MemoryError,
+    ) as error:
         raise ModelFileError(f"cannot resume from {name!r}: its content is damaged ({error})") from None
     if not isinstance(saved, Checkpoint):
-        raise ModelFileError(f"cannot resume from {name!r}: it holds a {type(saved).__name__}, not a checkpoint")
+        raise ModelFileError(
+            f"cannot resume from {name!r}: it holds a {type(saved).__name__}, not a checkpoint"
+        )
     if saved.digest != data_digest(x):
         raise ValueError(
             f"X is not the data of the run in {name!r}: shape {x.shape} or values differ; resume needs the same rows "

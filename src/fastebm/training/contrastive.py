@@ -308,20 +308,40 @@ class ContrastiveDivergence:
         saved = read_checkpoint(path, x)
         try:
             trainer = cls(**saved.settings)
-            run = _Training(trainer, x, saved.flat, saved.choices | {"chains": saved.state["chains"].copy()}, 0)
+            run = _Training(
+                trainer, x, saved.flat, saved.choices | {"chains": saved.state["chains"].copy()}, 0
+            )
             run.loop.restore(saved.state)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise ModelFileError(f"cannot resume from {str(path)!r}: its content is damaged ({error})") from None
-        run.write_to(path, saved.every)
+            raise ModelFileError(
+                f"cannot resume from {str(path)!r}: its content is damaged ({error})"
+            ) from None
+        run.write_to(path, saved.every, written=run.loop.update)
         return run.run(progress, callback)
 
     def _settings(self):
         return {
             name: getattr(self, name)
             for name in (
-                "energy", "sampler", "n_updates", "n_steps", "batch_size", "n_chains", "learning_rate", "optimizer",
-                "buffer", "buffer_size", "reinit_prob", "reinit_range", "l2", "theta_bounds", "average", "init",
-                "global_move", "n_global", "weighting",
+                "energy",
+                "sampler",
+                "n_updates",
+                "n_steps",
+                "batch_size",
+                "n_chains",
+                "learning_rate",
+                "optimizer",
+                "buffer",
+                "buffer_size",
+                "reinit_prob",
+                "reinit_range",
+                "l2",
+                "theta_bounds",
+                "average",
+                "init",
+                "global_move",
+                "n_global",
+                "weighting",
             )
         }
 
@@ -426,15 +446,22 @@ class _Training:
             control=self.control,
         )
 
-    def write_to(self, path, every):
-        """Write a checkpoint now, and from now on."""
+    def write_to(self, path, every, written=-1):
+        """Write a checkpoint now, unless the file is of update `written`, and from now on."""
         kept = {
             "settings": self.trainer._settings(),
-            "choices": {"sampler": self.sampler, "global_move": self.global_move, "low": self.low, "high": self.high},
+            "choices": {
+                "sampler": self.sampler,
+                "global_move": self.global_move,
+                "low": self.low,
+                "high": self.high,
+            },
             "digest": data_digest(self.x),
             "flat": self.flat,
         }
-        self.writer = Writer(path, every, lambda every: Checkpoint(state=self.loop.state(), every=every, **kept))
+        self.writer = Writer(
+            path, every, lambda every: Checkpoint(state=self.loop.state(), every=every, **kept)
+        )
         self.writer.write(self.loop.update)
 
     def run(self, progress, callback):
