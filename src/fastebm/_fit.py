@@ -47,9 +47,9 @@ class FitSummary:
         s = self.settings
         words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(_joined(self.table.names))]
         words += ["--wells", str(s["wells"]), "--seed", str(s["seed"])]
-        if s["recipe"] != "contrastive":
+        if s["recipe"] != "auto":
             words += ["--recipe", s["recipe"]]
-        elif s["updates"] != 800:
+        if s["updates"] != 800:
             words += ["--updates", str(s["updates"])]
         if s["header"] != "auto":
             words += ["--header", s["header"]]

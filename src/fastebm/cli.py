@@ -113,9 +113,9 @@ def _add_fit(commands):
     _seed(command)
     command.add_argument(
         "--recipe",
-        choices=("contrastive", "em"),
-        default="contrastive",
-        help="train by contrastive divergence, or find the optimum by EM (default contrastive)",
+        choices=("auto", "contrastive", "em"),
+        default="auto",
+        help="train by contrastive divergence, or find the optimum by EM (default: EM above three columns)",
     )
     command.add_argument(
         "--updates", type=_natural, default=800, metavar="N", help="training updates (default 800)"
