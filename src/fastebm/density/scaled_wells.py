@@ -56,12 +56,15 @@ class ScaledWells:
         Mean and standard deviation of the data, in units of x.
     training : TrainingResult or None
         The run that fitted the wells, in standardised units; None after EM.
+    names : tuple of str or None
+        Names of the features, if they were given.
     """
 
     wells: WellMixture
     offset: np.ndarray
     scale: np.ndarray
     training: TrainingResult | None = None
+    names: tuple[str, ...] | None = None
 
     @property
     def n_wells(self) -> int:
@@ -189,12 +192,13 @@ def fit_wells(
     offset, scale = standardise(x, names)
     z = (x - offset) / scale
     start, stream = seed_sequence(seed).spawn(2)
+    named = None if names is None else tuple(map(str, names))
     mixing = z.shape[1] <= GLOBAL_MOVE_FEATURES
     if recipe == "em" or (recipe == "auto" and not mixing):
         # Just inside the range of raw_a.
         widths = (NARROWEST * (1 + 1e-12), WIDEST * (1 - 1e-12))
         wells = maximum_likelihood_wells(z, k, seed=start, tol=EM_TOLERANCE, std_range=widths)
-        return ScaledWells(wells, offset, scale)
+        return ScaledWells(wells, offset, scale, names=named)
     rate, chains = MIXING if mixing else WEIGHTED
     trainer = ContrastiveDivergence(
         initial_wells(z, k, seed=start),
@@ -205,4 +209,4 @@ def fit_wells(
         weighting="none" if mixing else "jarzynski",
     )
     result = trainer.fit(z, seed=stream, progress=progress)
-    return ScaledWells(_normalised(result.energy), offset, scale, result)
+    return ScaledWells(_normalised(result.energy), offset, scale, result, named)
