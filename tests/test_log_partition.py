@@ -148,7 +148,8 @@ def plain_ais(energy, base, x, betas, h, rng, *, sign=1.0, metropolis=True, norm
         log_r = mixed(x, beta) - mixed(y, beta) - (back - forth) / (4 * h)
         take = np.log(rng.random(len(x))) < log_r if metropolis else np.ones(len(x), dtype=bool)
         x = np.where(take[:, None], y, x)
-    return ais.log_mean_exp(log_w) + (0.0 if normalised else float(np.log(base.std).sum()) + 0.5 * math.log(2 * math.pi))
+    return ais.log_mean_exp(log_w) + (0.0 if normalised else float(np.log(base.std).sum()) + 0.5 * math.log(2 *
+    math.pi))
 
 
 @pytest.mark.parametrize("mistake", [None, "sign", "log Z0", "no accept step"])
