@@ -181,7 +181,9 @@ def test_jarzynski_weights():
 
 def test_errors_come_first():
     warnings = unstable(3)
-    assert [w.severity for w in warnings] == sorted((w.severity for w in warnings), key=lambda s: s != "error")
+    assert [w.severity for w in warnings] == sorted(
+        (w.severity for w in warnings), key=lambda s: s != "error"
+    )
 
 
 def test_the_same_seed_gives_the_same_numbers():

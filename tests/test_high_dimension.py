@@ -9,7 +9,9 @@ from fastebm.density.em import maximum_likelihood_wells
 
 def case(seed):
     rng = np.random.default_rng(seed)
-    truth = fe.WellMixture.from_mixture([0.5, 0.3, 0.2], rng.normal(0, 2, (3, 10)), rng.uniform(0.4, 1, (3, 10)))
+    truth = fe.WellMixture.from_mixture(
+        [0.5, 0.3, 0.2], rng.normal(0, 2, (3, 10)), rng.uniform(0.4, 1, (3, 10))
+    )
     X = truth.exact_sample(3000, seed=seed + 100)
     fresh = truth.exact_sample(100_000, seed=seed + 200)
     return X, fresh, fe.initial_wells(X, 3, seed=0), maximum_likelihood_wells(X, 3)
