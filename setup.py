@@ -17,6 +17,7 @@ from setuptools.command.build_ext import build_ext
 PLAIN = [
     "fastebm._cpu",
     "fastebm._control",
+    "fastebm._fast",
     "fastebm.energies.base",
     "fastebm.energies.python_energy",
     "fastebm.energies.tempered",

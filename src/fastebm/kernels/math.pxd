@@ -36,43 +36,30 @@ cdef inline double from_bits(uint64_t u) noexcept nogil:
     return b.d
 
 
+# Polynomials are summed as two chains, even and odd powers: half the latency of Horner's rule for the same operations
+# (the gradient of two wells: 2.03 -> 1.64 ns with AVX2).
+
 cdef inline double exp_neg(double d) noexcept nogil:
-    # exp(-d) for d >= -690, below 1 ulp. Beyond 690 it stays at exp(-690) = 2e-300: a product with it is still a normal
+    # exp(-d) for d >= -690, within 1.05 ulp. Beyond 690 it stays at exp(-690) = 2e-300: a product with it is still a normal
     # number, and denormals cost 2-4x even in lanes that are thrown away. A NaN stays a NaN.
-    cdef double x, t, n, r, p
+    cdef double x, t, n, q, z, even, odd
     x = 690.0 if d > 690.0 else d
     # Adding 1.5 * 2^52 rounds to an integer and leaves it in the low bits; + 1023 makes it a biased exponent.
     t = fma(x, -1.4426950408889634, 6755399441056767.0)
     n = t - 6755399441056767.0
-    r = fma(n, -0.6931471803691238, -x)
-    r = fma(n, -1.9082149292705877e-10, r)
-    p = fma(r, 2.500006022014549e-08, 2.7630248407465575e-07)
-    p = fma(r, p, 2.7557586375895884e-06)
-    p = fma(r, p, 2.4801493098818066e-05)
-    p = fma(r, p, 0.00019841269506579748)
-    p = fma(r, p, 0.0013888888943630205)
-    p = fma(r, p, 0.00833333333349446)
-    p = fma(r, p, 0.041666666666530155)
-    p = fma(r, p, 0.16666666666666413)
-    p = fma(r, p, 0.5000000000000011)
-    p = fma(r * r, p, r) + 1.0
-    return p * from_bits(to_bits(t) << 52)
-
-
-cdef inline double _log_reduced(double f, double k) noexcept nogil:
-    # log(1 + f) + k log 2, for 1 + f in [sqrt(1/2), sqrt(2)].
-    cdef double s, z, q, half
-    s = f / (2.0 + f)
-    z = s * s
-    q = fma(z, 0.14795949502747258, 0.1531405056328444)
-    q = fma(z, q, 0.18183564326069543)
-    q = fma(z, q, 0.2222219857317723)
-    q = fma(z, q, 0.2857142874238778)
-    q = fma(z, q, 0.39999999999414676)
-    q = fma(z, q, 0.6666666666666734)
-    half = 0.5 * f * f
-    q = fma(s, fma(z, q, half), k * 1.9082149292705877e-10)
-    return fma(k, 0.6931471803691238, f - (half - q))
+    # exp(-d) = 2^n exp(-q), |q| <= log(2) / 2.
+    q = fma(n, 0.6931471803691238, x)
+    q = fma(n, 1.9082149292705877e-10, q)
+    z = q * q
+    even = fma(z, 2.7630248407465575e-07, 2.4801493098818066e-05)
+    even = fma(z, even, 0.0013888888943630205)
+    even = fma(z, even, 0.041666666666530155)
+    even = fma(z, even, 0.5000000000000011)
+    odd = fma(z, -2.500006022014549e-08, -2.7557586375895884e-06)
+    odd = fma(z, odd, -0.00019841269506579748)
+    odd = fma(z, odd, -0.00833333333349446)
+    odd = fma(z, odd, -0.16666666666666413)
+    return (fma(z, fma(q, odd, even), -q) + 1.0) * from_bits(to_bits(t) << 52)
 
 
 cdef inline uint64_t _split(double u) noexcept nogil:
@@ -86,22 +73,49 @@ cdef inline double _exponent(uint64_t t) noexcept nogil:
 
 
 cdef inline double log_normal(double u) noexcept nogil:
-    # log(u) for a positive normal u, below 1 ulp (2 ulp near u = 1).
+    # log(u) for a positive normal u, within 1.1 ulp. Without the division that log1p needs: the noise divides enough.
     cdef uint64_t t = _split(u)
-    cdef double m = from_bits((t & <uint64_t>0x000FFFFFFFFFFFFF) + <uint64_t>0x3FE6A09E667F3BCD)
-    return _log_reduced(m - 1.0, _exponent(t))
+    cdef double k = _exponent(t)
+    cdef double f = from_bits((t & <uint64_t>0x000FFFFFFFFFFFFF) + <uint64_t>0x3FE6A09E667F3BCD) - 1.0
+    cdef double z = f * f, half = 0.5 * z, even, odd
+    even = fma(z, 0.0632494296419815, 0.05972227420821032)
+    even = fma(z, even, 0.06622099320165012)
+    even = fma(z, even, 0.07697635762237696)
+    even = fma(z, even, 0.09090589313601027)
+    even = fma(z, even, 0.11111121744582317)
+    even = fma(z, even, 0.1428571409410346)
+    even = fma(z, even, 0.20000000001652934)
+    even = fma(z, even, 0.33333333333328524)
+    odd = fma(z, -0.02832489184572066, -0.06783508246726824)
+    odd = fma(z, odd, -0.060420457309859156)
+    odd = fma(z, odd, -0.07160167979632256)
+    odd = fma(z, odd, -0.08332554942308595)
+    odd = fma(z, odd, -0.10000018340264558)
+    odd = fma(z, odd, -0.12499999814640203)
+    odd = fma(z, odd, -0.16666666666733584)
+    odd = fma(z, odd, -0.250000000000063)
+    even = fma(z * f, fma(f, odd, even), k * 1.9082149292705877e-10)
+    return fma(k, 0.6931471803691238, f - (half - even))
 
 
 cdef inline double log1p_positive(double x) noexcept nogil:
-    # log(1 + x) for x >= 0, below 1 ulp. With 1 + x = 2^k m: f = m - 1 = x 2^-k + (2^-k - 1), one rounding.
+    # log(1 + x) for x >= 0, within 1.4 ulp. With 1 + x = 2^k m: f = m - 1 = x 2^-k + (2^-k - 1), one rounding.
     cdef uint64_t t = _split(1.0 + x)
     cdef double k = _exponent(t)
     cdef double scale = from_bits(<uint64_t>0x7FE0000000000000 - (t & <uint64_t>0x7FF0000000000000))
-    return _log_reduced(fma(x, scale, scale - 1.0), k)
+    cdef double f = fma(x, scale, scale - 1.0)
+    cdef double s = f / (2.0 + f), z = s * s, y = z * z, half = 0.5 * f * f, even, odd
+    even = fma(y, 0.14795949502747258, 0.18183564326069543)
+    even = fma(y, even, 0.2857142874238778)
+    even = fma(y, even, 0.6666666666666734)
+    odd = fma(y, 0.1531405056328444, 0.2222219857317723)
+    odd = fma(y, odd, 0.39999999999414676)
+    even = fma(s, fma(z, fma(z, odd, even), half), k * 1.9082149292705877e-10)
+    return fma(k, 0.6931471803691238, f - (half - even))
 
 
 cdef inline double octant_sin(double w) noexcept nogil:
-    # sin(pi w / 4), 0 <= w <= 1, below 1 ulp.
+    # sin(pi w / 4), 0 <= w <= 1, within 1.5 ulp.
     cdef double z = w * w, p
     p = fma(z, 6.877100853385869e-12, -1.7571492941956607e-09)
     p = fma(z, p, 3.133616216634215e-07)
@@ -113,7 +127,7 @@ cdef inline double octant_sin(double w) noexcept nogil:
 
 
 cdef inline double octant_cos(double w) noexcept nogil:
-    # cos(pi w / 4), 0 <= w <= 1, below 1 ulp.
+    # cos(pi w / 4), 0 <= w <= 1, within 1.7 ulp.
     cdef double z = w * w, p
     p = fma(z, 1.1365481638964206e-10, -2.4609507466896348e-08)
     p = fma(z, p, 3.5908591802696177e-06)

@@ -371,6 +371,9 @@ class _Training:
         self.control.bar = display
         try:
             status = self._advance(callback)
+        except KeyboardInterrupt as interrupt:
+            # It came in Python code, between two updates: in a callback, most likely.
+            status, self.control.failure = -1, interrupt
         finally:
             if display is not None:
                 display.close()
@@ -387,6 +390,7 @@ class _Training:
                 f"learning_rate, or set theta_bounds; {kept}",
                 update,
                 result,
+                self.loop.last_theta,
             )
         failure = self.control.failure
         if isinstance(failure, KeyboardInterrupt):
