@@ -4,7 +4,8 @@ Run: python examples/truth_table.py [--sets 20]
 
 First table: data sets of 2,400 points from 0.55 N(-2, 0.45^2) + 0.45 N(1.8, 0.55^2), each trained by each recipe. KL is
 KL(true law || model) in nats, by quadrature; the gap is KL less that of the exact maximum-likelihood fit to the same
-data, which is the expected held-out log-likelihood that the trainer lost. Second table: how many of 20 runs raise which warning.
+data, which is the expected held-out log-likelihood that the trainer lost. Second table: how many of 20 runs raise which
+warning.
 """
 
 from __future__ import annotations
