@@ -38,5 +38,9 @@ class TrainingInterrupted(KeyboardInterrupt):
         self.result = result
 
 
+class ModelFileError(ValueError):
+    """A file is damaged, foreign, or of a newer version; nothing was loaded from it."""
+
+
 class FastEBMWarning(UserWarning):
     """A run finished, but its result should not be trusted as it stands."""

@@ -10,7 +10,7 @@ from ..training.recipes import initial_wells
 
 
 def maximum_likelihood_wells(
-    X, n_wells: int = 2, *, seed=0, max_iter: int = 5000, tol: float = 1e-12
+    X, n_wells: int = 2, *, seed=0, max_iter: int = 5000, tol: float = 1e-12, std_range=None
 ) -> WellMixture:
     """Fit a WellMixture by EM, which is possible because its density is a Gaussian mixture with diagonal covariance.
 
@@ -26,6 +26,9 @@ def maximum_likelihood_wells(
         Largest number of iterations.
     tol : float, default 1e-12
         Stop when the mean log-likelihood gains less than this, in nats.
+    std_range : (float, float), optional
+        Keep every standard deviation in this interval. The result is then the optimum inside it, for clipping a
+        variance solves the constrained step exactly.
 
     Returns
     -------
@@ -53,12 +56,15 @@ def maximum_likelihood_wells(
         top = logs.max(axis=1, keepdims=True)
         total = top[:, 0] + np.log(np.exp(logs - top).sum(axis=1))
         share = np.exp(logs - total[:, None])
-        mass = share.sum(axis=0)
+        # A well that has lost all its samples stays where it can be seen to weigh nothing.
+        mass = np.maximum(share.sum(axis=0), np.finfo(float).tiny)
         weights = mass / len(x)
         means = share.T @ x / mass[:, None]
         stds = np.sqrt(
             np.stack([s @ (x - m) ** 2 for s, m in zip(share.T, means, strict=True)]) / mass[:, None]
         )
+        if std_range is not None:
+            stds = np.clip(stds, *std_range)
         now = total.mean()
         if now - before < tol:
             break

@@ -125,9 +125,10 @@ cdef void boltzmann(out_t e, in_t low, out_t ties, out_t rest, Py_ssize_t n) noe
 cdef void boltzmann_sum(out_t e, in_t low, out_t total, Py_ssize_t n) noexcept nogil:
     # The same without counting ties: all that a gradient needs.
     cdef Py_ssize_t i
-    cdef double t
+    cdef double d, t
     for i in range(n):
-        t = exp_neg(e[i] - low[i])
+        d = e[i] - low[i]
+        t = 0.0 if d > 690.0 else exp_neg(d)
         total[i] += t
         e[i] = t
 

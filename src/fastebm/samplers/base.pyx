@@ -124,7 +124,9 @@ cdef class _Run:
                 break
             start = block * self.size
             if self._piece(scratch, work, start, min(self.size, self.n - start), &tally):
+                # The other threads stop at their next poll.
                 self.failed = 1
+                self.control.stop = 1
                 break
             if self.control.poll(<double>self.done):
                 self.failed = 1

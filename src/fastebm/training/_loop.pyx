@@ -48,7 +48,8 @@ cdef class Loop:
     cdef readonly int64_t n_resampled
     cdef readonly double smallest_ess
     cdef Tally tally, global_tally
-    cdef double[:, ::1] data, store, chains
+    cdef const double[:, ::1] data
+    cdef double[:, ::1] store, chains
     cdef double[::1] theta, lower, upper, l2, low, high, first, second, total, log_weight
     cdef double[:, ::1] history
     cdef double[::1] _memory
@@ -385,6 +386,55 @@ cdef class Loop:
                 if status == 0:
                     status = self._one_update()
         return status
+
+    def state(self):
+        """Everything that the next update depends on or that the result reports: a dict of ints, floats and arrays.
+
+        Between two updates the rest of this object is scratch, or follows from the arguments.
+        """
+        return {
+            "update": self.update, "averaged": self.averaged, "n_resampled": self.n_resampled,
+            "smallest_ess": self.smallest_ess, "decay1": self.decay1, "decay2": self.decay2,
+            "ring_start": self.ring_start, "ring_size": self.ring_size,
+            "key": [self.key.k0, self.key.k1],
+            "tally": [self.tally.proposed, self.tally.accepted, self.tally.clipped, self.tally.undefined],
+            "global_tally": [self.global_tally.proposed, self.global_tally.accepted, self.global_tally.clipped,
+                             self.global_tally.undefined],
+            "chains": np.array(self.chains), "store": np.array(self.store[:self.ring_size]),
+            "history": np.array(self.history[:self.update]),
+            **{name: array.copy() for name, array in self.arrays.items()},
+        }
+
+    def restore(self, state):
+        """Go on from what `state` of a loop with the same arguments returned. Raises ValueError if it does not fit."""
+        cdef double[::1] theta
+        shapes = {
+            "chains": (self.n_chains, self.features),
+            "store": (min(int(state["ring_size"]), self.capacity), self.features),
+            "history": (int(state["update"]), self.history.shape[1]),
+            **{name: array.shape for name, array in self.arrays.items()},
+        }
+        for name, shape in shapes.items():
+            if state[name].shape != shape or state[name].dtype != np.float64:
+                raise ValueError(f"{name} has shape {state[name].shape} in place of {shape}")
+        if not (0 <= state["update"] <= self.n_updates and 0 <= state["averaged"] <= state["update"]
+                and 0 <= state["ring_size"] <= self.capacity and 0 <= state["ring_start"] < max(self.capacity, 1)):
+            raise ValueError("a counter is out of range")
+        counts = [int(v) for v in (*state["tally"], *state["global_tally"])]
+        self.tally.proposed, self.tally.accepted, self.tally.clipped, self.tally.undefined = counts[:4]
+        self.global_tally.proposed, self.global_tally.accepted = counts[4:6]
+        self.global_tally.clipped, self.global_tally.undefined = counts[6:]
+        self.key.k0, self.key.k1 = state["key"]
+        self.update, self.averaged, self.n_resampled = state["update"], state["averaged"], state["n_resampled"]
+        self.smallest_ess, self.decay1, self.decay2 = state["smallest_ess"], state["decay1"], state["decay2"]
+        self.ring_start, self.ring_size = state["ring_start"], state["ring_size"]
+        np.asarray(self.chains)[...] = state["chains"]
+        np.asarray(self.store)[:self.ring_size] = state["store"]
+        np.asarray(self.history)[:self.update] = state["history"]
+        for name, array in self.arrays.items():
+            array[...] = state[name]
+        theta = self.arrays["theta"]
+        self.energy.load_theta(&theta[0])
 
     @property
     def last_theta(self):

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._check import choice, describe, first_bad, integer, interval, numeric, real, samples
 from .._control import Control
-from .._errors import TrainingError, TrainingInterrupted
+from .._errors import ModelFileError, TrainingError, TrainingInterrupted
 from .._progress import bar
 from .._seed import seed_sequence
 from ..energies.base import Energy
@@ -19,6 +19,7 @@ from ..samplers.mala import MALA
 from ..samplers.sgld import SGLD
 from . import after_fit, recipes
 from ._loop import Loop
+from .checkpoint import Checkpoint, Writer, data_digest, read_checkpoint
 from .replay import ReplayBuffer
 from .result import TrainingResult, history_array
 
@@ -226,7 +227,7 @@ class ContrastiveDivergence:
         }
         return cls(energy, **(recipe | changes))
 
-    def fit(self, X, *, seed=None, progress=False, callback=None):
+    def fit(self, X, *, seed=None, progress=False, callback=None, checkpoint=None, checkpoint_every=100):
         """Train on X.
 
         Parameters
@@ -239,6 +240,12 @@ class ContrastiveDivergence:
             Show a progress bar (needs tqdm).
         callback : callable, optional
             Called with a `TrainingState` after every update; a true result ends training there.
+        checkpoint : str or path-like, optional
+            File from which `resume` can continue the run to the same bytes. Written at the start, every
+            `checkpoint_every` updates, at the end and on Ctrl-C; each time as a whole or not at all, so that a kill
+            at any moment leaves a good file.
+        checkpoint_every : int, default 100
+            Updates between two checkpoints.
 
         Returns
         -------
@@ -254,17 +261,93 @@ class ContrastiveDivergence:
             If an energy, a gradient, a chain or theta stops being finite. It carries the last good theta and buffer.
         TrainingInterrupted
             On Ctrl-C. It carries the result so far, which is also kept as ``last_result``.
+        OSError
+            If a checkpoint cannot be written. The result so far is kept as ``last_result``.
         """
         x, flat = samples(X, self.energy.n_features)
-        if callback is not None and not callable(callback):
-            raise TypeError(f"callback must be callable, got {describe(callback)}")
+        _check_callback(callback)
         if self.batch_size is not None and self.batch_size > len(x):
             raise ValueError(f"batch_size={self.batch_size} is larger than the data ({len(x)} rows)")
         sequence = seed_sequence(seed)
         # Children, so that a choice made from the data does not shift the stream of the chains.
         choices, stream = (copy.copy(sequence)).spawn(2)
-        run = _Training(self, x, flat, np.random.default_rng(choices), stream)
+        made = _choose(self, x, np.random.default_rng(choices))
+        run = _Training(self, x, flat, made, stream)
+        if checkpoint is not None:
+            run.write_to(checkpoint, checkpoint_every)
         return run.run(progress, callback)
+
+    @classmethod
+    def resume(cls, path, X, *, progress=False, callback=None):
+        """Continue a run from its checkpoint, which is kept up to date.
+
+        Parameters
+        ----------
+        path : str or path-like
+            What `fit` was given as ``checkpoint``.
+        X : array-like
+            The data of the run: the same rows in the same order.
+        progress, callback
+            As in `fit`.
+
+        Returns
+        -------
+        TrainingResult
+            Theta, history and buffer are, byte for byte, those of a run that was never stopped.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        ModelFileError
+            If the file is damaged, of a newer version, or no checkpoint.
+        ValueError
+            If X is not the data of the run.
+        TrainingError, TrainingInterrupted
+            As in `fit`.
+        """
+        n_features = np.shape(X)[1] if np.ndim(X) == 2 else 1
+        x, _ = samples(X, n_features)
+        _check_callback(callback)
+        saved = read_checkpoint(path, x)
+        try:
+            trainer = cls(**saved.settings)
+            run = _Training(
+                trainer, x, saved.flat, saved.choices | {"chains": saved.state["chains"].copy()}, 0
+            )
+            run.loop.restore(saved.state)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise ModelFileError(
+                f"cannot resume from {str(path)!r}: its content is damaged ({error})"
+            ) from None
+        run.write_to(path, saved.every, written=run.loop.update)
+        return run.run(progress, callback)
+
+    def _settings(self):
+        return {
+            name: getattr(self, name)
+            for name in (
+                "energy",
+                "sampler",
+                "n_updates",
+                "n_steps",
+                "batch_size",
+                "n_chains",
+                "learning_rate",
+                "optimizer",
+                "buffer",
+                "buffer_size",
+                "reinit_prob",
+                "reinit_range",
+                "l2",
+                "theta_bounds",
+                "average",
+                "init",
+                "global_move",
+                "n_global",
+                "weighting",
+            )
+        }
 
     def _per_param(self, value, name):
         array = numeric(value, name)
@@ -297,28 +380,54 @@ class ContrastiveDivergence:
         )
 
 
-class _Training:
-    """One call of fit: the choices made from the data, the compiled loop, and the result."""
+def _check_callback(callback):
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, got {describe(callback)}")
 
-    def __init__(self, trainer, x, flat, rng, stream):
+
+def _choose(trainer, x, rng):
+    """What a run takes from the data: samplers, the reinitialisation box and the first chains."""
+    groups = getattr(trainer.energy, "n_wells", 2)
+    recipes.check_size(x)
+    if isinstance(trainer.energy, WellMixture):
+        recipes.check_distinct(x, groups)
+    sampler = trainer.sampler or MALA(recipes.default_step_size(x, groups, rng))
+    global_move = trainer.global_move
+    if isinstance(global_move, str):
+        persistent = trainer.buffer == "persistent"
+        global_move = recipes.default_global_move(x, groups, rng) if persistent else None
+    low, high = trainer.reinit_range or (x.min(axis=0), x.max(axis=0))
+    low = np.broadcast_to(np.asarray(low, dtype=float), x.shape[1:]).copy()
+    high = np.broadcast_to(np.asarray(high, dtype=float), x.shape[1:]).copy()
+    chains = _first_chains(trainer, x, low, high, rng)
+    return {"sampler": sampler, "global_move": global_move, "low": low, "high": high, "chains": chains}
+
+
+def _first_chains(trainer, x, low, high, rng):
+    n = trainer.n_chains
+    if trainer.init == "model" or (trainer.init == "auto" and trainer.weighting == "jarzynski"):
+        try:
+            return trainer.energy.exact_sample(n, rng)
+        except NotImplementedError:
+            if trainer.init == "model":
+                raise
+    if trainer.init == "uniform":
+        return rng.uniform(low, high, (n, x.shape[1]))
+    return x[rng.choice(len(x), n, replace=n > len(x))]
+
+
+class _Training:
+    """One run: the choices made from the data, the compiled loop, and the result."""
+
+    def __init__(self, trainer, x, flat, choices, stream):
         self.trainer, self.x, self.flat = trainer, x, flat
         # A copy: the loop moves its theta.
         self.energy = copy.copy(trainer.energy)
-        groups = getattr(self.energy, "n_wells", 2)
-        recipes.check_size(x)
-        if isinstance(self.energy, WellMixture):
-            recipes.check_distinct(x, groups)
-        self.sampler = trainer.sampler or MALA(recipes.default_step_size(x, groups, rng))
-        self.global_move = trainer.global_move
-        if isinstance(self.global_move, str):
-            persistent = trainer.buffer == "persistent"
-            self.global_move = recipes.default_global_move(x, groups, rng) if persistent else None
-        low, high = trainer.reinit_range or (x.min(axis=0), x.max(axis=0))
-        self.low = np.broadcast_to(np.asarray(low, dtype=float), x.shape[1:]).copy()
-        self.high = np.broadcast_to(np.asarray(high, dtype=float), x.shape[1:]).copy()
+        self.sampler, self.global_move = choices["sampler"], choices["global_move"]
+        self.low, self.high, self.chains = choices["low"], choices["high"], choices["chains"]
         self.raw = np.zeros((trainer.n_updates, 3 + self.energy.n_params))
+        self.writer = None
         n = trainer.n_chains
-        self.chains = self._first_chains(n, rng)
         fifo = trainer.buffer == "fifo"
         self.store = np.empty((trainer.buffer_size if fifo else 0, x.shape[1]))
         self.control = Control(None, float(trainer.n_updates))
@@ -353,17 +462,23 @@ class _Training:
             control=self.control,
         )
 
-    def _first_chains(self, n, rng):
-        trainer, x = self.trainer, self.x
-        if trainer.init == "model" or (trainer.init == "auto" and trainer.weighting == "jarzynski"):
-            try:
-                return self.energy.exact_sample(n, rng)
-            except NotImplementedError:
-                if trainer.init == "model":
-                    raise
-        if trainer.init == "uniform":
-            return rng.uniform(self.low, self.high, (n, x.shape[1]))
-        return x[rng.choice(len(x), n, replace=n > len(x))]
+    def write_to(self, path, every, written=-1):
+        """Write a checkpoint now, unless the file is of update `written`, and from now on."""
+        kept = {
+            "settings": self.trainer._settings(),
+            "choices": {
+                "sampler": self.sampler,
+                "global_move": self.global_move,
+                "low": self.low,
+                "high": self.high,
+            },
+            "digest": data_digest(self.x),
+            "flat": self.flat,
+        }
+        self.writer = Writer(
+            path, every, lambda every: Checkpoint(state=self.loop.state(), every=every, **kept)
+        )
+        self.writer.write(self.loop.update)
 
     def run(self, progress, callback):
         total = self.trainer.n_updates
@@ -374,6 +489,12 @@ class _Training:
         except KeyboardInterrupt as interrupt:
             # It came in Python code, between two updates: in a callback, most likely.
             status, self.control.failure = -1, interrupt
+            # After a status above 0 the file keeps the last regular checkpoint.
+            if self.writer is not None and status <= 0:
+                self.writer.write(self.loop.update)
+        except OSError:
+            self.trainer.last_result = self.result()
+            raise
         finally:
             if display is not None:
                 display.close()
@@ -400,19 +521,31 @@ class _Training:
         self.energy.raise_failure()
 
     def _advance(self, callback):
-        total = self.trainer.n_updates
-        if callback is None:
-            return self.loop.advance(total)
-        while self.loop.update < total:
-            status = self.loop.advance(1)
+        try:
+            return self._advance_in_parts(callback)
+        except KeyboardInterrupt as error:
+            # In the callback or while a checkpoint was written.
+            self.control.failure = error
+            return -1
+
+    def _advance_in_parts(self, callback):
+        loop, writer, total = self.loop, self.writer, self.trainer.n_updates
+        while loop.update < total:
+            part = total if writer is None else writer.due(loop.update)
+            status = loop.advance(1 if callback is not None else part)
             if status:
                 return status
-            row = self.raw[self.loop.update - 1]
-            if callback(
-                TrainingState(self.loop.update - 1, self.loop.last_theta, float(row[0]), float(row[1]))
-            ):
+            stop = callback is not None and callback(self._callback_state())
+            if writer is not None and loop.update % writer.every == 0:
+                writer.write(loop.update)
+            if stop:
                 break
         return 0
+
+    def _callback_state(self):
+        update = self.loop.update - 1
+        row = self.raw[update]
+        return TrainingState(update, self.loop.last_theta, float(row[0]), float(row[1]))
 
     def result(self):
         loop, trainer = self.loop, self.trainer

@@ -1,0 +1,296 @@
+"""The commands fit, score and sample: a table in, a model, pictures and numbers out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._check import describe
+from ._info import __version__
+from ._seed import seed_sequence
+from .density.scaled_wells import ScaledWells, fit_wells
+from .density.selection import select_n_wells
+from .energies import Energy
+from .io import load, save
+from .tables import Table, TableError, read_table
+from .training.result import TrainingResult
+
+
+@dataclass(frozen=True, eq=False)
+class FitSummary:
+    """A fit with all that the table, the JSON and the report say about it."""
+
+    source: str
+    table: Table
+    model: ScaledWells
+    held_out: np.ndarray | None
+    settings: dict
+    seconds: float
+
+    @property
+    def log_likelihood(self) -> float:
+        """Mean log-density of the rows that were fitted, in nats."""
+        return float(self.model.score_samples(self.table.x).mean())
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the diagnostics had to say about the training run."""
+        return [str(w) for w in self.model.training.warnings] if self.model.training else []
+
+    def command(self) -> str:
+        """The command that gives this fit again."""
+        s = self.settings
+        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(_joined(self.table.names))]
+        words += ["--wells", str(s["wells"]), "--seed", str(s["seed"])]
+        if s["recipe"] != "auto":
+            words += ["--recipe", s["recipe"]]
+        if s["updates"] != 800:
+            words += ["--updates", str(s["updates"])]
+        if s["header"] != "auto":
+            words += ["--header", s["header"]]
+        return " ".join(words + ["--drop-na"] * s["drop_na"])
+
+    def as_dict(self) -> dict:
+        """Plain numbers, lists and texts, for JSON."""
+        order = np.argsort(-self.model.weights_)
+        training = self.model.training
+        return {
+            "fastebm": __version__,
+            "data": self.source,
+            "columns": list(self.table.names),
+            "n_rows": len(self.table.x),
+            "n_dropped": self.table.dropped,
+            "n_wells": self.model.n_wells,
+            "weights": self.model.weights_[order].tolist(),
+            "means": self.model.means_[order].tolist(),
+            "widths": self.model.stds_[order].tolist(),
+            "log_likelihood": self.log_likelihood,
+            "held_out": [
+                {"n_wells": int(k), "log_likelihood": float(v), "lead_of_more_wells": float(g)}
+                for k, v, g in (self.held_out.tolist() if self.held_out is not None else [])
+            ],
+            "acceptance_rate": training.acceptance_rate if training else None,
+            "warnings": self.warnings,
+            "settings": self.settings,
+            "seconds": self.seconds,
+            "command": self.command(),
+        }
+
+
+def fit_table(
+    source, table: Table, *, wells, seed, recipe, updates, header="auto", progress=False
+) -> FitSummary:
+    """Fit a table; with wells="auto", choose the number first."""
+    if len(table.x) < 2:
+        raise TableError(f"{source} has one row; a density needs at least two")
+    settings = {"recipe": recipe, "n_updates": updates, "names": table.names}
+    begin = time.perf_counter()
+    chooser, stream = seed_sequence(seed).spawn(2)
+    held_out, n_wells = None, wells
+    if wells == "auto":
+        n_wells, held_out = select_n_wells(table.x, seed=chooser, **settings)
+    try:
+        model = fit_wells(table.x, n_wells, seed=stream, progress=progress, **settings)
+    except ValueError as error:
+        # The library speaks of X; here X has a name.
+        raise (
+            type(error)(str(error).replace("X: ", f"{source}: ", 1)) if type(error) is ValueError else error
+        ) from None
+    used = {
+        "wells": wells,
+        "seed": seed,
+        "recipe": recipe,
+        "updates": updates,
+        "header": header,
+        "drop_na": table.dropped > 0,
+    }
+    return FitSummary(str(source), table, model, held_out, used, time.perf_counter() - begin)
+
+
+def as_text(summary: FitSummary) -> str:
+    """The table that `fastebm fit` prints."""
+    facts, names = summary.as_dict(), summary.table.names
+    dropped = f" ({facts['n_dropped']:,} with missing cells left out)" if facts["n_dropped"] else ""
+    size = max([12, *(len(n) + 2 for n in names)])
+    lines = [f"{summary.source}: {facts['n_rows']:,} rows{dropped}, {_count(facts['n_wells'])}", ""]
+    lines.append(f"{'well':>4}{'weight':>9}   " + "".join(f"{n:>{2 * size}}" for n in names))
+    for j, (w, m, s) in enumerate(zip(facts["weights"], facts["means"], facts["widths"], strict=True), 1):
+        cells = "".join(f"{f'{a:.5g} ± {b:.3g}':>{2 * size}}" for a, b in zip(m, s, strict=True))
+        lines.append(f"{j:>4}{w:>9.4f}   {cells}")
+    lines += ["", f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)"]
+    for row in facts["held_out"]:
+        mark = "  <- chosen" if row["n_wells"] == facts["n_wells"] else ""
+        lines.append(
+            f"held out        {row['log_likelihood']:.4f} nats per row with {_count(row['n_wells'])}{mark}"
+        )
+    lines.append(f"fitted in       {summary.seconds:.2f} s")
+    lines += [f"warning: {w}" for w in facts["warnings"]] or ["warnings        none"]
+    return "\n".join(lines)
+
+
+def _count(wells: int) -> str:
+    return f"{wells} well{'s' * (wells != 1)}"
+
+
+def _joined(names) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow(names)
+    return buffer.getvalue()
+
+
+# ---- commands ----
+
+
+def run(arguments, progress, output, print_json):
+    """`fastebm fit`."""
+    from .plotting._canvas import check_picture
+
+    if arguments.out == "-":
+        raise ValueError("a model cannot go to standard output; give --out the name of a file")
+    output.check_writable(arguments.out, arguments.plot, arguments.report)
+    if arguments.plot or arguments.report:
+        check_picture(arguments.plot)
+    table = read_table(
+        arguments.data,
+        arguments.columns,
+        header=arguments.header,
+        drop_na=arguments.drop_na,
+        progress=progress,
+    )
+    summary = fit_table(
+        "standard input" if arguments.data == "-" else arguments.data,
+        table,
+        wells=arguments.wells,
+        seed=arguments.seed,
+        recipe=arguments.recipe,
+        updates=arguments.updates,
+        header=arguments.header,
+        progress=progress,
+    )
+    # All pages and pictures are made before the first file is written.
+    files = []
+    if arguments.plot:
+        from .report import fit_picture
+
+        files.append((arguments.plot, _picture(fit_picture(summary), arguments.plot)))
+    if arguments.report:
+        from .report import report_page
+
+        files.append((arguments.report, report_page(summary).encode()))
+    if arguments.out:
+        save(arguments.out, summary.model)
+    for path, data in files:
+        output.write(path, data)
+    written = {k: v for k in ("out", "plot", "report") if (v := getattr(arguments, k))}
+    if arguments.json:
+        print_json(summary.as_dict() | {"files": written})
+    elif "-" not in written.values():
+        print(as_text(summary))
+        for path in written.values():
+            print(f"wrote           {path}")
+
+
+def _picture(figure, path):
+    from .plotting._canvas import encoded
+
+    return encoded(figure, path)
+
+
+def _density(path):
+    """(log-density function, sampling function, names, number of features) of a saved model."""
+    try:
+        model = load(path)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot read {path}: {error.strerror or error}") from None
+    model = getattr(model, "model_", model)
+    if isinstance(model, TrainingResult):
+        model = model.energy
+    if isinstance(model, ScaledWells):
+        return model.score_samples, model.sample, model.names, model.n_features
+    if isinstance(model, Energy):
+        return model.log_prob, model.exact_sample, None, model.n_features
+    raise TypeError(f"{path} holds {describe(model)}, which is no density; give a file of fastebm fit")
+
+
+def score(arguments, progress, output, print_json):
+    """`fastebm score`."""
+    output.check_writable(arguments.out)
+    log_prob, _, names, width = _density(arguments.model)
+    table = _matching(arguments, names, width, progress)
+    log_p = log_prob(table.x)
+    facts = {
+        "data": arguments.data,
+        "columns": list(table.names),
+        "n_rows": len(log_p),
+        "n_dropped": table.dropped,
+        "log_likelihood": float(log_p.mean()),
+        "lowest": float(log_p.min()),
+        "highest": float(log_p.max()),
+    }
+    if arguments.out:
+        output.write(arguments.out, _encoded(arguments.out, log_p[:, None], ("log_density",)))
+    if arguments.out == "-":
+        return
+    if arguments.json:
+        print_json(facts | {"files": {"out": arguments.out} if arguments.out else {}})
+        return
+    dropped = f" ({table.dropped:,} with missing cells left out)" if table.dropped else ""
+    print(f"{arguments.data}: {len(log_p):,} rows{dropped}")
+    reach = f"{facts['lowest']:.4f} to {facts['highest']:.4f}"
+    print(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row ({reach})")
+
+
+def _matching(arguments, names, width, progress) -> Table:
+    """The columns of the data that the model knows: by its names, or by position."""
+    read = {"header": arguments.header, "drop_na": arguments.drop_na, "progress": progress}
+    missing = None
+    if arguments.columns is None and names is not None and arguments.data != "-":
+        try:
+            return read_table(arguments.data, names, **read)
+        except TableError as error:
+            missing = error if ": no column " in str(error) else None
+            if missing is None:
+                raise
+    table = read_table(arguments.data, arguments.columns, **read)
+    if missing is not None and table.names[0] != "column 1":
+        # The file has names, and not those of the model: their order says nothing.
+        raise missing
+    if table.x.shape[1] != width:
+        wanted = f" ({', '.join(names)})" if names else ""
+        raise TableError(
+            f"{arguments.data}: {table.x.shape[1]} columns ({', '.join(table.names)}), the model has {width}{wanted}; "
+            "choose them with --columns"
+        )
+    return table
+
+
+def sample(arguments, output, print_json):
+    """`fastebm sample`."""
+    output.check_writable(arguments.out)
+    _, draw, names, width = _density(arguments.model)
+    x = draw(arguments.n, seed=arguments.seed)
+    header = names or tuple(f"x{i + 1}" for i in range(width))
+    if arguments.json and arguments.out == "-":
+        print_json({"columns": list(header), "samples": x.tolist()})
+        return
+    output.write(arguments.out, _encoded(arguments.out, x, header))
+    if arguments.json:
+        print_json({"columns": list(header), "n_rows": len(x), "files": {"out": arguments.out}})
+
+
+def _encoded(path: str, x: np.ndarray, names) -> bytes:
+    """The rows as NPY or CSV, by the ending; numbers in CSV read back to the same bits."""
+    if path.lower().endswith(".npy"):
+        binary = io.BytesIO()
+        np.save(binary, x, allow_pickle=False)
+        return binary.getvalue()
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(names)
+    for row in x.tolist():
+        text.write(",".join(map(repr, row)) + "\n")
+    return text.getvalue().encode()

@@ -1,0 +1,60 @@
+"""Where results go: checked before the work begins, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+
+def check_writable(*paths) -> None:
+    """Raise OSError if one of the files (None and "-" apart) cannot be written, or ValueError if two are the same."""
+    real = [os.path.realpath(p) for p in paths if p not in (None, "-")]
+    for target in real:
+        folder = os.path.dirname(target)
+        if os.path.isdir(target):
+            raise OSError(f"cannot write {target}: it is a folder; give the name of a file")
+        if not os.path.isdir(folder):
+            raise OSError(f"cannot write {target}: there is no folder {folder}")
+        if not os.access(target if os.path.exists(target) else folder, os.W_OK):
+            raise OSError(f"cannot write {target}: permission denied")
+        if real.count(target) > 1:
+            raise ValueError(f"two outputs have the same name {target}")
+
+
+def write(path, data: bytes) -> None:
+    """Write bytes to path, or to standard output for "-"; a file keeps its old content if anything fails.
+
+    Raises
+    ------
+    OSError
+        With the path and the cause in one line.
+    """
+    if path == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    target = os.path.realpath(path)
+    # A device such as /dev/full or /dev/stdout cannot be replaced by renaming.
+    if os.path.exists(target) and not os.path.isfile(target):
+        temporary = target
+    else:
+        temporary = os.path.join(
+            os.path.dirname(target), f".{os.path.basename(target)}.{os.urandom(6).hex()}.tmp"
+        )
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            if temporary != target:
+                os.fsync(file.fileno())
+        if temporary != target:
+            os.replace(temporary, target)
+    except BaseException as error:
+        if temporary != target:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, f"cannot write {path}: {error.strerror or error}") from None
+        raise

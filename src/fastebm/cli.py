@@ -1,0 +1,243 @@
+"""The command line: fastebm demo | fit | score | sample | info.
+
+Results go to standard output, everything else to standard error. Exit status 0: done. 2: bad input or usage, with one
+line that says what to do. 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib.util
+import json
+import os
+import sys
+
+from ._info import __version__, info
+
+DEMO_PICTURE = "demo.png"
+
+
+def main(argv=None) -> int:
+    """Run the command line; return the exit status.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the program's name; by default those of the process.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (head, say) has had enough. Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("fastebm: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
+        if arguments.traceback:
+            raise
+        print(f"fastebm: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _one_line(error) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split()) or type(error).__name__
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fastebm", description="Energy-based models on an ordinary CPU.")
+    parser.add_argument("--version", action="version", version=f"fastebm {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    _add_demo(commands)
+    _add_fit(commands)
+    _add_score(commands)
+    _add_sample(commands)
+    command = _command(commands, "info", _info, "show version, instruction set and number of threads")
+    command.set_defaults(quiet=True)
+    return parser
+
+
+def _command(commands, name, run, text):
+    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    command.add_argument("--traceback", action="store_true", help="show the whole traceback of an error")
+    command.set_defaults(run=run)
+    return command
+
+
+def _quiet(command):
+    command.add_argument(
+        "--quiet", action="store_true", help="no progress bar (there is none without a terminal)"
+    )
+
+
+def _seed(command):
+    command.add_argument(
+        "--seed", type=_natural, default=1, metavar="N", help="seed of everything random (default 1)"
+    )
+
+
+def _table(command):
+    command.add_argument(
+        "--columns", type=_names, metavar="A,B", help="columns by name or position (default: all)"
+    )
+    command.add_argument(
+        "--header",
+        choices=("auto", "yes", "no"),
+        default="auto",
+        help="does the first line hold names? (default: if none of its cells is a number)",
+    )
+    command.add_argument("--drop-na", action="store_true", help="leave out rows with missing cells")
+
+
+def _add_demo(commands):
+    command = _command(commands, "demo", _demo, "fit two wells to Old Faithful and to the notebook's mixture")
+    _seed(command)
+    command.add_argument("--out", metavar="FILE", help=f"where the picture goes (default {DEMO_PICTURE})")
+    command.add_argument("--no-picture", action="store_true", help="only the table")
+    _quiet(command)
+
+
+def _add_fit(commands):
+    command = _command(commands, "fit", _fit, "fit a density of smooth wells to a table of numbers")
+    command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
+    _table(command)
+    command.add_argument(
+        "--wells", type=_wells, default=2, metavar="N", help="number of wells, or auto (default 2)"
+    )
+    _seed(command)
+    command.add_argument(
+        "--recipe",
+        choices=("auto", "contrastive", "em"),
+        default="auto",
+        help="train by contrastive divergence, or find the optimum by EM (default: EM above three columns)",
+    )
+    command.add_argument(
+        "--updates", type=_natural, default=800, metavar="N", help="training updates (default 800)"
+    )
+    command.add_argument("--out", metavar="MODEL.npz", help="save the model")
+    command.add_argument("--plot", metavar="FIT.png", help="draw the fit")
+    command.add_argument("--report", metavar="REPORT.html", help="write a self-contained page on the fit")
+    _quiet(command)
+
+
+def _add_score(commands):
+    command = _command(commands, "score", _score, "log-density of every row under a saved model")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
+    _table(command)
+    command.add_argument(
+        "--out", metavar="FILE", help="write the log-density of every row (CSV, or NPY; - for stdout)"
+    )
+    _quiet(command)
+
+
+def _add_sample(commands):
+    command = _command(commands, "sample", _sample, "draw from a saved model")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument(
+        "--n", type=_natural, default=1000, metavar="N", help="number of samples (default 1000)"
+    )
+    _seed(command)
+    command.add_argument(
+        "--out", default="-", metavar="FILE", help="CSV, or NPY by its ending (default: stdout)"
+    )
+    command.set_defaults(quiet=True)
+
+
+# ---- values of options ----
+
+
+def _natural(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
+def _wells(text: str):
+    if text == "auto":
+        return text
+    number = _natural(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("at least one well, or auto")
+    return number
+
+
+def _names(text: str) -> list[str]:
+    names = [n.strip() for n in next(csv.reader([text], skipinitialspace=True), [])]
+    if not names or "" in names:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of column names such as a,b")
+    return names
+
+
+def _progress(arguments) -> bool:
+    shown = not arguments.quiet and not arguments.json and sys.stderr is not None and sys.stderr.isatty()
+    return shown and importlib.util.find_spec("tqdm") is not None
+
+
+def _has_matplotlib() -> bool:
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def _print_json(value) -> None:
+    print(json.dumps(value, indent=2, allow_nan=False))
+
+
+# ---- commands ----
+
+
+def _info(arguments):
+    facts = info()
+    if arguments.json:
+        return _print_json(facts)
+    print(f"fastebm {facts['version']}")
+    print(f"instruction set  {facts['isa']} (FASTEBM_ISA accepts {', '.join(facts['isa_available'])})")
+    print(f"threads          {facts['n_threads']}")
+
+
+def _demo(arguments):
+    from . import _demo, _output
+    from .plotting._canvas import check_picture, encoded
+
+    picture = None if arguments.no_picture else arguments.out or DEMO_PICTURE
+    if picture and (arguments.out or _has_matplotlib()):
+        check_picture(picture)
+    elif picture:
+        print("fastebm: no picture: install fastebm with its 'plot' extra", file=sys.stderr)
+        picture = None
+    _output.check_writable(picture)
+    show = _progress(arguments)
+    fits = []
+    for fit in (_demo.fit_old_faithful, _demo.fit_two_normals):
+        fits.append(fit(arguments.seed, show))
+        if not arguments.json:
+            print(_demo.table(fits[-1]), end="\n\n", flush=True)
+    if picture:
+        _output.write(picture, encoded(_demo.picture(fits), picture))
+    if arguments.json:
+        _print_json({"seed": arguments.seed, "fits": [f.report() for f in fits], "picture": picture})
+    elif picture:
+        print(f"picture: {picture}")
+
+
+def _fit(arguments):
+    from . import _fit, _output
+
+    _fit.run(arguments, _progress(arguments), _output, _print_json)
+
+
+def _score(arguments):
+    from . import _fit, _output
+
+    _fit.score(arguments, _progress(arguments), _output, _print_json)
+
+
+def _sample(arguments):
+    from . import _fit, _output
+
+    _fit.sample(arguments, _output, _print_json)

@@ -1,0 +1,266 @@
+"""A scikit-learn density estimator. This is the one module of the package that imports scikit-learn."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+
+from ._check import describe
+from ._seed import seed_sequence
+from .density.scaled_wells import ScaledWells, fit_wells
+from .density.selection import select_n_wells
+
+try:
+    from sklearn.base import BaseEstimator, DensityMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as _error:
+    # The class can still be imported, documented and named; it cannot be constructed.
+    _reason = str(_error)
+
+    class DensityMixin:  # type: ignore[no-redef]
+        """Stands in for scikit-learn's mixin."""
+
+    class BaseEstimator:  # type: ignore[no-redef]
+        """Stands in for scikit-learn's base class and refuses to be constructed."""
+
+        def __new__(cls, *args, **kwargs):
+            raise ImportError(
+                f"{cls.__name__} needs scikit-learn 1.6 or newer ({_reason}); install fastebm with its 'sklearn' "
+                "extra. fastebm.fit_wells fits the same density without it"
+            )
+
+
+class EnergyDensity(DensityMixin, BaseEstimator):
+    """Density estimation with an energy of smooth wells.
+
+    The density is a Gaussian mixture with diagonal covariances, trained as an energy-based model.
+
+    The data are standardised inside; everything reported is in the units of X.
+
+    Parameters
+    ----------
+    n_wells : int or "auto", default 2
+        Number of wells. "auto" takes the smallest number, up to `max_wells`, that no larger one beats in held-out
+        log-likelihood by more than three standard errors.
+    recipe : {"auto", "contrastive", "em"}, default "auto"
+        "contrastive" trains the energy against its own Markov chains (`ContrastiveDivergence`). "em" finds the
+        maximum-likelihood optimum of the same family by expectation-maximisation. "auto" is "contrastive" in up to
+        three features, where the chains find the share of every well, and "em" above.
+    n_updates : int, default 800
+        Updates of training.
+    n_chains : int, optional
+        Chains of training; by default 256 for up to three features, 1024 above.
+    learning_rate : float, optional
+        Of Adam, in standardised units; by default 0.02 for up to three features, 0.005 above.
+    max_wells : int, default 6
+        Largest number of wells that "auto" tries.
+    n_folds : int, default 5
+        Folds of the held-out likelihood.
+    random_state : None, int, numpy.random.RandomState, Generator or SeedSequence
+        An int makes `fit` and `sample` repeat themselves, byte for byte. None uses NumPy's global state, as
+        scikit-learn does.
+
+    Attributes
+    ----------
+    n_wells_ : int
+        Number of wells of the fit.
+    weights_ : ndarray of shape (n_wells_,)
+        Mass of each well; sums to 1.
+    means_, stds_, covariances_ : ndarray of shape (n_wells_, n_features)
+        Centre, standard deviation and variance of each well, in the units of X.
+    energy_ : Energy
+        -log p(x) in the units of X: a `WellMixture` where its range of widths allows, else a `PythonEnergy`.
+    model_ : ScaledWells
+        The fit itself, with the standardisation (offset, scale) and the training run.
+    training_ : TrainingResult or None
+        The training run, in standardised units; None after EM.
+    held_out_ : ndarray of shape (candidates,) or None
+        Structured: ``n_wells``, ``log_likelihood`` (mean per held-out sample) and ``gain`` (lead of the best larger
+        number, in standard errors). None unless n_wells is "auto".
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns, if X had any.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed.
+
+    See Also
+    --------
+    sklearn.mixture.GaussianMixture : the closest estimator of scikit-learn (``covariance_type="diag"``).
+
+    Notes
+    -----
+    A well is never narrower than 0.058 nor wider than 8.6 standard deviations of the data.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> truth = fe.WellMixture.from_mixture([0.55, 0.45], [-2.0, 1.8], [0.45, 0.55])
+    >>> X = 1000.0 * truth.exact_sample(2400, seed=1)
+    >>> density = fe.EnergyDensity(random_state=0).fit(X)
+    >>> density.sample(3).shape
+    (3, 1)
+    >>> bool(abs(density.means_.min() + 2000) < 100)
+    True
+    """
+
+    def __init__(
+        self,
+        n_wells=2,
+        *,
+        recipe="auto",
+        n_updates=800,
+        n_chains=None,
+        learning_rate=None,
+        max_wells=6,
+        n_folds=5,
+        random_state=None,
+    ):
+        self.n_wells = n_wells
+        self.recipe = recipe
+        self.n_updates = n_updates
+        self.n_chains = n_chains
+        self.learning_rate = learning_rate
+        self.max_wells = max_wells
+        self.n_folds = n_folds
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        """Fit the density to X.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Finite real numbers, at least two rows.
+        y : None
+            Ignored; there for pipelines.
+
+        Returns
+        -------
+        EnergyDensity
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or a parameter is out of range.
+        TrainingError
+            If training meets a value that is not finite.
+        """
+        before = dict(vars(self))
+        try:
+            return self._fit(X)
+        except BaseException:
+            # Validation notes the new features first; a fit that fails leaves the old one whole.
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _fit(self, X):
+        x = self._validated(X, reset=True)
+        chooser, stream = _sequence(self.random_state).spawn(2)
+        settings = {
+            "recipe": self.recipe,
+            "n_updates": self.n_updates,
+            "n_chains": self.n_chains,
+            "learning_rate": self.learning_rate,
+            "names": getattr(self, "feature_names_in_", None),
+        }
+        n_wells, held_out = self.n_wells, None
+        if isinstance(n_wells, str):
+            if n_wells != "auto":
+                raise ValueError(f"n_wells must be an integer or 'auto', got {describe(n_wells)}")
+            n_wells, held_out = select_n_wells(
+                x, max_wells=self.max_wells, n_folds=self.n_folds, seed=chooser, **settings
+            )
+        self._adopt(fit_wells(x, n_wells, seed=stream, **settings), held_out)
+        return self
+
+    def _adopt(self, model: ScaledWells, held_out):
+        self.model_ = model
+        self.held_out_ = held_out
+        self.n_wells_ = model.n_wells
+        self.weights_, self.means_, self.stds_ = model.weights_, model.means_, model.stds_
+        self.covariances_ = self.stds_**2
+        self.energy_ = model.energy_
+        self.training_ = model.training
+
+    def _validated(self, X, reset):
+        if isinstance(X, np.ma.MaskedArray) and np.ma.getmaskarray(X).any():
+            raise ValueError("X has masked entries; fill or drop them first")
+        return validate_data(
+            self, X, reset=reset, dtype=np.float64, order="C", ensure_min_samples=2 if reset else 1
+        )
+
+    def score_samples(self, X):
+        """log p(x) of every row of X, in nats, for the density per unit of X.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return self.model_.score_samples(self._validated(X, reset=False))
+
+    def score(self, X, y=None):
+        """Mean log-likelihood per sample, in nats.
+
+        The mean, as `sklearn.mixture.GaussianMixture` has it; `KernelDensity` sums.
+        """
+        return float(self.score_samples(X).mean())
+
+    def aic(self, X):
+        """Akaike's criterion, in nats times two; lower is better."""
+        return 2 * self._n_free() - 2 * self.score_samples(X).sum()
+
+    def bic(self, X):
+        """Bayesian criterion, in nats times two; lower is better."""
+        log_p = self.score_samples(X)
+        return np.log(len(log_p)) * self._n_free() - 2 * log_p.sum()
+
+    def _n_free(self):
+        # Mean and width of every well and feature, and the masses, which sum to 1.
+        check_is_fitted(self)
+        return self.n_wells_ * (2 * self.n_features_in_ + 1) - 1
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw independent samples, in the units of X.
+
+        Parameters
+        ----------
+        n_samples : int, default 1
+            At least 1.
+        random_state : None, int, RandomState, Generator or SeedSequence
+            By default the estimator's own, so that an int there gives the same samples at every call.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            The samples alone, as `sklearn.neighbors.KernelDensity` has it.
+        """
+        check_is_fitted(self)
+        if not isinstance(n_samples, numbers.Integral) or isinstance(n_samples, bool) or n_samples < 1:
+            raise ValueError(f"n_samples must be an integer of at least 1, got {describe(n_samples)}")
+        own = random_state is None
+        sequence = _sequence(self.random_state if own else random_state)
+        # The third child of the estimator's own seed: `fit` has the first two.
+        return self.model_.sample(int(n_samples), seed=sequence.spawn(3)[2] if own else sequence)
+
+
+def _sequence(random_state) -> np.random.SeedSequence:
+    if isinstance(random_state, np.random.SeedSequence):
+        # A copy: spawning must not change what fit does the next time.
+        return np.random.SeedSequence(
+            random_state.entropy, spawn_key=random_state.spawn_key, pool_size=random_state.pool_size
+        )
+    if isinstance(random_state, np.random.Generator):
+        return seed_sequence(random_state)
+    if isinstance(random_state, numbers.Integral):
+        return seed_sequence(int(random_state))
+    words = check_random_state(random_state).randint(0, 2**32, size=4, dtype=np.uint32)
+    return seed_sequence([int(w) for w in words])

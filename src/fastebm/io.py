@@ -1,0 +1,176 @@
+"""Saving and loading of models: one .npz file, no pickle, written whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+
+from . import _archive
+from ._codec import KIND, REGISTRY, Decoder, Encoder, register
+from ._errors import ModelFileError
+from .density.scaled_wells import ScaledWells
+from .training.replay import ReplayBuffer
+from .training.result import TrainingResult, history_array
+
+ESTIMATOR = "EnergyDensity"
+
+
+def save(path, obj) -> None:
+    """Save an energy, a training result, a fitted density or an estimator to a file.
+
+    The file is a NumPy .npz of plain arrays and a JSON header. It is written beside its final place, flushed to the
+    disk and renamed: if the program is killed at any moment, path holds its old content or the new one.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Written exactly as named; ".npz" is the custom. A link is followed.
+    obj : Energy, Sampler, ReplayBuffer, TrainingResult, ScaledWells or EnergyDensity
+        A `PythonEnergy` is refused, because a file holds no code; so is an estimator whose random_state is an object.
+
+    Raises
+    ------
+    TypeError
+        If obj, or something that it holds, cannot be saved. Nothing is written.
+    OSError
+        If path cannot be written. What was there before is unchanged.
+
+    Examples
+    --------
+    >>> import fastebm as fe, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "wells.npz")
+    >>> fe.save(path, fe.WellMixture())
+    >>> fe.load(path) == fe.WellMixture()
+    True
+    """
+    _prepare(type(obj).__name__)
+    encoder = Encoder()
+    tree = encoder(obj, type(obj).__name__)
+    if not isinstance(tree, dict) or tree.get(KIND) not in {"energy", "sampler", *REGISTRY}:
+        raise TypeError(
+            f"obj must be an energy, a TrainingResult, a fitted density or an estimator, got {type(obj).__name__}"
+        )
+    _archive.write(path, tree, encoder.arrays)
+
+
+def load(path):
+    """Load what `save` wrote. Nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    object
+        Of the type that was saved.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ModelFileError
+        If it is damaged, foreign or of a newer version.
+    ImportError
+        If it holds an estimator and scikit-learn is not installed.
+    """
+    tree, arrays = _archive.read(path)
+    if not isinstance(tree, dict) or KIND not in tree:
+        raise ModelFileError(f"cannot load {str(path)!r}: it holds no object")
+    _prepare(tree[KIND])
+    try:
+        return Decoder(arrays)(tree)
+    except ModelFileError as error:
+        raise ModelFileError(f"cannot load {str(path)!r}: {error}") from None
+    except (
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+        RecursionError,
+        MemoryError,
+    ) as error:
+        raise ModelFileError(f"cannot load {str(path)!r}: its content is damaged ({error})") from None
+
+
+def _prepare(name):
+    # The estimator's module brings scikit-learn, so it is imported only where one is saved or loaded.
+    if name != ESTIMATOR or name in REGISTRY:
+        return
+    from .estimator import EnergyDensity
+
+    register(ESTIMATOR, EnergyDensity, _encode_estimator, lambda f: _decode_estimator(EnergyDensity, f))
+
+
+def _encode_estimator(estimator):
+    fitted = hasattr(estimator, "model_")
+    return {
+        "params": estimator.get_params(deep=False),
+        "model": estimator.model_ if fitted else None,
+        "held_out": estimator.held_out_ if fitted else None,
+        "n_features_in": estimator.n_features_in_ if fitted else None,
+        "feature_names_in": getattr(estimator, "feature_names_in_", None),
+    }
+
+
+def _decode_estimator(cls, f):
+    estimator = cls(**f["params"])
+    if f["model"] is not None:
+        _expect(f["model"], ScaledWells)
+        estimator._adopt(f["model"], f["held_out"])
+        estimator.n_features_in_ = f["n_features_in"]
+        if f["feature_names_in"] is not None:
+            estimator.feature_names_in_ = f["feature_names_in"]
+    return estimator
+
+
+def _expect(value, cls):
+    if not isinstance(value, cls):
+        raise ModelFileError(f"its content is damaged ({type(value).__name__} in place of {cls.__name__})")
+    return value
+
+
+def _encode_fields(obj):
+    return {f.name: getattr(obj, f.name) for f in fields(obj)}
+
+
+def _encode_result(result):
+    return _encode_fields(result)
+
+
+def _decode_result(f):
+    expected = history_array(np.empty((0, 3 + len(f["theta"]))), len(f["theta"])).dtype
+    if f["history"].dtype != expected or f["history"].ndim != 1:
+        raise ModelFileError("its content is damaged (history)")
+    _expect(f["buffer"], ReplayBuffer)
+    return TrainingResult(**f)
+
+
+def _decode_wells(f):
+    if f["offset"].shape != (f["wells"].n_features,) or f["scale"].shape != f["offset"].shape:
+        raise ModelFileError("its content is damaged (offset or scale)")
+    return ScaledWells(**f)
+
+
+def _encode_buffer(buffer):
+    return {
+        "capacity": buffer.capacity,
+        "n_features": buffer.n_features,
+        "states": np.array(buffer.states),
+        "flat": buffer._flat,
+    }
+
+
+def _decode_buffer(f):
+    buffer = ReplayBuffer(f["capacity"], f["n_features"])
+    buffer.push(f["states"])
+    buffer._flat = bool(f["flat"])
+    return buffer
+
+
+register("ReplayBuffer", ReplayBuffer, _encode_buffer, _decode_buffer)
+register("TrainingResult", TrainingResult, _encode_result, _decode_result)
+register("ScaledWells", ScaledWells, _encode_fields, _decode_wells)

@@ -1,0 +1,161 @@
+"""What all pictures share: matplotlib when it is needed, colours, labels, ranges."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import numpy as np
+
+from .._check import interval, samples
+from ..energies.base import Energy
+
+# Okabe and Ito, Color Universal Design, 2008.
+BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#808080",
+)
+CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
+LINES = ("-", "--", ":", "-.")
+CURVE_POINTS = 600
+MISSING = "pictures need matplotlib; install fastebm with its 'plot' extra"
+
+
+def styles(n: int) -> list[dict]:
+    """n line styles, different in colour and, after six, in dash."""
+    return [{"color": CYCLE[i % 6], "linestyle": LINES[i // 6 % 4]} for i in range(n)]
+
+
+def axes(ax, size=(6.0, 3.8)):
+    """Return ax, or the Axes of a new figure."""
+    if ax is not None:
+        return ax
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError:
+        raise ImportError(MISSING) from None
+    return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def an_energy(energy, n_features: tuple[int, ...], use: str) -> Energy:
+    """Check that energy is an Energy with one of these numbers of features."""
+    if not isinstance(energy, Energy):
+        raise TypeError(f"energy must be an Energy, got {energy!r}")
+    if energy.n_features not in n_features:
+        wanted = " or ".join(map(str, n_features))
+        raise ValueError(
+            f"this picture is for {wanted} feature(s), the energy has {energy.n_features}; use {use}"
+        )
+    return energy
+
+
+def column(X, name: str = "X") -> np.ndarray:
+    """Return one-dimensional data as an array of shape (n,)."""
+    return samples(X, 1, name)[0][:, 0]
+
+
+def names(labels, n: int) -> tuple[str, ...]:
+    """n axis labels: given as one text or a sequence, by default x (one) or x1, x2, ..."""
+    if labels is None:
+        return ("x",) if n == 1 else tuple(f"x{i + 1}" for i in range(n))
+    given = (labels,) if isinstance(labels, str) else tuple(labels)
+    if len(given) != n:
+        raise ValueError(f"labels must hold {n} text(s), one per feature, got {len(given)}: {given!r}")
+    return given
+
+
+def span(bounds, values, name: str = "bounds") -> tuple[float, float]:
+    """The interval to draw: bounds if given, else the range of the values (or of what they return) and 8 % more."""
+    given = interval(bounds, name)
+    if given is not None:
+        return given
+    values = values() if callable(values) else values
+    low, high = float(np.min(values)), float(np.max(values))
+    margin = 0.08 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def spread_of(energy, d: int = 0) -> np.ndarray:
+    """Points that bracket the mass of an energy along feature d, from its wells if it has any."""
+    if not hasattr(energy, "means_"):
+        raise ValueError("give X or bounds: where this energy has its mass is not known")
+    mean, std = energy.means_[:, d], energy.stds_[:, d]
+    return np.concatenate([mean - 4 * std, mean + 4 * std])
+
+
+def log_z(energy, low=None, high=None) -> float:
+    """log Z in closed form, or in one dimension by the midpoint rule on the interval."""
+    try:
+        return energy.log_partition()
+    except NotImplementedError:
+        if energy.n_features != 1:
+            raise
+    edges = np.linspace(low, high, 4001)
+    e = energy.energy(0.5 * (edges[:-1] + edges[1:]))
+    return float(np.log(np.exp(e.min() - e).sum() * (edges[1] - edges[0])) - e.min())
+
+
+def bins(x: np.ndarray) -> int:
+    """Number of bins: Freedman-Diaconis, but at least 1.5 sqrt(n) (two modes make the rule too coarse), 12 to 80."""
+    width = 2 * np.subtract(*np.percentile(x, [75, 25])) / len(x) ** (1 / 3)
+    rule = (x.max() - x.min()) / width if width > 0 else 0.0
+    return int(np.clip(np.ceil(max(rule, 1.5 * len(x) ** 0.5)), 12, 80))
+
+
+def _agg():
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+    except ImportError:
+        raise ImportError(MISSING) from None
+    return FigureCanvasAgg
+
+
+def figure(size):
+    """Return an empty Figure that needs no display and that pyplot does not know."""
+    canvas = _agg()
+    from matplotlib.figure import Figure
+
+    sheet = Figure(figsize=size, layout="constrained", dpi=100)
+    canvas(sheet)
+    return sheet
+
+
+def check_picture(path: str | None = None) -> str:
+    """Return the format of a picture file (PNG without an ending); raise if it, or matplotlib, is not there."""
+    ending = os.path.splitext(path or "")[1][1:].lower() or "png"
+    known = _agg().get_supported_filetypes()
+    if ending not in known:
+        raise ValueError(
+            f"{path}: a picture cannot be written as {ending!r}; endings are {', '.join(sorted(known))}"
+        )
+    return ending
+
+
+def encoded(sheet, path: str | None = None) -> bytes:
+    """The picture as the bytes of a file of that name."""
+    buffer = io.BytesIO()
+    sheet.savefig(buffer, format=check_picture(path))
+    return buffer.getvalue()
+
+
+def legend_above(ax, columns: int) -> None:
+    """Move the legend out of the axes, for panels too small to hold it."""
+    handles, texts = ax.get_legend_handles_labels()
+    short = {"handlelength": 1.2, "columnspacing": 0.9, "handletextpad": 0.4, "borderaxespad": 0.2}
+    ax.legend(
+        handles,
+        texts,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=columns,
+        fontsize="x-small",
+        frameon=False,
+        **short,
+    )
+    if ax.get_ylim()[0] == 0:
+        ax.set_ylim(0, ax.get_ylim()[1] / 1.15)

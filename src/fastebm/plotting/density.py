@@ -1,0 +1,119 @@
+"""One dimension: density over the histogram, energy over the data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._canvas import (
+    BLUE,
+    CURVE_POINTS,
+    GREY,
+    ORANGE,
+    an_energy,
+    axes,
+    bins,
+    column,
+    log_z,
+    names,
+    span,
+    spread_of,
+    styles,
+)
+
+
+def plot_density(energy, X=None, *, bounds=None, labels=None, reference=None, ax=None):
+    """Draw the density of an energy of one feature over the histogram of the data.
+
+    Parameters
+    ----------
+    energy : Energy
+        Of one feature. Without a closed-form log-partition its density is normalised on the interval drawn.
+    X : array-like of shape (n_samples,) or (n_samples, 1), optional
+        Data for the histogram.
+    bounds : (low, high), optional
+        Interval to draw; by default the range of the data and 8 % more, or without data four standard deviations around
+        the wells.
+    labels : str, optional
+        Name and unit of x, for example "eruption time (min)".
+    reference : Energy, optional
+        A second density, dashed: the truth, or the maximum-likelihood mixture.
+    ax : matplotlib Axes, optional
+        By default a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the energy is not one of one feature, or X is not finite data.
+    """
+    an_energy(energy, (1,), "plot_landscape or plot_pairs")
+    x = None if X is None else column(X)
+    low, high = span(bounds, (lambda: spread_of(energy)) if x is None else x)
+    (label,) = names(labels, 1)
+    grid = np.linspace(low, high, CURVE_POINTS)
+    ax = axes(ax)
+    if x is not None:
+        ax.hist(x, bins(x), density=True, color=GREY, alpha=0.35, label=f"data ({len(x):,})")
+    ax.plot(grid, np.exp(-energy.energy(grid) - log_z(energy, low, high)), color=BLUE, lw=2, label="model")
+    if reference is not None:
+        an_energy(reference, (1,), "a reference of one feature")
+        p = np.exp(-reference.energy(grid) - log_z(reference, low, high))
+        ax.plot(grid, p, color=ORANGE, lw=2, ls="--", label="reference")
+    ax.set(xlabel=label, ylabel=f"density{_per(label)}", xlim=(low, high))
+    ax.set_ylim(0, 1.25 * ax.get_ylim()[1])
+    ax.legend(frameon=False, ncols=3, loc="upper center", fontsize="small")
+    return ax
+
+
+def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None):
+    """Draw the energy curve of an energy of one feature, the data as ticks under it.
+
+    Parameters
+    ----------
+    energy, X, bounds, labels, ax
+        As in `plot_density`.
+    wells : bool, default True
+        Draw the single wells e_j(x) + c of a WellMixture, of which the energy is the soft minimum.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    an_energy(energy, (1,), "plot_landscape")
+    x = None if X is None else column(X)
+    low, high = span(bounds, (lambda: spread_of(energy)) if x is None else x)
+    (label,) = names(labels, 1)
+    grid = np.linspace(low, high, CURVE_POINTS)
+    e = energy.energy(grid)
+    bottom, top = e.min(), e.max()
+    room = top - bottom or 1.0
+    ax = axes(ax)
+    if wells and hasattr(energy, "stds_"):
+        theta = energy.theta[:-1].reshape(energy.n_wells, 3)
+        centres, stds = energy.means_[:, 0], energy.stds_[:, 0]
+        for j, style in enumerate(styles(energy.n_wells + 1)[1:]):
+            single = (grid - centres[j]) ** 2 / (2 * stds[j] ** 2) + theta[j, 2] + energy.theta[-1]
+            single[single > top + 0.1 * room] = np.nan
+            ax.plot(grid, single, color=style["color"], ls="--", lw=1.4, label=f"well {j + 1}")
+    ax.plot(grid, e, color=BLUE, lw=2.2, label="energy")
+    if x is not None:
+        ax.plot(x, np.full(len(x), bottom - 0.08 * room), "|", color=GREY, alpha=0.5, ms=8, label="data")
+    ax.set(
+        xlabel=label,
+        ylabel="energy E(x) (nats)",
+        xlim=(low, high),
+        ylim=(bottom - 0.15 * room, top + 0.28 * room),
+    )
+    ax.legend(frameon=False, ncols=4, loc="upper center", fontsize="small")
+    return ax
+
+
+def _per(label: str) -> str:
+    """The unit of a density: " (1/min)" for "eruption time (min)", nothing for a label without a unit."""
+    if not label.endswith(")") or "(" not in label:
+        return ""
+    unit = label[label.rindex("(") + 1 : -1]
+    return f" (1/{unit})" if unit.isalpha() else f" (1/({unit}))"

@@ -1,0 +1,167 @@
+"""Two dimensions and more: energy or density as a map, and all pairs of features."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .._check import choice, samples
+from ._canvas import BLUE, GREY, an_energy, axes, bins, log_z, names, span, spread_of
+
+GRID = 160
+# Levels above the lowest energy; at 10 nats the density is 5e-5 of its peak.
+DEEPEST = 10.0
+POINTS = 4000
+
+
+def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, log_partition=None, ax=None):
+    """Draw an energy of two features as a map, with the data on it.
+
+    Parameters
+    ----------
+    energy : Energy
+        Of two features.
+    X : array-like of shape (n_samples, 2), optional
+        Data, drawn as points (at most 4000 of them, evenly spaced through X).
+    what : {"energy", "density"}, default "energy"
+        The energy above its lowest value on the map, cut at 10 nats, or the density (needs log Z).
+    bounds : pair of (low, high), optional
+        Intervals of the two features; by default the ranges of the data and 8 % more.
+    labels : (str, str), optional
+        Names and units of the features.
+    log_partition : float, optional
+        log Z for the density of an energy that has no closed form.
+    ax : matplotlib Axes, optional
+        By default a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the energy is not one of two features, or X is not finite data.
+    NotImplementedError
+        If the density of an energy without closed-form log-partition is asked for.
+    """
+    an_energy(energy, (2,), "plot_energy for one and plot_pairs for more than two")
+    choice(what, "what", ("energy", "density"))
+    x = None if X is None else samples(X, 2)[0]
+    first, second = names(labels, 2)
+    sides = (None, None) if bounds is None else bounds
+    if len(sides) != 2:
+        raise ValueError(f"bounds must be a pair of (low, high), one per feature, got {bounds!r}")
+    (x0, x1), (y0, y1) = (
+        span(side, (lambda d=d: spread_of(energy, d)) if x is None else x[:, d], f"bounds[{d}]")
+        for d, side in enumerate(sides)
+    )
+    u, v = np.linspace(x0, x1, GRID), np.linspace(y0, y1, GRID)
+    points = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
+    e = energy.energy(points).reshape(GRID, GRID)
+    if what == "energy":
+        value, levels, label = e - e.min(), np.linspace(0, DEEPEST, 21), "energy above the minimum (nats)"
+        extend, colours = "max", "cividis"
+    else:
+        value, levels, label = (
+            np.exp(-e - (log_z(energy) if log_partition is None else log_partition)),
+            20,
+            "density",
+        )
+        extend, colours = "neither", "Blues"
+    ax = axes(ax, (6.4, 4.6))
+    filled = ax.contourf(u, v, value, levels=levels, cmap=colours, extend=extend)
+    bar = ax.figure.colorbar(filled, ax=ax, label=label)
+    if what == "energy":
+        bar.set_ticks(np.arange(0, DEEPEST + 1, 2))
+    if x is not None:
+        shown = x[:: math.ceil(len(x) / POINTS)]
+        ax.plot(
+            shown[:, 0],
+            shown[:, 1],
+            "o",
+            ms=3.2,
+            color="white",
+            mec="black",
+            mew=0.5,
+            alpha=0.8,
+            label="data",
+        )
+    ax.set(xlabel=first, ylabel=second, xlim=(x0, x1), ylim=(y0, y1))
+    return ax
+
+
+def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=2000, seed=0, ax=None):
+    """Draw every feature against every other: histograms on the diagonal, data below it, model samples above it.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        The data, with at least two features.
+    energy : Energy, optional
+        Its exact samples are drawn above the diagonal.
+    model_samples : array-like of shape (n, n_features), optional
+        Samples of the model to draw instead, for an energy without an exact sampler.
+    labels : sequence of str, optional
+        Names and units of the features.
+    n_samples : int, default 2000
+        How many exact samples to draw.
+    seed : None, int, SeedSequence or Generator
+        Seeds them.
+    ax : array of matplotlib Axes of shape (n_features, n_features), optional
+        By default a new figure.
+
+    Returns
+    -------
+    ndarray of matplotlib Axes, of shape (n_features, n_features)
+    """
+    width = np.shape(X)[1] if np.ndim(X) == 2 else 1
+    if width < 2:
+        raise ValueError(
+            f"X must have shape (n_samples, n_features) with at least two features, got {np.shape(X)}"
+        )
+    x, _ = samples(X, width)
+    if energy is not None:
+        an_energy(energy, (width,), f"an energy of {width} features")
+        model_samples = energy.exact_sample(n_samples, seed) if model_samples is None else model_samples
+    model = None if model_samples is None else samples(model_samples, width, "model_samples")[0]
+    text = names(labels, width)
+    grid = _grid(width) if ax is None else np.asarray(ax, dtype=object)
+    if grid.shape != (width, width):
+        raise ValueError(f"ax must be an array of Axes of shape ({width}, {width}), got {grid.shape}")
+    both = x if model is None else np.vstack([x, model])
+    limits = [span(None, both[:, d]) for d in range(width)]
+    for i, j in np.ndindex(width, width):
+        cell = grid[i, j]
+        if i == j:
+            edges = np.linspace(*limits[i], bins(x[:, i]) + 1)
+            cell.hist(x[:, i], edges, density=True, color=GREY, alpha=0.4, label="data")
+            if model is not None:
+                cell.hist(
+                    model[:, i], edges, density=True, histtype="step", color=BLUE, lw=1.5, label="model"
+                )
+            cell.set_yticks([])
+            cell.set_ylim(0, 1.45 * cell.get_ylim()[1])
+        elif i > j or model is not None:
+            drawn, colour = (x, GREY) if i > j else (model, BLUE)
+            drawn = drawn[:: math.ceil(len(drawn) / POINTS)]
+            cell.plot(drawn[:, j], drawn[:, i], "o", ms=2, color=colour, alpha=0.45, mew=0)
+            cell.set_ylim(limits[i])
+        else:
+            cell.set_axis_off()
+        cell.set_xlim(limits[j])
+        cell.tick_params(labelsize="x-small", labelbottom=i == width - 1, labelleft=j == 0 and i > 0)
+        if i == width - 1:
+            cell.set_xlabel(text[j], fontsize="small")
+        if j == 0:
+            cell.set_ylabel(text[i] if i else "density", fontsize="small")
+    grid[0, 0].legend(frameon=False, fontsize="x-small", loc="upper center", ncols=2)
+    return grid
+
+
+def _grid(width: int):
+    axes_of = axes(None, (1.9 * width + 0.8, 1.7 * width + 0.6))
+    figure = axes_of.figure
+    axes_of.remove()
+    return figure.subplots(width, width, squeeze=False)

@@ -1,0 +1,244 @@
+"""A fit as one self-contained HTML page, and as one picture."""
+
+from __future__ import annotations
+
+import base64
+import html
+
+import numpy as np
+
+from ._info import info
+from .plotting import (
+    plot_buffer,
+    plot_density,
+    plot_energy,
+    plot_gap,
+    plot_landscape,
+    plot_occupancy,
+    plot_pairs,
+    plot_parameters,
+    plot_paths,
+    plot_phases,
+)
+from .plotting._canvas import encoded, figure, legend_above
+from .samplers import MALA
+from .training import ReplayBuffer
+
+# Chains and steps of the run that the report shows.
+N_CHAINS, N_STEPS, EVERY = 200, 400, 2
+# More features than this make a pair plot that nobody can read.
+MOST_PAIRS = 6
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
+h1, h2 { line-height: 1.2 } h2 { margin-top: 2.2rem; border-bottom: 1px solid #ccc }
+table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .8rem; text-align: right }
+th { border-bottom: 2px solid #555 } td:first-child, th:first-child { text-align: left }
+img { max-width: 100%; height: auto } code, pre { background: #f3f3f3; padding: .1rem .3rem }
+pre { padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere } figure { margin: 1rem 0 }
+figcaption { color: #444; font-size: .9rem }
+.warning { border-left: 4px solid #D55E00; padding-left: .8rem }
+.fine { border-left: 4px solid #009E73; padding-left: .8rem }
+"""
+
+
+def _draw_fit(summary, axes_pair):
+    model, table = summary.model, summary.table
+    energy = model.energy_
+    if model.n_features == 1:
+        plot_density(energy, table.x, labels=table.names, ax=axes_pair[0])
+        plot_energy(energy, table.x, labels=table.names, ax=axes_pair[1])
+        for ax, columns in zip(axes_pair, (2, 4), strict=True):
+            legend_above(ax, columns)
+    else:
+        plot_landscape(
+            energy, table.x, what="density", labels=table.names, log_partition=0.0, ax=axes_pair[0]
+        )
+        plot_landscape(energy, labels=table.names, ax=axes_pair[1], bounds=_bounds(table.x))
+
+
+def _bounds(x):
+    margin = 0.08 * np.ptp(x, axis=0)
+    return list(zip(x.min(axis=0) - margin, x.max(axis=0) + margin, strict=True))
+
+
+def _draw_training(training, axes_pair):
+    plot_phases(training, ax=axes_pair[0])
+    legend_above(axes_pair[0], 2)
+    if training.energy.n_params <= 13:
+        plot_parameters(training, ax=axes_pair[1])
+        axes_pair[1].set_ylabel("parameter (standardised data)")
+        legend_above(axes_pair[1], 6)
+    else:
+        plot_gap(training, ax=axes_pair[1])
+
+
+def _pair_picture(summary):
+    x = summary.table.x[:, :MOST_PAIRS]
+    d = x.shape[1]
+    sheet = figure((1.9 * d + 0.8, 1.7 * d + 0.6))
+    drawn = summary.model.sample(2000, seed=0)[:, :d]
+    plot_pairs(x, model_samples=drawn, labels=summary.table.names[:d], ax=sheet.subplots(d, d, squeeze=False))
+    return sheet
+
+
+def fit_picture(summary):
+    """Draw the fit: density and energy over the data and the training curves; all pairs above two features.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    if summary.model.n_features > 2:
+        return _pair_picture(summary)
+    training = summary.model.training
+    rows = 2 if training is not None and len(training.history) else 1
+    sheet = figure((9.6, 3.6 * rows))
+    grid = sheet.subplots(rows, 2, squeeze=False)
+    _draw_fit(summary, grid[0])
+    if rows == 2:
+        _draw_training(training, grid[1])
+    return sheet
+
+
+def _training_picture(training):
+    sheet = figure((9.6, 3.4))
+    _draw_training(training, sheet.subplots(1, 2))
+    return sheet
+
+
+def _chain_picture(summary):
+    """Fresh chains from where training left its own (or from samples), shown in the units of the data."""
+    model = summary.model
+    states = np.reshape(model.training.buffer.states, (-1, model.n_features)) if model.training else None
+    start = model.wells.exact_sample(N_CHAINS, seed=0) if states is None else states[:N_CHAINS]
+    # A quarter of the narrowest variance: MALA then accepts about 95 % of its moves.
+    sampler = MALA(0.25 * float(model.wells.stds_.min()) ** 2)
+    trace = sampler.sample(model.wells, start, N_STEPS, seed=0, thin=EVERY)
+    sheet = figure((9.6, 3.6))
+    left, right = sheet.subplots(1, 2)
+    plot_occupancy(model.wells, trace, every=EVERY, ax=right)
+    seen = model.offset + model.scale * trace
+    if model.n_features <= 2:
+        labels = summary.table.names
+        shown = seen[:, :, 0] if model.n_features == 1 else seen[:60]
+        plot_paths(model.energy_, shown, every=EVERY, labels=labels, ax=left)
+    else:
+        store = ReplayBuffer(len(start))
+        store.push(model.offset[0] + model.scale[0] * start[:, 0])
+        plot_buffer(store, labels=summary.table.names[0], ax=left)
+    return sheet
+
+
+def _image(sheet, text: str) -> str:
+    data = base64.b64encode(encoded(sheet)).decode("ascii")
+    words = html.escape(text)
+    return f'<figure><img alt="{words}" src="data:image/png;base64,{data}"><figcaption>{words}</figcaption></figure>'
+
+
+def _rows(head, body) -> str:
+    def line(cells, tag):
+        return "<tr>" + "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in cells) + "</tr>"
+
+    return "<table>" + line(head, "th") + "".join(line(cells, "td") for cells in body) + "</table>"
+
+
+def _data_table(table) -> str:
+    quartiles = np.percentile(table.x, [0, 25, 50, 75, 100], axis=0)
+    body = [
+        [name, f"{x.mean():.5g}", f"{x.std():.4g}", *(f"{q:.5g}" for q in quartiles[:, i])]
+        for i, (name, x) in enumerate(zip(table.names, table.x.T, strict=True))
+    ]
+    return _rows(["column", "mean", "std", "min", "25 %", "median", "75 %", "max"], body)
+
+
+def _wells_table(facts) -> str:
+    body = [
+        [j, f"{w:.4f}", *(f"{a:.5g} ± {b:.3g}" for a, b in zip(m, s, strict=True))]
+        for j, (w, m, s) in enumerate(zip(facts["weights"], facts["means"], facts["widths"], strict=True), 1)
+    ]
+    return _rows(["well", "weight", *(f"{n}: mean ± width" for n in facts["columns"])], body)
+
+
+def _diagnosis(summary, facts) -> str:
+    training = summary.model.training
+    lines = [f'<p class="warning">{html.escape(w)}</p>' for w in facts["warnings"]]
+    if training is None:
+        return '<p class="fine">Found by expectation-maximisation: there are no chains to doubt.</p>'
+    if not lines:
+        lines = ['<p class="fine">No diagnostic raised a warning.</p>']
+    if training.acceptance_rate is not None:
+        lines.append(f"<p>The sampler accepted {100 * training.acceptance_rate:.1f} % of its moves.</p>")
+    if len(training.history):
+        gap = training.history["energy_gap"][len(training.history) // 2 :]
+        lines.append(
+            f"<p>Over the second half of training, the energy of the data was {abs(gap.mean()):.3g} nats "
+            f"{'above' if gap.mean() > 0 else 'below'} that of the chains on average (0 at the optimum; single "
+            f"updates scatter by {gap.std():.2g}).</p>"
+        )
+    return "".join(lines)
+
+
+def report_page(summary) -> str:
+    """Return a self-contained HTML page: data, fit, training, chains, diagnostics in words, how to reproduce it.
+
+    Parameters
+    ----------
+    summary : FitSummary
+
+    Returns
+    -------
+    str
+        Without scripts and without references to other files; pictures are embedded.
+    """
+    facts, model, table = summary.as_dict(), summary.model, summary.table
+    d = model.n_features
+    left_out = f", {table.dropped:,} with missing cells left out" if table.dropped else ""
+    parts = [
+        f"<p>{len(table.x):,} rows of {d} column{'s' * (d > 1)} from <code>{html.escape(summary.source)}</code>"
+        f"{left_out}; {model.n_wells} well{'s' * (model.n_wells > 1)}; mean log-likelihood "
+        f"{facts['log_likelihood']:.4f} nats per row (on the rows fitted).</p>"
+    ]
+    parts += ["<h2>Data</h2>", _data_table(table), "<h2>Density and energy</h2>", _wells_table(facts)]
+    if d <= 2:
+        sheet = figure((9.6, 3.6))
+        _draw_fit(summary, sheet.subplots(1, 2))
+        caption = "Density over the data, and the energy, whose wells are the modes."
+    else:
+        sheet = _pair_picture(summary)
+        more = f" (the first {MOST_PAIRS} columns)" if d > MOST_PAIRS else ""
+        caption = f"Data in grey, samples of the model in blue{more}."
+    parts.append(_image(sheet, caption))
+    if facts["held_out"]:
+        body = [[r["n_wells"], f"{r['log_likelihood']:.4f}"] for r in facts["held_out"]]
+        parts += [
+            "<p>Held-out log-likelihood, nats per row; the smallest number of wells is taken that no larger one "
+            "beats clearly.</p>",
+            _rows(["wells", "held out"], body),
+        ]
+    training = model.training
+    if training is not None and len(training.history):
+        caption = (
+            "Mean energy of the data and of the chains (they meet at the optimum); parameters, or the gap."
+        )
+        parts += ["<h2>Training</h2>", _image(_training_picture(training), caption)]
+    left = "The first few" if d <= 2 else "The starts, in the first column,"
+    caption = (
+        f"{left} of {N_CHAINS} fresh chains, and the share of all in each well beside the model's weights."
+    )
+    parts += ["<h2>Chains</h2>", _image(_chain_picture(summary), caption)]
+    parts += ["<h2>Diagnostics</h2>", _diagnosis(summary, facts), "<h2>Reproduce</h2>"]
+    machine = info()
+    settings = [[k.replace("_", " "), v] for k, v in facts["settings"].items()]
+    settings += [["fastebm", machine["version"]], ["instruction set", machine["isa"]]]
+    parts += [
+        f"<pre>{html.escape(facts['command'])}</pre>",
+        _rows(["setting", "value"], settings),
+        "<p>The same seed gives the same bytes on every instruction set and for any number of threads.</p>",
+    ]
+    title = html.escape(f"fastebm: {summary.source}")
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>\n'
+        f"<body><h1>{title}</h1>\n" + "\n".join(parts) + "\n</body></html>\n"
+    )

@@ -1,0 +1,116 @@
+"""A training run on disk: everything that is needed to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from .. import _archive
+from .._check import integer
+from .._codec import Decoder, Encoder, register
+from .._errors import ModelFileError
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a checkpoint file holds.
+
+    Attributes
+    ----------
+    settings : dict
+        Arguments of the trainer.
+    choices : dict
+        What the trainer chose from the data: samplers and the reinitialisation box.
+    state : dict
+        State of the loop after the last complete update.
+    digest : str
+        SHA-256 of the data.
+    flat : bool
+        Whether X was 1-D.
+    every : int
+        Updates between two checkpoints.
+    """
+
+    settings: dict
+    choices: dict
+    state: dict
+    digest: str
+    flat: bool
+    every: int
+
+    def __repr__(self) -> str:
+        return f"Checkpoint after {self.state['update']} of {self.settings['n_updates']} updates"
+
+
+register(
+    "Checkpoint",
+    Checkpoint,
+    lambda c: {f.name: getattr(c, f.name) for f in fields(c)},
+    lambda f: Checkpoint(**f),
+)
+
+
+def data_digest(x: np.ndarray) -> str:
+    """SHA-256 of the shape and the bytes of a C-ordered float64 array."""
+    rows = np.ascontiguousarray(x, dtype="<f8")
+    return hashlib.sha256(repr(rows.shape).encode() + b"\n" + rows.data).hexdigest()
+
+
+class Writer:
+    """Writes the checkpoints of one run."""
+
+    def __init__(self, path, every, take, written):
+        self.path, self.every, self.take = path, integer(every, "checkpoint_every", 1), take
+        self.written = written
+
+    def due(self, update: int) -> int:
+        """Updates until the next checkpoint."""
+        return self.every - update % self.every
+
+    def write(self, update: int) -> None:
+        """Write a checkpoint, unless the last one is of the same update."""
+        if update == self.written:
+            return
+        encoder = Encoder()
+        tree = encoder(self.take(self.every), "the checkpoint")
+        _archive.write(self.path, tree, encoder.arrays)
+        self.written = update
+
+
+def read_checkpoint(path, x: np.ndarray) -> Checkpoint:
+    """Read a checkpoint and make sure that it belongs to the data x.
+
+    Raises
+    ------
+    OSError, ModelFileError
+        If the file cannot be read, or is damaged or foreign.
+    ValueError
+        If the run was on other data.
+    """
+    tree, arrays = _archive.read(path)
+    name = str(path)
+    try:
+        saved = Decoder(arrays)(tree)
+    except (
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+        RecursionError,
+        MemoryError,
+    ) as error:
+        raise ModelFileError(f"cannot resume from {name!r}: its content is damaged ({error})") from None
+    if not isinstance(saved, Checkpoint):
+        raise ModelFileError(
+            f"cannot resume from {name!r}: it holds a {type(saved).__name__}, not a checkpoint"
+        )
+    if saved.digest != data_digest(x):
+        raise ValueError(
+            f"X is not the data of the run in {name!r}: shape {x.shape} or values differ; resume needs the same rows "
+            "in the same order"
+        )
+    return saved

@@ -1,0 +1,180 @@
+"""Pictures: what is drawn, on which Axes, with which labels."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+
+import fastebm as fe
+from fastebm import plotting
+
+RNG = np.random.default_rng(0)
+ONE = fe.WellMixture.from_mixture([0.55, 0.45], [-2.0, 1.8], [0.45, 0.55])
+TWO = fe.WellMixture.from_mixture([0.6, 0.4], [[-1.5, 0], [1.5, 1]], [[0.6, 0.5], [0.5, 0.8]])
+THREE = fe.WellMixture.from_mixture([0.5, 0.5], [[0, 1, 2], [2, 1, 0]], np.full((2, 3), 0.6))
+X = {energy.n_features: energy.exact_sample(300, seed=1) for energy in (ONE, TWO, THREE)}
+TRACE = {d: np.stack([x[:20], x[20:40], x[40:60]]) for d, x in X.items()}
+RESULT = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=40, n_chains=64).fit(X[1], seed=1)
+STORE = fe.ReplayBuffer(50)
+STORE.push(X[1][:60, 0])
+SLOW = fe.PythonEnergy(lambda x: 0.5 * (x**2).sum(axis=1), lambda x: x, 1)
+
+PICTURES = {
+    "density": lambda ax=None: plotting.plot_density(ONE, X[1], reference=ONE, labels="time (min)", ax=ax),
+    "density of no data": lambda ax=None: plotting.plot_density(ONE, ax=ax),
+    "density without log Z": lambda ax=None: plotting.plot_density(SLOW, bounds=(-8, 8), ax=ax),
+    "energy": lambda ax=None: plotting.plot_energy(ONE, X[1][:, 0], ax=ax),
+    "energy of functions": lambda ax=None: plotting.plot_energy(SLOW, bounds=(-3, 3), ax=ax),
+    "landscape": lambda ax=None: plotting.plot_landscape(TWO, X[2], labels=("a (m)", "b (s)"), ax=ax),
+    "density map": lambda ax=None: plotting.plot_landscape(TWO, what="density", ax=ax),
+    "phases": lambda ax=None: plotting.plot_phases(RESULT, ax=ax),
+    "gap": lambda ax=None: plotting.plot_gap(RESULT.history, ax=ax),
+    "parameters": lambda ax=None: plotting.plot_parameters(RESULT, ax=ax),
+    "chosen parameters": lambda ax=None: plotting.plot_parameters(RESULT, names=["m1", "m2"], ax=ax),
+    "paths against the step": lambda ax=None: plotting.plot_paths(ONE, TRACE[1], every=5, ax=ax),
+    "paths on the map": lambda ax=None: plotting.plot_paths(TWO, TRACE[2], ax=ax),
+    "buffer": lambda ax=None: plotting.plot_buffer(STORE, ONE, ax=ax),
+    "age": lambda ax=None: plotting.plot_buffer(STORE, what="age", per_update=10, ax=ax),
+    "occupancy": lambda ax=None: plotting.plot_occupancy(THREE, TRACE[3], ax=ax),
+}
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_returns_labelled_axes_and_takes_ax(name):
+    ax = PICTURES[name]()
+    assert isinstance(ax, plt.Axes) and ax.get_xlabel() and ax.get_ylabel()
+    ax.figure.canvas.draw()
+    own = plt.figure().subplots()
+    assert PICTURES[name](own) is own
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_legend_hides_no_axis_label(name):
+    ax = PICTURES[name]()
+    ax.figure.canvas.draw()
+    legend = ax.get_legend()
+    if legend is not None:
+        box = legend.get_window_extent()
+        assert not box.overlaps(ax.xaxis.label.get_window_extent())
+        assert not box.overlaps(ax.yaxis.label.get_window_extent())
+        assert box.x1 <= ax.figure.bbox.x1 + 1 and box.x0 >= 0
+
+
+def lines(ax):
+    return {line.get_label(): line.get_xydata() for line in ax.lines}
+
+
+def test_curves_are_the_model():
+    curve = lines(plotting.plot_density(ONE, X[1]))["model"]
+    assert np.allclose(curve[:, 1], np.exp(ONE.log_prob(curve[:, 0])))
+    curve = lines(plotting.plot_energy(ONE, X[1]))["energy"]
+    assert np.allclose(curve[:, 1], ONE.energy(curve[:, 0]))
+    curve = lines(plotting.plot_density(SLOW, bounds=(-8, 8)))["model"]
+    assert np.allclose(curve[:, 1], np.exp(-0.5 * curve[:, 0] ** 2) / np.sqrt(2 * np.pi), atol=1e-9)
+
+
+def test_single_wells_bound_the_energy():
+    drawn = lines(plotting.plot_energy(ONE, X[1]))
+    for j in (1, 2):
+        well, energy = drawn[f"well {j}"], drawn["energy"]
+        seen = np.isfinite(well[:, 1])
+        assert seen.sum() > 50 and (well[seen, 1] >= energy[seen, 1] - 1e-12).all()
+    # The soft minimum of two wells lies at most log 2 below the lower one.
+    low = np.fmin(drawn["well 1"][:, 1], drawn["well 2"][:, 1])
+    assert (low - drawn["energy"][:, 1] <= np.log(2) + 1e-12)[np.isfinite(low)].all()
+
+
+def test_histogram_has_area_one():
+    ax = plotting.plot_density(ONE, X[1])
+    assert sum(p.get_width() * p.get_height() for p in ax.patches) == pytest.approx(1)
+
+
+def test_unit_of_a_density():
+    assert plotting.plot_density(ONE, X[1], labels="time (min)").get_ylabel() == "density (1/min)"
+    assert plotting.plot_density(ONE, X[1], labels="speed (m/s)").get_ylabel() == "density (1/(m/s))"
+    assert plotting.plot_density(ONE, X[1], labels="x").get_ylabel() == "density"
+
+
+def test_running_mean():
+    ax = plotting.plot_gap(RESULT)
+    faint, smooth = ax.lines[-2].get_ydata(), lines(ax)["running mean"]
+    assert np.array_equal(faint, RESULT.history["energy_gap"])
+    assert smooth[:, 1].mean() == pytest.approx(faint.mean(), abs=0.05)
+
+
+def test_occupancy_counts_every_chain_once():
+    ax = plotting.plot_occupancy(THREE, TRACE[3], every=4)
+    shares = [line.get_xydata() for line in ax.lines if len(line.get_xdata()) == 3]
+    assert np.allclose(sum(s[:, 1] for s in shares), 1) and list(shares[0][:, 0]) == [4, 8, 12]
+
+
+def test_age_of_the_newest_state_is_zero():
+    points = plotting.plot_buffer(STORE, what="age").lines[0].get_xydata()
+    assert points[-1, 0] == 0 and points[-1, 1] == STORE.states[-1] and points[0, 0] == len(STORE) - 1
+    assert plotting.plot_buffer(STORE, what="age", per_update=10).lines[0].get_xdata().max() == 4
+
+
+def test_pairs():
+    grid = plotting.plot_pairs(X[3], THREE, labels=["a (m)", "b (s)", "c (kg)"])
+    assert grid.shape == (3, 3) and [ax.get_xlabel() for ax in grid[-1]] == ["a (m)", "b (s)", "c (kg)"]
+    below, above = grid[2, 0].lines[0].get_xydata(), grid[0, 2].lines[0].get_xydata()
+    assert np.array_equal(below, X[3][:, [0, 2]])
+    assert np.array_equal(above, THREE.exact_sample(2000, 0)[:, [2, 0]])
+    own = plt.figure().subplots(3, 3)
+    assert plotting.plot_pairs(X[3], ax=own)[1, 1] is own[1, 1]
+    assert not own[0, 2].axison
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: plotting.plot_density(TWO, X[2]), ValueError, "use plot_landscape or plot_pairs"),
+        (lambda: plotting.plot_density(None), TypeError, "energy must be an Energy"),
+        (lambda: plotting.plot_density(ONE, [1.0, np.nan]), ValueError, "not finite"),
+        (lambda: plotting.plot_density(ONE, bounds=(2, 1)), ValueError, "low < high"),
+        (lambda: plotting.plot_density(SLOW), ValueError, "give X or bounds"),
+        (lambda: plotting.plot_energy(ONE, X[1], labels=("a", "b")), ValueError, "labels must hold 1"),
+        (lambda: plotting.plot_landscape(TWO, what="heat"), ValueError, "what must be one of"),
+        (lambda: plotting.plot_landscape(ONE), ValueError, "plot_energy for one"),
+        (lambda: plotting.plot_pairs(X[1]), ValueError, "at least two features"),
+        (lambda: plotting.plot_pairs(X[3], ax=np.zeros((2, 2))), ValueError, r"shape \(3, 3\)"),
+        (lambda: plotting.plot_phases([1, 2]), TypeError, "must be a TrainingResult"),
+        (lambda: plotting.plot_phases(RESULT.history[:0]), ValueError, "history is empty"),
+        (lambda: plotting.plot_parameters(RESULT, names=["m3"]), ValueError, "no parameter is called 'm3'"),
+        (lambda: plotting.plot_paths(THREE, TRACE[3]), ValueError, "1 or 2 feature"),
+        (lambda: plotting.plot_paths(TWO, X[2]), ValueError, "trace must have shape"),
+        (lambda: plotting.plot_occupancy(SLOW, TRACE[1]), TypeError, "must be a WellMixture"),
+        (lambda: plotting.plot_buffer(fe.ReplayBuffer(3)), ValueError, "not be empty"),
+        (lambda: plotting.plot_buffer([1.0]), TypeError, "must be a ReplayBuffer"),
+    ],
+)
+def test_bad_input(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+    assert not plt.get_fignums()
+
+
+def test_importing_the_package_does_not_import_matplotlib():
+    code = "import fastebm, fastebm.plotting, fastebm.cli, sys; sys.exit('matplotlib' in sys.modules)"
+    root = Path(fe.__file__).parents[1]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, timeout=120).returncode == 0
+
+
+def test_without_matplotlib(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.delattr(matplotlib, "pyplot", raising=False)
+    with pytest.raises(ImportError, match="install fastebm with its 'plot' extra"):
+        plotting.plot_density(ONE)

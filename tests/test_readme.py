@@ -1,0 +1,75 @@
+"""The README: its Python runs, its commands exist, its links lead somewhere."""
+
+import os
+import random
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+matplotlib.use("Agg")
+
+from fastebm import cli
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def test_python_blocks_run(capsys):
+    import matplotlib.pyplot as plt
+
+    state = random.getstate()
+    code = blocks("python")
+    assert len(code) >= 3
+    space = {"__name__": "readme"}
+    try:
+        for block in code:
+            exec(compile(block, "README.md", "exec"), space)
+        # The drop-in line brings the notebook's names.
+        assert callable(space["train_ebm"]) and callable(space["sample_real"])
+    finally:
+        random.setstate(state)
+        plt.close("all")
+    assert "[" in capsys.readouterr().out
+
+
+def test_ten_lines():
+    assert len([line for line in blocks("python")[0].splitlines() if line.strip()]) <= 10
+
+
+def test_commands_exist(tmp_path, monkeypatch):
+    parser = cli._parser()
+    commands = re.findall(r"(?:^|\s)fastebm ((?:demo|fit|score|sample|info)[^\n`]*)", "\n".join(blocks("sh")))
+    assert {shlex.split(c)[0] for c in commands} >= {"fit", "score", "sample"}
+    for command in commands:
+        parser.parse_args(shlex.split(command))
+    assert "fastebm demo" in README
+
+
+def test_extras_exist():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {e for found in re.findall(r"'\.\[([a-z,]+)\]'", README) for e in found.split(",")}
+    assert wanted and wanted <= set(project["optional-dependencies"])
+    # The name on the index belongs to another project.
+    assert not re.search(r"pip install\s+(-U\s+)?['\"]?fastebm", README, re.IGNORECASE)
+
+
+def test_each_command_is_one_line():
+    first, second, *_ = blocks("sh")
+    assert first.count("\n") == second.count("\n") == 1
+    assert "venv" in first and "demo" in first and "pytest" in second
+
+
+def test_links_lead_somewhere():
+    if not (ROOT / "src").exists():
+        pytest.skip("the tests were copied away from the checkout: the README's files are not here")
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if "://" not in target:
+            assert os.path.exists(ROOT / target), target
