@@ -22,7 +22,13 @@ def test_right_gradients_pass(wells):
 
 @pytest.mark.parametrize(
     "grad",
-    [lambda X: X**3, lambda X: -4 * X**3, lambda X: 4 * X**3 + 1e-4, lambda X: 4 * np.abs(X) ** 3, lambda X: 0 * X],
+    [
+        lambda X: X**3,
+        lambda X: -4 * X**3,
+        lambda X: 4 * X**3 + 1e-4,
+        lambda X: 4 * np.abs(X) ** 3,
+        lambda X: 0 * X,
+    ],
     ids=["factor", "sign", "offset", "one side", "zero"],
 )
 def test_wrong_gradients_fail(grad):

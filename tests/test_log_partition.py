@@ -1,6 +1,7 @@
 """log Z by quadrature and by annealing, against closed forms (T10, T11)."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -140,7 +141,7 @@ def plain_ais(energy, base, x, betas, h, rng, *, sign=1.0, metropolis=True, norm
     log_w = np.zeros(len(x))
     mixed = lambda y, b: (1 - b) * base.energy(y) + b * energy.energy(y)  # noqa: E731
     slope = lambda y, b: (1 - b) * base.grad(y) + b * energy.grad(y)  # noqa: E731
-    for before, beta in zip(betas[:-1], betas[1:], strict=True):
+    for before, beta in pairwise(betas):
         log_w += sign * (beta - before) * (base.energy(x) - energy.energy(x))
         y = x - h * slope(x, beta) + math.sqrt(2 * h) * rng.standard_normal(x.shape)
         forth = ((y - x + h * slope(x, beta)) ** 2).sum(axis=1)
@@ -148,7 +149,9 @@ def plain_ais(energy, base, x, betas, h, rng, *, sign=1.0, metropolis=True, norm
         log_r = mixed(x, beta) - mixed(y, beta) - (back - forth) / (4 * h)
         take = np.log(rng.random(len(x))) < log_r if metropolis else np.ones(len(x), dtype=bool)
         x = np.where(take[:, None], y, x)
-    return ais.log_mean_exp(log_w) + (0.0 if normalised else float(np.log(base.std).sum()) + 0.5 * math.log(2 * math.pi))
+    return ais.log_mean_exp(log_w) + (
+        0.0 if normalised else float(np.log(base.std).sum()) + 0.5 * math.log(2 * math.pi)
+    )
 
 
 @pytest.mark.parametrize("mistake", [None, "sign", "log Z0", "no accept step"])
@@ -175,7 +178,9 @@ def test_same_seed_same_bytes_whatever_the_threads():
     energy = wells(3)
     X = energy.exact_sample(100, seed=1)
     base = ais.normal_base(X)
-    runs = [ais.forward(energy, base, n_chains=600, n_steps=20, seed=5, n_threads=t).log_weights for t in (1, 2)]
+    runs = [
+        ais.forward(energy, base, n_chains=600, n_steps=20, seed=5, n_threads=t).log_weights for t in (1, 2)
+    ]
     assert runs[0].tobytes() == runs[1].tobytes()
 
 

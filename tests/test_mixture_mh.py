@@ -26,7 +26,9 @@ def ks(energy, x, direction):
 @pytest.fixture(scope="module")
 def case():
     rng = np.random.default_rng(1)
-    energy = fe.WellMixture.from_mixture([0.5, 0.3, 0.2], rng.normal(0, 2, (3, 6)), rng.uniform(0.5, 1, (3, 6)))
+    energy = fe.WellMixture.from_mixture(
+        [0.5, 0.3, 0.2], rng.normal(0, 2, (3, 6)), rng.uniform(0.5, 1, (3, 6))
+    )
     move = fe.MixtureMH([0.2, 0.3, 0.5], energy.means_ + 0.1, 1.2 * energy.stds_)
     return energy, move
 
@@ -98,7 +100,7 @@ def test_bad_arguments(arguments, message):
 
 
 def test_other_bad_input(case):
-    energy, move = case
+    _, move = case
     with pytest.raises(ValueError, match="temperature"):
         fe.MixtureMH([1.0], [[0.0]], [[1.0]], temperature=0)
     with pytest.raises(ValueError, match="n_features=6"):

@@ -1,5 +1,8 @@
-"""Rank test of whole kernels (T14): for a reversible kernel with the right law, an exact draw hidden at a random place of a
-chain run to both sides of it has a uniform rank (Gandy and Scott, Unit testing for MCMC, 2021)."""
+"""Rank test of whole kernels (T14).
+
+For a reversible kernel with the right law, an exact draw hidden at a random place of a chain that runs to both sides of
+it has a uniform rank (Gandy and Scott, Unit testing for MCMC, 2021).
+"""
 
 import numpy as np
 import pytest

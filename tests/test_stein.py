@@ -10,7 +10,9 @@ N = 50_000
 
 def wells(d):
     rng = np.random.default_rng(d)
-    return fe.WellMixture.from_mixture([0.2, 0.5, 0.3], rng.normal(0, 1.5, (3, d)), rng.uniform(0.4, 1.2, (3, d)))
+    return fe.WellMixture.from_mixture(
+        [0.2, 0.5, 0.3], rng.normal(0, 1.5, (3, d)), rng.uniform(0.4, 1.2, (3, d))
+    )
 
 
 def z_scores(energy, x, temperature=1.0):

@@ -135,7 +135,7 @@ def _run(energy, X, sampler, x0, n_steps, seed):
         # Curvature where the chains begin: where they end, a diverging run shows nothing of the wells.
         found += mixing.divergence(energy, sampler, start, rng, rate)
         found += _of_chains(
-            population.from_chains(energy, sampler, None, start, steps, 0, rng, life=1.0, fresh=1.0)
+            population.from_chains(energy, sampler, None, start, steps, 0, rng, life=None, fresh=0.0)
         )
     except NonFiniteError as error:
         found.append(_diverged(error))

@@ -108,6 +108,8 @@ def mode_imbalance(population: Population) -> list[Diagnostic]:
                     "set reinit_prob=0 and keep the global move (global_move='auto'), or weighting='jarzynski'",
                 )
             )
+    if population.life is None:
+        return found
     labels = mode_labels(population.path, modes)[0]
     labels = labels.reshape(len(population.path), -1)
     used = np.bincount(labels[-1], minlength=share.shape[1]) / labels.shape[1]

@@ -34,8 +34,8 @@ class Population:
         Number of independent chains.
     path : ndarray of shape (ROUNDS + 1, n, n_features)
         From the first to the second.
-    life : float
-        Rounds that a chain lives before it is started afresh or training ends.
+    life : float or None
+        Rounds that a chain lives before it is started afresh or training ends; None outside training.
     fresh : float
         Share of the chains that started afresh in the round.
     """
@@ -47,7 +47,7 @@ class Population:
     negatives: np.ndarray
     path: np.ndarray
     n_groups: int
-    life: float
+    life: float | None
     fresh: float
 
     @property
