@@ -10,7 +10,9 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "fastebm"
 
 # Modules at the top of the package that every room may use. They know no room.
-SHARED = {"_archive", "_check", "_control", "_cpu", "_errors", "_fast", "_info", "_isa", "_progress", "_seed", "_threads"}
+SHARED = {
+    "_archive", "_check", "_control", "_cpu", "_errors", "_fast", "_info", "_isa", "_progress", "_seed", "_threads",
+}
 
 # From the bottom up: a room may import from those named for it, from itself, and from SHARED.
 ALLOWED = {
