@@ -488,9 +488,6 @@ class _Training:
         self.control.bar = display
         try:
             status = self._advance(callback)
-        except KeyboardInterrupt as interrupt:
-            # It came in Python code, between two updates: in a callback, most likely.
-            status, self.control.failure = -1, interrupt
             # After a status above 0 the file keeps the last regular checkpoint.
             if self.writer is not None and status <= 0:
                 self.writer.write(self.loop.update)
@@ -526,7 +523,7 @@ class _Training:
         try:
             return self._advance_in_parts(callback)
         except KeyboardInterrupt as error:
-            # In the callback or while a checkpoint was written.
+            # It came in Python code, between two updates: in the callback or while a checkpoint was written.
             self.control.failure = error
             return -1
 
