@@ -39,8 +39,8 @@ class FitSummary:
 
     @property
     def warnings(self) -> list[str]:
-        """What the diagnostics had to say about the training run."""
-        return [str(w) for w in self.model.training.warnings] if self.model.training else []
+        """What the diagnostics had to say about the training run, a line each."""
+        return [" ".join(str(w).split()) for w in self.model.training.warnings] if self.model.training else []
 
     def command(self) -> str:
         """The command that gives this fit again."""

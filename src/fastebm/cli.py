@@ -26,6 +26,9 @@ def main(argv=None) -> int:
     argv : sequence of str, optional
         Arguments after the program's name; by default those of the process.
     """
+    if hasattr(sys.stdout, "reconfigure"):
+        # A terminal without the sign for plus or minus still gets its table.
+        sys.stdout.reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
