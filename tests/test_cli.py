@@ -404,7 +404,26 @@ def test_progress_bar_only_on_a_terminal(geyser, quiet):
         pass
     os.close(mine)
     assert done.returncode == 0 and b"272 rows" in done.stdout
-    assert (b"training" in shown) != bool(quiet)
+    assert (b"training" in shown) == (b"reading data.csv" in shown) != bool(quiet)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_full_standard_output(model):
+    for words in (["info"], ["sample", model]):
+        with open("/dev/full", "wb") as full:
+            command = [sys.executable, "-m", "fastebm", *words]
+            done = subprocess.run(
+                command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, env=environment()
+            )
+        assert (done.returncode, done.stderr) == (2, "fastebm: error: No space left on device\n")
+
+
+def test_digits_follow_the_width():
+    from fastebm._fit import plus_minus
+
+    assert plus_minus(5.00004321, 0.00103) == "5.00004 ± 0.00103"
+    assert plus_minus(70.8976, 13.59) == "70.9 ± 13.6" and plus_minus(-1234.5, 250.4) == "-1234 ± 250"
+    assert plus_minus(1e-12, 1e-15) == "1e-12 ± 1e-15"
 
 
 def test_ascii_terminal(geyser):
