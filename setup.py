@@ -17,8 +17,10 @@ from setuptools.command.build_ext import build_ext
 PLAIN = [
     "fastebm._cpu",
     "fastebm._control",
+    "fastebm._fast",
     "fastebm.energies.base",
     "fastebm.energies.python_energy",
+    "fastebm.energies.tempered",
     "fastebm.samplers.base",
     "fastebm.training._loop",
     "fastebm._notebook",
@@ -31,6 +33,7 @@ LEVELLED = [
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",
     "fastebm.samplers.independence",
+    "fastebm.samplers.mixture",
 ]
 
 # Holds the memoryview code that every module would otherwise carry a copy of (about 100 KB each).

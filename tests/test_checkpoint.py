@@ -304,7 +304,7 @@ try:
     fe.ContrastiveDivergence.resume(path, data)
 except FileNotFoundError:
     settings = {"default": {}, "fifo": {"buffer": "fifo", "reinit_prob": 0.3, "buffer_size": 300}}[recipe]
-    trainer = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20_000, n_chains=64, **settings)
+    trainer = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=5000, n_chains=64, **settings)
     trainer.fit(data, seed=3, checkpoint=path, checkpoint_every=20)
 print("done", flush=True)
 """
@@ -314,7 +314,7 @@ def kill_while_training(folder, moments, seed, recipe, settings):
     """Kill a training process again and again until it is through; compare with a run in one piece."""
     data, path = folder / "data.npy", folder / "run.npz"
     np.save(data, X)
-    whole = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20_000, n_chains=64, **settings).fit(
+    whole = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=5000, n_chains=64, **settings).fit(
         X, seed=3
     )
     rng = np.random.default_rng(seed)

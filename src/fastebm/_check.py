@@ -8,6 +8,7 @@ import operator
 import numpy as np
 
 from ._errors import NonFiniteError
+from ._fast import all_finite
 
 
 def describe(value: object) -> str:
@@ -18,6 +19,8 @@ def describe(value: object) -> str:
 
 def numeric(value, name: str) -> np.ndarray:
     """Return value as a float64 array; refuse text, objects, complex numbers and masked entries."""
+    if type(value) is np.ndarray and value.dtype == np.float64:
+        return value if value.flags.c_contiguous else np.ascontiguousarray(value)
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
         raise ValueError(f"{name} has masked entries; fill or drop them first")
     try:
@@ -31,7 +34,7 @@ def numeric(value, name: str) -> np.ndarray:
 
 def first_bad(array: np.ndarray, name: str, advice: str = "") -> None:
     """Raise ValueError naming the first non-finite entry of array, if there is one."""
-    if np.isfinite(array).all():
+    if all_finite(np.ascontiguousarray(array).reshape(-1)):
         return
     bad = ~np.isfinite(array)
     where = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -54,8 +57,8 @@ def samples(value, n_features: int, name: str = "X", *, allow_empty: bool = Fals
         raise ValueError(f"{name} must have shape {expected}, got {array.shape}")
     if array.shape[0] == 0 and not allow_empty:
         raise ValueError(f"{name} is empty: shape {array.shape}; give at least one sample")
-    first_bad(array, name)
     array = np.ascontiguousarray(array)
+    first_bad(array, name)
     return (array.reshape(-1, 1) if flat else array), flat
 
 
@@ -135,6 +138,6 @@ def interval(value, name: str) -> tuple[float, float] | None:
 
 def finite_result(array: np.ndarray, what: str, advice: str) -> None:
     """Raise NonFiniteError if a computed array holds infinity or NaN."""
-    if not np.isfinite(array).all():
+    if not all_finite(np.ascontiguousarray(array).reshape(-1)):
         row = int(np.argwhere(~np.isfinite(array))[0][0])
         raise NonFiniteError(f"{what} is not finite for sample {row}: {advice}")

@@ -7,6 +7,7 @@ cdef class Control:
     cdef public object bar
     cdef public object failure
     cdef volatile int stop
+    cdef unsigned long owner
 
     # Cheap: reads the clock, and takes the GIL at most every 50 ms. Nonzero: stop, `failure` says why.
     cdef int poll(self, double done) noexcept nogil

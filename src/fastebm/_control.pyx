@@ -23,6 +23,9 @@ cdef extern from *:
     """
     double fastebm_now() nogil
 
+cdef extern from "Python.h":
+    unsigned long PyThread_get_thread_ident() nogil
+
 cdef double INTERVAL = 0.05
 
 
@@ -37,11 +40,15 @@ cdef class Control:
         self.bar = bar
         self.total = total
         self.next_poll = fastebm_now() + INTERVAL
+        self.owner = PyThread_get_thread_ident()
 
     cdef int poll(self, double done) noexcept nogil:
         cdef double time
         if self.stop:
             return -1
+        # Only the thread that started the run can see its Ctrl-C: the turn of another thread would be lost.
+        if PyThread_get_thread_ident() != self.owner:
+            return 0
         time = fastebm_now()
         if time < self.next_poll:
             return 0

@@ -15,18 +15,18 @@ class TrainingError(NonFiniteError):
     update : int
         The update, counted from 0, that could not be completed.
     theta : ndarray of shape (n_params,)
-        Parameters after the last good update.
+        Parameters after the last good update itself; ``result.theta`` may be an average over updates.
     buffer : ReplayBuffer
         Chains after the last good update.
     result : TrainingResult
         Everything up to the last good update, as `fit` would have returned it.
     """
 
-    def __init__(self, message, update, result):
+    def __init__(self, message, update, result, theta):
         super().__init__(message)
         self.update = update
         self.result = result
-        self.theta = result.theta
+        self.theta = theta
         self.buffer = result.buffer
 
 

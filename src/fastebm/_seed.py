@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ._check import describe
+from ._fast import int_key
 
 # What NumPy takes as a seed, less its legacy generators.
 Seed = int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None
@@ -32,7 +33,9 @@ def seed_sequence(seed) -> np.random.SeedSequence:
     try:
         words = [operator.index(seed)]
     except TypeError:
-        if not isinstance(seed, (list, tuple, np.ndarray)) or len(seed) == 0:
+        if isinstance(seed, np.ndarray):
+            seed = seed.tolist()
+        if not isinstance(seed, (list, tuple)) or len(seed) == 0:
             raise TypeError(
                 f"seed must be an int, a SeedSequence, a Generator or None, got {describe(seed)}"
             ) from None
@@ -47,5 +50,7 @@ def seed_sequence(seed) -> np.random.SeedSequence:
 
 def key(seed) -> tuple[int, int]:
     """Return the two 64-bit words that key the stream of this seed."""
+    if type(seed) is int and 0 <= seed < 2**64:
+        return int_key(seed)
     low, high = seed_sequence(seed).generate_state(2, np.uint64)
     return int(low), int(high)

@@ -39,6 +39,8 @@ def resolve(n_threads: int | None) -> int:
 def submit(function, copies: int) -> list[Future]:
     """Start copies of function() on the shared pool."""
     global _pool
+    if copies < 1:
+        return []
     with _lock:
         if _pool is None or _pool._max_workers < copies:
             # An older, smaller pool ends by itself when its last task is done.

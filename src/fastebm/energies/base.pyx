@@ -8,6 +8,8 @@ import numpy as np
 
 from .._check import describe, finite_result, samples, vector
 
+from .._fast cimport finite
+
 cdef enum Quantity:
     ENERGY, GRAD, PARAM_GRAD, MEAN_PARAM_GRAD, LAPLACIAN
 
@@ -74,8 +76,7 @@ cdef evaluate(Energy energy, Quantity what, X, tuple shape, str name):
     cdef double[::1] out, scratch
     cdef double* aligned
     cdef int status
-    if energy.theta_ptr is NULL:
-        raise TypeError(f"{type(energy).__name__} is not initialised")
+    energy._check_ready()
     array, flat = samples(X, energy.n_features)
     n = array.shape[0]
     size = min(energy.block_size, n)
@@ -93,6 +94,8 @@ cdef evaluate(Energy energy, Quantity what, X, tuple shape, str name):
         status = run_blocks(energy, what, &rows[0, 0], &out[0], aligned, n, size, stride)
     if status:
         energy.raise_failure()
+    if finite(&out[0], result.size):
+        return result
     finite_result(result if what != MEAN_PARAM_GRAD else result.reshape(1, -1), name, OVERFLOW_ADVICE)
     return result
 
@@ -182,6 +185,11 @@ cdef class Energy:
 
     cdef void identifiable(self, double* step) noexcept nogil:
         pass
+
+    def _check_ready(self):
+        """Raise TypeError if __init__ of a concrete energy has not run: the class is abstract, or made by __new__."""
+        if self.theta_ptr is NULL:
+            raise TypeError(f"{type(self).__name__} is not initialised; use a concrete energy and call its constructor")
 
     def raise_failure(self):
         """Raise the exception that stopped a block method, as itself."""

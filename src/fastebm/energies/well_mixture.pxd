@@ -14,7 +14,8 @@ cdef class WellMixture(Energy):
     cdef double* trace
     cdef double c
 
+    cdef void well_energies(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil
     cdef void weights(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil
     cdef void normalised_weights(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil
-    cdef void pull(self, const double* x, const double* weights, double* out,
+    cdef void pull(self, const double* x, const double* weights, const double* by, double* out,
                    Py_ssize_t n, Py_ssize_t stride) noexcept nogil

@@ -13,6 +13,7 @@ from .._threads import resolve, submit
 from .result import SampleResult
 
 from .._control cimport Control, now
+from .._fast cimport finite
 from ..energies.base cimport Energy
 from ..kernels.random cimport Key
 
@@ -66,6 +67,8 @@ cdef class _Run:
     cdef int64_t n_steps, thin, next_block, n_blocks, done
     cdef Tally tally
     cdef int failed
+    cdef bint undecided
+    cdef object n_threads, helpers
 
     cdef int _piece(self, double* x, double* work, Py_ssize_t start, Py_ssize_t m, Tally* tally) noexcept nogil:
         # All steps of one block, in pieces that are short enough to be interrupted.
@@ -80,12 +83,14 @@ cdef class _Run:
             if self.sampler.run_block(self.energy, x, work, m, self.stride, self.key, start, step, count, tally):
                 return -1
             step += count
+            if self.undecided:
+                self._decide((now() - begin) / (<double>m * count))
             if self.thin and step % self.thin == 0:
                 store(x, &self.trace[step // self.thin - 1, start, 0], m, self.features, self.stride)
             if step < self.n_steps:
                 end = now()
-                # A piece cut short by thin says nothing; doubling after each would overflow at record 60.
-                if end - begin < PIECE and count == limit:
+                # Only a full piece tells that pieces could be longer: thin cuts them shorter.
+                if count == limit and end - begin < PIECE:
                     limit *= 2
                 begin = end
                 fastebm_fetch_add(&self.done, m * count)
@@ -96,21 +101,33 @@ cdef class _Run:
         store(x, &self.x[start, 0], m, self.features, self.stride)
         return 0
 
-    cdef int _loop(self, double* scratch, int64_t most) noexcept nogil:
+    cdef void _decide(self, double cost) noexcept nogil:
+        # After the first piece, which the calling thread does alone, its cost tells whether helpers are worth their start.
+        self.undecided = False
+        if self.n_blocks > 1 and cost * self.n * self.n_steps > WORTH_THREADS:
+            with gil:
+                try:
+                    self.helpers = submit(self.work, min(resolve(self.n_threads), self.n_blocks) - 1)
+                except BaseException as error:
+                    self.control.failure = error
+                    self.control.halt()
+
+    cdef int _loop(self, double* scratch) noexcept nogil:
         cdef Tally tally
-        cdef int64_t block, taken = 0
+        cdef int64_t block
         cdef Py_ssize_t start
         cdef double* work = scratch + self.features * self.stride
         memset(&tally, 0, sizeof(tally))
-        while taken < most and not self.failed:
+        while not self.failed:
             block = fastebm_fetch_add(&self.next_block, 1)
             if block >= self.n_blocks:
                 break
             start = block * self.size
             if self._piece(scratch, work, start, min(self.size, self.n - start), &tally):
+                # The other threads stop at their next poll.
                 self.failed = 1
+                self.control.stop = 1
                 break
-            taken += 1
             if self.control.poll(<double>self.done):
                 self.failed = 1
         fastebm_fetch_add(&self.tally.proposed, tally.proposed)
@@ -119,34 +136,35 @@ cdef class _Run:
         fastebm_fetch_add(&self.tally.undefined, tally.undefined)
         return 0
 
-    def work(self, most=2**62):
+    def work(self):
         """Take blocks until none is left."""
-        cdef int64_t limit = most
         cdef double[::1] scratch = np.empty(
             self.features * self.stride + self.sampler.work_size(self.energy, self.stride) + 8
         )
         # Vectors that straddle cache lines cost: start on one.
         cdef double* aligned = <double*>((<size_t>&scratch[0] + 63) & ~<size_t>63)
         with nogil:
-            self._loop(aligned, limit)
+            self._loop(aligned)
 
-    def run(self, n_threads):
+    def _join(self):
+        for helper in self.helpers:
+            helper.cancel()
+        for helper in self.helpers:
+            if not helper.cancelled():
+                helper.result()
+
+    def run(self):
         """Run everything; returns when no thread works on it any more."""
-        begin = now()
-        # The calling thread does the first block alone, which also tells how long the others will take.
-        self.work(1)
-        remaining = (now() - begin) * (self.n_blocks - 1)
-        helpers = []
-        if n_threads > 1 and remaining > WORTH_THREADS:
-            helpers = submit(self.work, min(n_threads, self.n_blocks - 1) - 1)
+        self.helpers = []
+        self.undecided = True
         try:
             self.work()
-        finally:
-            for helper in helpers:
-                helper.cancel()
-            for helper in helpers:
-                if not helper.cancelled():
-                    helper.result()
+            self._join()
+        except BaseException:
+            # Ctrl-C while waiting: no helper may go on working on a run that nobody wants.
+            self.control.halt()
+            self._join()
+            raise
         self.control.finish()
         if self.failed:
             self.energy.raise_failure()
@@ -197,52 +215,54 @@ cdef class Sampler:
         NonFiniteError
             If a chain diverges.
         """
-        result = self.run(energy, x0, n_steps, seed=seed, n_threads=n_threads, thin=thin, progress=progress)
-        return result.x if thin is None else result.trace
+        x, trace, _ = self._run(energy, x0, n_steps, seed, n_threads, thin, progress)
+        return x if thin is None else trace
 
     def run(self, Energy energy not None, x0, n_steps, *, seed=None, n_threads=None, thin=None, progress=False):
         """As `sample`, but returns a `SampleResult` with the last states, the trace and the counts."""
-        cdef _Run run = _Run()
+        x, trace, tally = self._run(energy, x0, n_steps, seed, n_threads, thin, progress)
+        proposed, accepted, clipped = tally
+        return SampleResult(x, trace, accepted / proposed if proposed else None, clipped)
+
+    def _run(self, Energy energy, x0, n_steps, seed, n_threads, thin, progress):
+        cdef _Run run = _Run.__new__(_Run)
+        cdef int64_t steps, every
+        energy._check_ready()
         start, flat = samples(x0, energy.n_features, "x0")
         steps = integer(n_steps, "n_steps", 0, 2**40 - 1)
         every = 0 if thin is None else integer(thin, "thin", 1, 2**40 - 1)
-        threads = resolve(n_threads)
+        if n_threads is not None:
+            resolve(n_threads)
         self.check(energy)
         run.key = key_of(seed)
         x = start.copy()
-        n, features = x.shape
-        trace = np.empty((steps // every, n, features)) if every else None
-        run.sampler = self
-        run.energy = energy
         run.x = x
-        run.n = n
-        run.features = features
-        run.size = min(energy.block_size, n)
+        run.n, run.features = run.x.shape[0], run.x.shape[1]
+        trace = np.empty((steps // every, run.n, run.features)) if every else None
+        run.sampler = self
+        run.n_threads = n_threads
+        run.energy = energy
+        run.size = min(energy.block_size, run.n)
         run.stride = (run.size + 7) & ~7
         run.n_steps = steps
         # Without a single state to keep, there is no trace to write to.
         run.thin = every if every and trace.size else 0
         if run.thin:
             run.trace = trace
-        run.n_blocks = (n + run.size - 1) // run.size
-        display = bar(progress, float(n) * steps, "sampling", "step")
-        run.control = Control(display, float(n) * steps)
+        run.n_blocks = (run.n + run.size - 1) // run.size
+        display = bar(progress, float(run.n) * steps, "sampling", "step") if progress else None
+        run.control = Control(display, float(run.n) * steps)
         if steps:
             try:
-                run.run(threads)
+                run.run()
             finally:
                 if display is not None:
                     display.close()
         self._check_run(run, x)
         if flat:
-            x = x[:, 0]
-            trace = trace[:, :, 0] if every else None
-        return SampleResult(
-            x=x,
-            trace=trace,
-            acceptance_rate=float(run.tally.accepted) / float(run.tally.proposed) if run.tally.proposed else None,
-            n_clipped=run.tally.clipped,
-        )
+            x = x.reshape(-1)
+            trace = trace.reshape(-1, run.n) if every else None
+        return x, trace, (run.tally.proposed, run.tally.accepted, run.tally.clipped)
 
     def _check_run(self, _Run run, x):
         if run.tally.undefined:
@@ -250,7 +270,7 @@ cdef class Sampler:
                 f"the energy or its gradient was not a number for {run.tally.undefined} proposals of {self!r}; "
                 "check the energy's functions, or use a smaller step_size"
             )
-        if not np.isfinite(x).all():
+        if not finite(&run.x[0, 0], run.n * run.features):
             chain = int(np.argwhere(~np.isfinite(x).all(axis=1))[0, 0])
             raise NonFiniteError(
                 f"chain {chain} diverged under {self!r}; use a smaller step_size (stable below 2 / largest curvature "

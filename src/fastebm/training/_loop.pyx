@@ -357,19 +357,23 @@ cdef class Loop:
         # weights have become uneven, comes first, while they still belong to the old energy.
         cdef Py_ssize_t i
         cdef double unused
-        self.smallest_ess = min(self.smallest_ess, ess)
+        # Kept in case the new energies are not finite; u is free here.
+        memcpy(self.u, &self.log_weight[0], self.n_chains * sizeof(double))
         if ess < 0.5:
             self._resample()
-            self.n_resampled += 1
             if self._mean_energy(self.xn, self.n_chains, &unused):
                 return -1
         memcpy(self.e_new, self.e, self.n_chains * sizeof(double))
         self.energy.load_theta(self.candidate)
         if self._mean_energy(self.xn, self.n_chains, &unused) or not isfinite(unused):
             self.energy.load_theta(&self.theta[0])
+            memcpy(&self.log_weight[0], self.u, self.n_chains * sizeof(double))
             return -1
         for i in range(self.n_chains):
             self.log_weight[i] += self.e_new[i] - self.e[i]
+        self.smallest_ess = min(self.smallest_ess, ess)
+        if ess < 0.5:
+            self.n_resampled += 1
         return 0
 
     def advance(self, updates):

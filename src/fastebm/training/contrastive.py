@@ -17,7 +17,7 @@ from ..energies.well_mixture import WellMixture
 from ..samplers.base import Sampler
 from ..samplers.mala import MALA
 from ..samplers.sgld import SGLD
-from . import recipes
+from . import after_fit, recipes
 from ._loop import Loop
 from .checkpoint import Checkpoint, Writer, data_digest, read_checkpoint
 from .replay import ReplayBuffer
@@ -42,9 +42,7 @@ class ContrastiveDivergence:
 
     whose gradient is an estimate of that of the negative log-likelihood. The defaults reach the maximum-likelihood
     optimum where the chains mix: chains that persist from update to update and are never reinitialised, the
-    Metropolis-adjusted sampler, one global move per update in up to three dimensions, and the mean of theta over
-    the last
-    half of the updates.
+    Metropolis-adjusted sampler, one global move per update, and the mean of theta over the last half of the updates.
 
     Parameters
     ----------
@@ -82,11 +80,15 @@ class ContrastiveDivergence:
         Numbers or arrays of shape (n_params,); theta is kept inside.
     average : float, default 0.5
         The fitted theta is the mean over this last fraction of the updates (Polyak averaging); 0 takes the last theta.
-    init : {"data", "uniform"}, default "data"
-        Where persistent chains start: at rows of the data, or uniformly on `reinit_range`.
+    init : {"auto", "data", "uniform", "model"}, default "auto"
+        Where persistent chains start: at rows of the data, uniformly on `reinit_range`, or at exact samples of the
+        starting
+        energy (if it has ``exact_sample``). "auto" is "data", but "model" under Jarzynski weights, which are right only
+        for chains that follow the starting energy.
     global_move : Sampler, "auto" or None, default "auto"
-        A second sampler that takes `n_global` steps per update. "auto": `IndependenceMH` over the range of the data if
-        there are at most three features and the chains persist.
+        A second sampler that takes `n_global` steps per update, so that chains change wells. "auto", for chains that
+        persist: `IndependenceMH` over the range of the data in up to three features, above that `MixtureMH` on the
+        k-means groups of the data.
     n_global : int, default 1
         Steps of the global move per update.
     weighting : {"none", "jarzynski"}, default "none"
@@ -137,7 +139,7 @@ class ContrastiveDivergence:
         l2=0.0,
         theta_bounds=None,
         average=0.5,
-        init="data",
+        init="auto",
         global_move="auto",
         n_global=1,
         weighting="none",
@@ -171,7 +173,7 @@ class ContrastiveDivergence:
             raise ValueError(f"l2 must not be negative, got {describe(l2)}")
         self.theta_bounds = self._bounds(theta_bounds)
         self.average = real(average, "average", minimum=0, maximum=1)
-        self.init = choice(init, "init", ("data", "uniform"))
+        self.init = choice(init, "init", ("auto", "data", "uniform", "model"))
         self.global_move = global_move
         self.n_global = integer(n_global, "n_global", 0, 2**30)
         self.weighting = choice(weighting, "weighting", ("none", "jarzynski"))
@@ -252,7 +254,9 @@ class ContrastiveDivergence:
         Raises
         ------
         ValueError, TypeError
-            If X does not fit the energy, is not finite or has fewer rows than batch_size.
+            If X does not fit the energy, is not finite, has fewer rows than batch_size or fewer distinct rows than
+            wells, or if
+            a feature has zero variance and no sampler is given.
         TrainingError
             If an energy, a gradient, a chain or theta stops being finite. It carries the last good theta and buffer.
         TrainingInterrupted
@@ -384,20 +388,32 @@ def _check_callback(callback):
 def _choose(trainer, x, rng):
     """What a run takes from the data: samplers, the reinitialisation box and the first chains."""
     groups = getattr(trainer.energy, "n_wells", 2)
+    recipes.check_size(x)
+    if isinstance(trainer.energy, WellMixture):
+        recipes.check_distinct(x, groups)
     sampler = trainer.sampler or MALA(recipes.default_step_size(x, groups, rng))
     global_move = trainer.global_move
     if isinstance(global_move, str):
         persistent = trainer.buffer == "persistent"
-        global_move = recipes.default_global_move(x, 1.0) if persistent else None
+        global_move = recipes.default_global_move(x, groups, rng) if persistent else None
     low, high = trainer.reinit_range or (x.min(axis=0), x.max(axis=0))
     low = np.broadcast_to(np.asarray(low, dtype=float), x.shape[1:]).copy()
     high = np.broadcast_to(np.asarray(high, dtype=float), x.shape[1:]).copy()
-    n = trainer.n_chains
-    if trainer.init == "data":
-        chains = x[rng.choice(len(x), n, replace=n > len(x))]
-    else:
-        chains = rng.uniform(low, high, (n, x.shape[1]))
+    chains = _first_chains(trainer, x, low, high, rng)
     return {"sampler": sampler, "global_move": global_move, "low": low, "high": high, "chains": chains}
+
+
+def _first_chains(trainer, x, low, high, rng):
+    n = trainer.n_chains
+    if trainer.init == "model" or (trainer.init == "auto" and trainer.weighting == "jarzynski"):
+        try:
+            return trainer.energy.exact_sample(n, rng)
+        except NotImplementedError:
+            if trainer.init == "model":
+                raise
+    if trainer.init == "uniform":
+        return rng.uniform(low, high, (n, x.shape[1]))
+    return x[rng.choice(len(x), n, replace=n > len(x))]
 
 
 class _Training:
@@ -459,9 +475,11 @@ class _Training:
             "digest": data_digest(self.x),
             "flat": self.flat,
         }
-        self.writer = Writer(
-            path, every, lambda every: Checkpoint(state=self.loop.state(), every=every, **kept)
-        )
+
+        def take(every):
+            return Checkpoint(state=self.loop.state(), every=every, **kept)
+
+        self.writer = Writer(path, every, take, written)
         self.writer.write(self.loop.update)
 
     def run(self, progress, callback):
@@ -470,6 +488,9 @@ class _Training:
         self.control.bar = display
         try:
             status = self._advance(callback)
+        except KeyboardInterrupt as interrupt:
+            # It came in Python code, between two updates: in a callback, most likely.
+            status, self.control.failure = -1, interrupt
             # After a status above 0 the file keeps the last regular checkpoint.
             if self.writer is not None and status <= 0:
                 self.writer.write(self.loop.update)
@@ -481,6 +502,8 @@ class _Training:
                 display.close()
         result = self.trainer.last_result = self.result()
         if status == 0:
+            for check in after_fit.checks:
+                result.warnings.extend(check(result, self.x))
             return result
         update = self.loop.update
         kept = f"the last good theta and buffer (after {update} complete updates) are on this error"
@@ -490,6 +513,7 @@ class _Training:
                 f"learning_rate, or set theta_bounds; {kept}",
                 update,
                 result,
+                self.loop.last_theta,
             )
         failure = self.control.failure
         if isinstance(failure, KeyboardInterrupt):
@@ -548,6 +572,21 @@ class _Training:
             n_clipped=counts["clipped"],
             effective_sample_size=loop.smallest_ess,
             log_weights=loop.weights,
+            settings={
+                "n_steps": trainer.n_steps,
+                "n_global": trainer.n_global,
+                "n_chains": trainer.n_chains,
+                "batch_size": min(trainer.batch_size or 256, len(self.x)),
+                "learning_rate": trainer.learning_rate,
+                "optimizer": trainer.optimizer,
+                "buffer": trainer.buffer,
+                "reinit_prob": trainer.reinit_prob,
+                "reinit_range": (self.low, self.high),
+                "l2": trainer.l2,
+                "theta_bounds": trainer.theta_bounds,
+                "average": trainer.average,
+                "weighting": trainer.weighting,
+            },
         )
 
 

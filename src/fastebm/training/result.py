@@ -26,6 +26,10 @@ class TrainingResult:
         ``energy_gap`` (their difference) and ``theta`` (n_params), all as they were when the update began.
     buffer : ReplayBuffer
         The chains after the last update.
+    settings : dict
+        What the trainer was told: ``n_steps``, ``n_global``, ``n_chains``, ``batch_size``, ``learning_rate``,
+        ``optimizer``,
+        ``buffer``, ``reinit_prob``, ``reinit_range``, ``l2``, ``theta_bounds``, ``average`` and ``weighting``.
     warnings : list
         What `fastebm.diagnose` has to say; empty for a run that gives no cause for doubt.
     sampler, global_move : Sampler or None
@@ -51,6 +55,7 @@ class TrainingResult:
     n_clipped: int
     effective_sample_size: float
     log_weights: np.ndarray
+    settings: dict = field(default_factory=dict)
     warnings: list = field(default_factory=list)
 
     def __repr__(self) -> str:

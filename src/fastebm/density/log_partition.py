@@ -1,0 +1,199 @@
+"""log Z of an energy by the best method that applies, with its error."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._check import choice, describe, integer, samples
+from .._errors import NonFiniteError
+from .._seed import seed_sequence
+from ..energies.base import Energy
+from . import ais, quadrature
+
+# Above this spread of the log-weights a mean of weights is carried by a few of them (for lognormal weights the relative
+# variance is exp(sd^2) - 1, and its own estimate fails too).
+MAX_SD = 1.0
+# Largest gap of the bracket, in nats.
+MAX_GAP = 1.0
+
+
+class UntrustedEstimateError(ValueError):
+    """log Z was asked for as a number, but only a bracket is known. ``.estimate`` holds it."""
+
+    def __init__(self, message, estimate):
+        super().__init__(message)
+        self.estimate = estimate
+
+
+@dataclass(frozen=True)
+class LogPartition:
+    """An estimate of log Z, in nats.
+
+    Attributes
+    ----------
+    value : float
+        log Z. If the estimate cannot be trusted (`trusted` is False), asking for it raises `UntrustedEstimateError`,
+        which names the bracket.
+    error : float
+        Closed form: rounding. Quadrature: an upper estimate of the error. AIS: one standard error.
+    method : str
+        "closed_form", "quadrature" or "ais".
+    lower, upper : float
+        What is known of log Z. AIS: `lower` is the mean forward log-weight less three standard errors, below log Z
+        but for
+        chance; `upper` is its counterpart from a reverse run, or infinity if there was none.
+    sd_log_weights : float
+        Spread of the forward log-weights; 0 for the other methods.
+    n_evaluations : int
+        Energy evaluations.
+    """
+
+    method: str
+    error: float
+    lower: float
+    upper: float
+    sd_log_weights: float
+    n_evaluations: int
+    _value: float
+
+    @property
+    def trusted(self) -> bool:
+        """Is the spread of the log-weights at most 1, and the bracket (if closed) at most 1 nat wide?"""
+        return self.sd_log_weights <= MAX_SD and not MAX_GAP < self.upper - self.lower < math.inf
+
+    @property
+    def value(self) -> float:
+        if not self.trusted:
+            raise UntrustedEstimateError(
+                f"log Z lies in [{self.lower:.4g}, {self.upper:.4g}], but no single number is trustworthy: the "
+                f"log-weights "
+                f"spread by {self.sd_log_weights:.2f} (at most {MAX_SD:g} is allowed); use more n_steps, a closer "
+                f"base, or "
+                "read .lower and .upper",
+                self,
+            )
+        return self._value
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        if not self.trusted:
+            return f"log Z in [{self.lower:.4g}, {self.upper:.4g}] ({self.method}; not a trustworthy number)"
+        return f"log Z = {self._value:.10g} +- {self.error:.1g} ({self.method})"
+
+
+def log_partition(
+    energy,
+    method="auto",
+    *,
+    X=None,
+    bounds=None,
+    base=None,
+    n_chains=1024,
+    n_steps=1000,
+    rtol=1e-10,
+    reverse_samples=None,
+    seed=None,
+    n_threads=None,
+) -> LogPartition:
+    """Estimate log Z = log of the integral of exp(-E(x)) over x.
+
+    Parameters
+    ----------
+    energy : Energy
+    method : {"auto", "closed_form", "quadrature", "ais"}, default "auto"
+        "auto" takes the closed form if the energy has one, quadrature in one or two features, otherwise annealed
+        importance sampling.
+    X : array-like of shape (n_samples, n_features), optional
+        Data or chains that show where the mass is. Quadrature starts from their range; AIS fits its base to them and
+        needs
+        them unless a base is given.
+    bounds : (low, high), optional
+        Quadrature over this box only.
+    base : Energy, optional
+        Where AIS begins: a normalised energy (log Z = 0) with an exact sampler, as wide as the target or wider.
+    n_chains, n_steps : int, default 1024 and 1000
+        AIS: independent chains, and temperatures.
+    rtol : float, default 1e-10
+        Relative error that quadrature is to reach.
+    reverse_samples : array-like of shape (n, n_features), optional
+        Exact samples or ends of long runs: AIS then runs backwards too and gives an upper bound. Without them, the
+        energy's own ``exact_sample`` is used if there is one.
+    seed : None, int, SeedSequence or Generator
+    n_threads : int, optional
+        As in ``Sampler.sample``.
+
+    Returns
+    -------
+    LogPartition
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is out of range, the method does not apply, or the integral diverges.
+    NonFiniteError
+        If the energy overflows where it is evaluated.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> quartic = fe.PythonEnergy(lambda X: (X[:, 0] ** 2 - 1) ** 2, lambda X: 4 * X * (X**2 - 1))
+    >>> print(fe.log_partition(quartic))  # doctest: +ELLIPSIS
+    log Z = 0.6799262429 +- ... (quadrature)
+    """
+    if not isinstance(energy, Energy):
+        raise TypeError(f"energy must be an Energy, got {describe(energy)}")
+    choice(method, "method", ("auto", "closed_form", "quadrature", "ais"))
+    if method in ("auto", "closed_form") and bounds is None:
+        try:
+            value = energy.log_partition()
+        except NotImplementedError:
+            if method == "closed_form":
+                raise
+        else:
+            error = 1e-15 * (1.0 + abs(value))
+            return LogPartition("closed_form", error, value - error, value + error, 0.0, 0, value)
+    if method == "auto":
+        method = "quadrature" if energy.n_features <= 2 or bounds is not None else "ais"
+    if method == "quadrature":
+        value, error = quadrature.adaptive(energy, X=X, bounds=bounds, rtol=rtol)
+        return LogPartition("quadrature", error, value - error, value + error, 0.0, 0, value)
+    return _by_annealing(energy, X, base, n_chains, n_steps, reverse_samples, seed, n_threads)
+
+
+def _by_annealing(energy, X, base, n_chains, n_steps, reverse_samples, seed, n_threads):
+    if base is None and X is None:
+        raise ValueError(
+            "annealed importance sampling needs to know where the mass is: give X (data, or the ends of chains) or base"
+        )
+    if base is None:
+        base = ais.normal_base(samples(X, energy.n_features)[0])
+    elif not isinstance(base, Energy):
+        raise TypeError(f"base must be an Energy, got {describe(base)}")
+    elif not abs(base.log_partition()) < 1e-9:
+        raise ValueError(f"base must be normalised (log Z = 0), got log Z = {base.log_partition():g}")
+    n = integer(n_chains, "n_chains", 2)
+    there, back, draw = seed_sequence(seed).spawn(3)
+    run = ais.forward(energy, base, n_chains=n, n_steps=n_steps, seed=there, n_threads=n_threads)
+    if not np.isfinite(run.log_weights).all():
+        raise NonFiniteError("annealed importance sampling met an infinite energy; use a narrower base")
+    value, sd = ais.log_mean_exp(run.log_weights), float(run.log_weights.std(ddof=1))
+    relative = np.exp(run.log_weights - value)
+    error = float(relative.std(ddof=1) / math.sqrt(n))
+    lower = float(run.log_weights.mean()) - 3.0 * sd / math.sqrt(n)
+    upper, evaluations = math.inf, run.n_evaluations
+    if reverse_samples is None:
+        try:
+            reverse_samples = energy.exact_sample(n, draw)
+        except NotImplementedError:
+            pass
+    if reverse_samples is not None:
+        other = ais.reverse(energy, base, reverse_samples, n_steps=n_steps, seed=back, n_threads=n_threads)
+        weights = other.log_weights
+        upper = float(weights.mean()) + 3.0 * float(weights.std(ddof=1)) / math.sqrt(len(weights))
+        evaluations += other.n_evaluations
+    return LogPartition("ais", error, lower, upper, sd, evaluations, value)

@@ -1,0 +1,164 @@
+"""All checks of a run, in one call."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._check import describe, integer, samples
+from .._errors import NonFiniteError
+from .._seed import seed_sequence
+from ..density.log_partition import LogPartition
+from ..energies.base import Energy
+from ..samplers.base import Sampler
+from ..training.result import TrainingResult
+from . import mixing, partition, population, temperature, training
+from .diagnostic import Diagnostic
+
+
+def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, seed=0) -> list[Diagnostic]:
+    """Look for what makes a result untrustworthy, and say which setting to change.
+
+    Parameters
+    ----------
+    subject : TrainingResult, Energy or LogPartition
+        A finished training; an energy that is to be sampled (with `sampler`); or an estimate of log Z.
+    X : array-like of shape (n_samples, n_features), optional
+        The training data. Needed for a TrainingResult; with an energy, the step size is compared with it.
+    sampler : Sampler, optional
+        With an energy: what is to run.
+    x0 : array-like of shape (n_chains, n_features), optional
+        With an energy: where the chains start; without, only what needs no run is checked.
+    n_steps : int, default 30
+        With an energy: how long the chains are to run.
+    X_val : array-like of shape (n, n_features), optional
+        Held-out data: shows memorisation.
+    seed : None, int, SeedSequence or Generator, default 0
+        Seeds the chains of the checks.
+
+    Returns
+    -------
+    list of Diagnostic
+        Most serious first; empty if no check objects. Each has ``code``, ``value``, ``threshold``, ``meaning``,
+        ``advice``
+        and ``severity``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the subject is something else or an argument does not fit it.
+
+    Notes
+    -----
+    `ContrastiveDivergence.fit` calls this with its training data and keeps the list as ``result.warnings``. The codes:
+    temperature, measured_temperature, too_few_steps, mode_imbalance, mode_weights_not_identified, divergence,
+    acceptance,
+    edge, step_too_big, drift, at_bound, under_training, biased_chains, energy_gap, weights, scale, outliers,
+    duplicates,
+    memorisation,
+    log_z_untrusted.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> cold = fe.SGLD(0.055, noise_std=0.085)
+    >>> [d.code for d in fe.diagnose(fe.WellMixture(), sampler=cold)]
+    ['temperature']
+    """
+    if isinstance(subject, LogPartition):
+        return partition.untrusted(subject)
+    if isinstance(subject, TrainingResult):
+        found = _training(subject, X, seed)
+        energy = subject.energy
+    elif isinstance(subject, Energy):
+        found = _run(subject, X, sampler, x0, n_steps, seed)
+        energy = subject
+    else:
+        raise TypeError(
+            f"subject must be a TrainingResult, an Energy or a LogPartition, got {describe(subject)}"
+        )
+    if X_val is not None:
+        if X is None:
+            raise ValueError("X_val needs X, the training data, to compare with")
+        found += training.memorisation(
+            energy, samples(X, energy.n_features)[0], samples(X_val, energy.n_features, "X_val")[0]
+        )
+    return sorted(found, key=lambda d: d.severity != "error")
+
+
+def after_fit(result: TrainingResult, x: np.ndarray) -> list[Diagnostic]:
+    """What `fit` attaches to its result."""
+    return diagnose(result, x)
+
+
+def _training(result, X, seed):
+    if X is None:
+        raise ValueError("diagnose(result, X) needs X, the data it was trained on")
+    x, _ = samples(X, result.energy.n_features)
+    rng = np.random.default_rng(seed_sequence(seed))
+    groups = getattr(result.energy, "n_wells", 2)
+    sampler = result.sampler
+    found = temperature.before(sampler) + training.data(x, rng) + training.scale(result.energy, x)
+    found += mixing.step_too_big(sampler, x, groups, rng)
+    if not result.settings:
+        return found
+    found += training.at_bound(result) + training.weights(result)
+    try:
+        chains = population.from_result(result, rng)
+        if chains is None:
+            return found
+        found += mixing.divergence(chains.energy, sampler, chains.negatives, rng, result.acceptance_rate)
+        found += _of_chains(chains, weighted=result.settings["weighting"] == "jarzynski")
+        found += training.energy_gap(result, chains)
+        found += training.arrived(result, x, chains, rng)
+    except NonFiniteError as error:
+        found.append(_diverged(error))
+    return found
+
+
+def _run(energy, X, sampler, x0, n_steps, seed):
+    if sampler is None and x0 is None:
+        return []
+    if not isinstance(sampler, Sampler):
+        raise TypeError(f"sampler must be a Sampler, got {describe(sampler)}")
+    sampler.check(energy)
+    rng = np.random.default_rng(seed_sequence(seed))
+    found = temperature.before(sampler)
+    if X is not None:
+        x = samples(X, energy.n_features)[0]
+        found += mixing.step_too_big(sampler, x, getattr(energy, "n_wells", 2), rng)
+    if x0 is None:
+        return found
+    start = samples(x0, energy.n_features, "x0")[0]
+    steps = integer(n_steps, "n_steps", 1)
+    try:
+        rate = sampler.run(energy, start, steps, seed=rng).acceptance_rate
+        # Curvature where the chains begin: where they end, a diverging run shows nothing of the wells.
+        found += mixing.divergence(energy, sampler, start, rng, rate)
+        found += _of_chains(
+            population.from_chains(energy, sampler, None, start, steps, 0, rng, life=None, fresh=0.0)
+        )
+    except NonFiniteError as error:
+        found.append(_diverged(error))
+    return found
+
+
+def _of_chains(chains, weighted=False):
+    found = temperature.after(chains) + mixing.too_few_steps(chains)
+    modes = mixing.mode_imbalance(chains)
+    # Weights stand in for crossings.
+    return (
+        found
+        + [d for d in modes if not (weighted and d.code == "mode_weights_not_identified")]
+        + mixing.edge(chains)
+    )
+
+
+def _diverged(error) -> Diagnostic:
+    return Diagnostic(
+        "divergence",
+        float("inf"),
+        mixing.UNSTABLE,
+        f"the chains leave the range of numbers when they run on ({error})",
+        "use a smaller step_size",
+        "error",
+    )

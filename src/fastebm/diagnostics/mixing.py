@@ -1,0 +1,280 @@
+"""Do the chains follow the model: enough steps, modes in proportion, a stable step, away from the box's edge?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..energies.base import Energy
+from ..energies.well_mixture import WellMixture
+from ..samplers.base import Sampler
+from ..samplers.mala import MALA
+from ..samplers.sgld import SGLD
+from ..training import recipes
+from .diagnostic import Diagnostic
+from .population import ENOUGH_CHAINS, ROUNDS, Population
+from .traces import mode_labels, well_shares
+
+MAX_Z = 5.0
+# Energy that further steps may still lose, in nats.
+MAX_DROP = 0.1
+# Relaxation times that a fresh chain should get.
+RELAXATIONS = 3.0
+MIN_CROSSINGS = 10.0
+# A mode with less mass than this is not a mode that chains must find.
+SMALL = 0.01
+# Largest step size times curvature: Langevin steps overshoot above 1 and diverge above 2.
+OVERSHOOT, UNSTABLE = 1.0, 2.0
+ACCEPT_WARN, ACCEPT_ERROR = 0.4, 0.1
+EDGE_WARN, EDGE_ERROR = 1e-3, 1e-2
+OUTSIDE = 1e-4
+
+
+def too_few_steps(population: Population) -> list[Diagnostic]:
+    """Do the same chains lose energy when they run ten times longer? And do fresh ones have time to relax?"""
+    energy = population.energy
+    drop = energy.energy(population.negatives) - energy.energy(population.extended)
+    z, mean = population.z(drop), float(drop.mean())
+    advice = "use more n_steps, or chains that persist (buffer='persistent', reinit_prob=0)"
+    if z > MAX_Z and mean > MAX_DROP:
+        return [
+            Diagnostic(
+                "too_few_steps",
+                z,
+                MAX_Z,
+                f"{ROUNDS} times as many steps lower the chains' mean energy by {mean:.3g} nats (z = {z:.1f}): they "
+                f"had not "
+                "arrived when they were used",
+                advice,
+            )
+        ]
+    relaxations = population.n_steps * _slowest_rate(population)
+    if population.fresh > 0 and relaxations < RELAXATIONS:
+        return [
+            Diagnostic(
+                "too_few_steps",
+                relaxations,
+                RELAXATIONS,
+                f"{100 * population.fresh:.0f} % of the chains start afresh, and {population.n_steps} steps are only "
+                f"{relaxations:.2g} relaxation times of the widest well",
+                advice,
+            )
+        ]
+    return []
+
+
+def _slowest_rate(population: Population) -> float:
+    """step_size times the smallest curvature at a mode."""
+    energy, sampler = population.energy, population.sampler
+    h = getattr(sampler, "step_size", None)
+    if h is None:
+        return np.inf
+    if isinstance(energy, WellMixture):
+        stds = energy.stds_[energy.weights_ > SMALL]
+        return h / float(stds.max() ** 2)
+    return h / max(float(population.extended.var(axis=0).max()), 1e-300)
+
+
+def mode_imbalance(population: Population) -> list[Diagnostic]:
+    """Compare the chains' share of each mode with the model's mass there.
+
+    The mass is exact for a WellMixture; for other energies in one or two features it comes from a grid, with the modes
+    told apart by two k-means centres. In more features only crossings are counted.
+    """
+    modes, masses = _modes(population)
+    if modes is None:
+        return []
+    energy = population.energy
+    if isinstance(modes, WellMixture):
+        share = well_shares(energy, population.negatives)
+    else:
+        share = np.eye(len(modes))[mode_labels(population.negatives, modes)[0]]
+    found = []
+    n = population.n_groups
+    if masses is not None:
+        means = population.group_mean(share)
+        # All chains in one mode show no spread: the model's own is a floor under it.
+        error = np.sqrt(np.maximum(means.var(axis=0), masses * (1.0 - masses)) / n + 1e-12)
+        z = (means.mean(axis=0) - masses) / error
+        j = int(np.abs(z).argmax())
+        if abs(z[j]) > MAX_Z:
+            found.append(
+                Diagnostic(
+                    "mode_imbalance",
+                    float(z[j]),
+                    float(np.sign(z[j])) * MAX_Z,
+                    f"mode {j + 1} holds {100 * means[:, j].mean():.1f} % of the chains but {100 * masses[j]:.1f} % "
+                    f"of the model "
+                    f"(z = {z[j]:.1f}): the fitted mode weights cannot be trusted",
+                    "set reinit_prob=0 and keep the global move (global_move='auto'), or weighting='jarzynski'",
+                )
+            )
+    if population.life is None:
+        return found
+    labels = mode_labels(population.path, modes)[0]
+    labels = labels.reshape(len(population.path), -1)
+    used = np.bincount(labels[-1], minlength=share.shape[1]) / labels.shape[1]
+    crossings = float((labels[1:] != labels[:-1]).sum()) / labels.shape[1] / ROUNDS * population.life
+    if (used > SMALL).sum() > 1 and crossings < MIN_CROSSINGS:
+        found.append(
+            Diagnostic(
+                "mode_weights_not_identified",
+                crossings,
+                MIN_CROSSINGS,
+                f"a chain changes its mode about {crossings:.2g} times in its life: the chains cannot tell how much "
+                f"mass each "
+                "mode should have",
+                "add a global move (global_move='auto'), use weighting='jarzynski' with many chains, or train longer",
+            )
+        )
+    return found
+
+
+def _modes(population: Population):
+    """(modes, masses): a WellMixture and its weights, or two centres and what a grid gives."""
+    energy = population.energy
+    if isinstance(energy, WellMixture):
+        return (energy, energy.weights_) if energy.n_wells > 1 else (None, None)
+    x = population.extended
+    centres = recipes.group_mixture(x, 2, np.random.default_rng(0))[1]
+    if len(centres) < 2 or energy.n_features > 2:
+        return (centres if len(centres) > 1 else None), None
+    pad = x.std(axis=0) + 1e-9
+    n = 4001 if energy.n_features == 1 else 161
+    axes = [np.linspace(a, b, n) for a, b in zip(x.min(axis=0) - pad, x.max(axis=0) + pad, strict=True)]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, energy.n_features)
+    logs = -energy.energy(grid)
+    weights = np.exp(logs - logs.max())
+    return centres, np.bincount(mode_labels(grid, centres)[0], weights, minlength=2) / weights.sum()
+
+
+def largest_curvature(energy: Energy, x: np.ndarray, rng: np.random.Generator) -> float:
+    """Largest eigenvalue of the Hessian in x over at most 256 states, by eight rounds of power iteration; at least 0.
+
+    Only a positive curvature makes steps unstable; the strongly negative one on a barrier does not. A state whose
+    eigenvalue
+    of largest size is negative is passed over.
+    """
+    x = x[rng.permutation(len(x))[:256]]
+    v = rng.standard_normal(x.shape)
+    step = 1e-5 * (1.0 + np.abs(x).max())
+    top = 0.0
+    for _ in range(8 if x.shape[1] > 1 else 1):
+        v /= np.sqrt((v**2).sum(axis=1, keepdims=True))
+        product = (energy.grad(x + step * v) - energy.grad(x - step * v)).reshape(x.shape) / (2.0 * step)
+        top = max(0.0, float((v * product).sum(axis=1).max()))
+        v = np.where((product != 0).any(axis=1, keepdims=True), product, v)
+    return top
+
+
+def divergence(
+    energy: Energy, sampler: Sampler, x: np.ndarray, rng, acceptance_rate=None
+) -> list[Diagnostic]:
+    """Is the step stable where the chains and the wells are?"""
+    found = []
+    h = getattr(sampler, "step_size", None)
+    if h is not None:
+        value = h * largest_curvature(energy, x, rng)
+        limit = OVERSHOOT if isinstance(sampler, SGLD) else UNSTABLE
+        if value > limit:
+            bad = value > UNSTABLE and isinstance(sampler, SGLD)
+            effect = (
+                "Langevin steps diverge there"
+                if bad
+                else "Langevin steps overshoot and the sampled law is far from the target"
+                if isinstance(sampler, SGLD)
+                else "nearly every proposal there is rejected"
+            )
+            found.append(
+                Diagnostic(
+                    "divergence",
+                    value,
+                    UNSTABLE if bad else limit,
+                    f"step_size times the largest curvature of the energy is {value:.3g}: {effect}",
+                    f"use step_size below {0.5 * h / value:.2g}, or bound the wells' width (theta_bounds)",
+                    "error" if bad else "warning",
+                )
+            )
+    if isinstance(sampler, MALA) and acceptance_rate is not None and acceptance_rate < ACCEPT_WARN:
+        bad = acceptance_rate < ACCEPT_ERROR
+        found.append(
+            Diagnostic(
+                "acceptance",
+                acceptance_rate,
+                ACCEPT_ERROR if bad else ACCEPT_WARN,
+                f"only {100 * acceptance_rate:.1f} % of the proposals were accepted: the chains hardly move",
+                "use a smaller step_size",
+                "error" if bad else "warning",
+            )
+        )
+    return found
+
+
+def edge(population: Population) -> list[Diagnostic]:
+    """Are chains at the bounds, or does the model reach beyond them?"""
+    bounds = getattr(population.sampler, "bounds", None)
+    if bounds is None:
+        return []
+    low, high = bounds
+    x = population.negatives
+    share = float(((x <= low) | (x >= high)).any(axis=1).mean())
+    if share > EDGE_WARN:
+        bad = share > EDGE_ERROR
+        return [
+            Diagnostic(
+                "edge",
+                share,
+                EDGE_ERROR if bad else EDGE_WARN,
+                f"{100 * share:.2g} % of the chains are at the bounds ({low:g}, {high:g}): the box holds up the "
+                f"density, or the "
+                "step is unstable",
+                "widen or remove bounds, use a smaller step_size, or MALA, whose bounds reject",
+                "error" if bad else "warning",
+            )
+        ]
+    outside = _mass_outside(population.energy, low, high)
+    if outside > OUTSIDE:
+        return [
+            Diagnostic(
+                "edge",
+                outside,
+                OUTSIDE,
+                f"{100 * outside:.2g} % of the model's mass is outside the bounds ({low:g}, {high:g}), where chains "
+                f"never go: the "
+                "energy there is not trained",
+                "widen or remove bounds",
+            )
+        ]
+    return []
+
+
+def _mass_outside(energy: Energy, low: float, high: float) -> float:
+    """Exact for wells up to the union bound over features; 0 where it is not known."""
+    if not isinstance(energy, WellMixture):
+        return 0.0
+    # Reached with few chains: the normal tail by its Mills bound is too rough here, so sample.
+    x = energy.exact_sample(20 * ENOUGH_CHAINS, 0)
+    return float(((x < low) | (x > high)).any(axis=1).mean())
+
+
+def step_too_big(sampler: Sampler, x: np.ndarray, n_groups: int, rng) -> list[Diagnostic]:
+    """Has a fit by Langevin steps of this size a fixed point? One well of variance v needs noise_std^2 < v."""
+    if not isinstance(sampler, SGLD):
+        return []
+    try:
+        v = recipes.local_variance(x, n_groups, rng)
+    except ValueError:
+        return []
+    value = sampler.noise_std**2
+    if value <= v:
+        return []
+    return [
+        Diagnostic(
+            "step_too_big",
+            value,
+            v,
+            f"one step's noise has variance {value:.3g}, more than the narrowest spread of the data ({v:.3g}): no "
+            f"well is narrow "
+            "enough to make such chains look like the data, so its curvature runs away",
+            f"use step_size below {0.5 * v:.3g}, better {0.25 * v:.3g}, or MALA",
+        )
+    ]

@@ -1,0 +1,70 @@
+"""Is the noise that of the temperature the chains are meant to have?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..samplers.base import Sampler
+from ..samplers.sgld import SGLD
+from .diagnostic import Diagnostic
+from .population import Population
+
+# Before a run: largest |T - 1|.
+MAX_OFF = 0.1
+# After a run: the measured over the intended temperature. Langevin steps without an accept test at half the stable step
+# size reach 1.33 (variance ratio 1 / (1 - a h), SCIENCE: exact for a quadratic well); a cold recipe 0.1.
+LOW, HIGH = 0.67, 1.5
+MAX_Z = 6.0
+
+
+def intended(sampler: Sampler) -> float:
+    """The temperature that was asked for: 1 if only a noise level was."""
+    given = sampler._arguments()
+    return 1.0 if given.get("noise_std") is not None else float(given.get("temperature", 1.0))
+
+
+def before(sampler: Sampler) -> list[Diagnostic]:
+    """Compare noise_std^2 / (2 step_size) with 1."""
+    if not isinstance(sampler, SGLD) or abs(sampler.temperature / intended(sampler) - 1.0) <= MAX_OFF:
+        return []
+    t, h = sampler.temperature, sampler.step_size
+    warm = math.sqrt(2.0 * h)
+    return [
+        Diagnostic(
+            "temperature",
+            t,
+            1.0 - MAX_OFF if t < 1 else 1.0 + MAX_OFF,
+            f"noise_std={sampler.noise_std:g} with step_size={h:g} samples exp(-E / T) at T = {t:.3g}, not exp(-E): "
+            f"the chains "
+            f"are too {'cold, so the wells of a fit come out too wide or too narrow' if t < 1 else 'hot'}",
+            f"leave noise_std out, or set noise_std=sqrt(2 * step_size)={warm:.4g}",
+        )
+    ]
+
+
+def after(population: Population) -> list[Diagnostic]:
+    """Compare mean |dE/dx|^2 with mean Laplacian, which are in the ratio T under exp(-E / T) / Z (Stein's identity)."""
+    x, energy = population.extended, population.energy
+    square = (energy.grad(x).reshape(len(x), -1) ** 2).sum(axis=1)
+    curvature = energy.laplacian(x)
+    aim = intended(population.sampler)
+    z = population.z(square - aim * curvature)
+    mean = float(curvature.mean())
+    t = float(square.mean()) / mean / aim if mean > 0 else math.inf
+    if LOW <= t <= HIGH or abs(z) <= MAX_Z or not np.isfinite(z):
+        return []
+    return [
+        Diagnostic(
+            "measured_temperature",
+            t,
+            LOW if t < LOW else HIGH,
+            f"the chains' mean squared force over mean curvature gives {t:.3g} times the intended temperature "
+            f"(Stein z = {z:.1f}): "
+            f"they are {'colder' if t < 1 else 'hotter'} than the density they stand for",
+            "set noise_std=sqrt(2 * step_size) or leave it out"
+            if t < 1
+            else "use a smaller step_size, or MALA",
+        )
+    ]

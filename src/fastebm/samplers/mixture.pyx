@@ -1,0 +1,228 @@
+"""Independence Metropolis-Hastings with a normal mixture as proposal: a global move for more than a few dimensions."""
+
+import math
+
+from libc.math cimport fma
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+import numpy as np
+
+from .._check import first_bad, numeric, real
+
+from ..energies.base cimport Energy
+from ..kernels.math cimport exp_neg, in_t, lane_sum, log_normal, out_t
+from ..kernels.metropolis cimport adopt, decide
+from ..kernels.random cimport PROPOSAL, PROPOSAL_ACCEPT, Key, counter, normal_pairs, uniform_pairs
+from .base cimport Sampler, Tally
+
+
+cdef void choose(in_t u, out_t part, Py_ssize_t n, const double* reached, Py_ssize_t n_parts) noexcept nogil:
+    # The component whose share of (0, 1] holds u: count the cumulated weights below it.
+    cdef Py_ssize_t i, j
+    for i in range(n):
+        part[i] = 0.0
+    for j in range(n_parts - 1):
+        for i in range(n):
+            part[i] += 1.0 if u[i] > reached[j] else 0.0
+
+
+cdef void place(out_t z, in_t part, out_t scratch, Py_ssize_t n, const double* mean, const double* std,
+                Py_ssize_t n_parts, Py_ssize_t features) noexcept nogil:
+    # z becomes mean + std z of the chosen component; mean and std point at one feature of component 0.
+    cdef Py_ssize_t i, j
+    cdef double m, s
+    for j in range(n_parts):
+        m, s = mean[j * features], std[j * features]
+        for i in range(n):
+            scratch[i] = fma(s, z[i], m) if part[i] == <double>j else scratch[i]
+    for i in range(n):
+        z[i] = scratch[i]
+
+
+cdef void add_square(in_t x, out_t e, Py_ssize_t n, double mean, double std) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double z
+    for i in range(n):
+        z = (x[i] - mean) / std
+        e[i] = fma(0.5 * z, z, e[i])
+
+
+cdef void fill(out_t e, Py_ssize_t n, double value) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        e[i] = value
+
+
+cdef void lower(in_t e, out_t low, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        low[i] = low[i] if low[i] < e[i] else e[i]
+
+
+cdef void add_boltzmann(in_t e, in_t low, out_t total, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        total[i] += exp_neg(e[i] - low[i])
+
+
+cdef void minus_log(in_t low, in_t total, out_t out, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        out[i] = low[i] - log_normal(total[i])
+
+
+cdef void log_ratio(in_t ex, in_t ey, in_t qx, in_t qy, out_t ratio, Py_ssize_t n, double beta) noexcept nogil:
+    # q is -log of the proposal's density.
+    cdef Py_ssize_t i
+    for i in range(n):
+        ratio[i] = fma(beta, ex[i] - ey[i], qy[i] - qx[i])
+
+
+cdef class MixtureMH(Sampler):
+    r"""Propose from a fixed normal mixture, whatever the current state, and accept with the Hastings ratio.
+
+    A chain at x moves to y ~ q with probability min(1, r),
+
+    .. math:: \log r = \frac{E(x) - E(y)}{T} + \log q(x) - \log q(y),
+
+    which leaves exp(-E / T) / Z invariant. With q close to the density almost every proposal is accepted, so chains change
+    wells in one step in any dimension. `fastebm.ContrastiveDivergence` fits q to the data.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_parts,)
+        Positive; scaled to sum to 1.
+    means, stds : array-like of shape (n_parts, n_features)
+        Of the components, in the units of x; features are independent within a component. A q that is narrower than the
+        density leaves chains stuck in the tails: widen stds when in doubt.
+    temperature : float, default 1.0
+        T > 0.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If shapes disagree, a value is not finite, or a weight or std is not positive.
+    """
+
+    cdef readonly double temperature
+    cdef readonly Py_ssize_t n_parts
+    cdef readonly Py_ssize_t n_features
+    # Cumulated weights and constants of the components; means and standard deviations, component by component.
+    cdef double* reached
+    cdef double* offset
+    cdef double* mean
+    cdef double* std
+    cdef object given
+
+    def __init__(self, weights, means, stds, *, temperature=1.0):
+        cdef const double[::1] flat
+        weights, means, stds = (numeric(v, n) for v, n in ((weights, "weights"), (means, "means"), (stds, "stds")))
+        shape = (weights.size, means.shape[-1] if means.ndim else 0)
+        if weights.ndim != 1 or not weights.size or means.shape != shape or stds.shape != shape:
+            raise ValueError(
+                f"weights {weights.shape} must have shape (n_parts,), means {means.shape} and stds {stds.shape} shape "
+                "(n_parts, n_features)"
+            )
+        for array, name in ((weights, "weights"), (means, "means"), (stds, "stds")):
+            first_bad(array, name)
+        if not (weights > 0).all() or not (stds > 0).all():
+            raise ValueError("weights and stds must be positive")
+        self.temperature = real(temperature, "temperature", above=0)
+        self.n_parts, self.n_features = means.shape
+        weights = weights / weights.sum()
+        offset = np.log(stds).sum(axis=1) - np.log(weights) + 0.5 * self.n_features * math.log(2.0 * math.pi)
+        flat = np.concatenate([np.cumsum(weights), offset, means.ravel(), stds.ravel()])
+        self.reached = <double*>malloc(flat.size * sizeof(double))
+        if self.reached is NULL:
+            raise MemoryError
+        memcpy(self.reached, &flat[0], flat.size * sizeof(double))
+        self.offset = self.reached + self.n_parts
+        self.mean = self.offset + self.n_parts
+        self.std = self.mean + self.n_parts * self.n_features
+        self.given = {"weights": weights.tolist(), "means": means.tolist(), "stds": stds.tolist()}
+
+    def __dealloc__(self):
+        free(self.reached)
+
+    def check(self, Energy energy not None):
+        """Raise ValueError if the mixture has another dimension than the energy."""
+        if self.n_features != energy.n_features:
+            raise ValueError(f"the proposal has n_features={self.n_features}, but the energy has {energy.n_features}")
+
+    cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
+        # The normals of two steps, the proposal; two energies, two q, take, bad, ratio, the component, four uniforms; the
+        # components' energies and three more for their sum.
+        return (3 * energy.n_features + 15 + self.n_parts) * n + energy.work_size(n)
+
+    cdef void minus_log_q(self, const double* x, double* out, double* work,
+                          Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        cdef Py_ssize_t j, d
+        cdef double* e = work + 2 * stride
+        for j in range(self.n_parts):
+            fill(e + j * stride, n, self.offset[j])
+            for d in range(self.n_features):
+                add_square(x + d * stride, e + j * stride, n, self.mean[j * self.n_features + d],
+                           self.std[j * self.n_features + d])
+        memcpy(work, e, n * sizeof(double))
+        for j in range(1, self.n_parts):
+            lower(e + j * stride, work, n)
+        fill(work + stride, n, 0.0)
+        for j in range(self.n_parts):
+            add_boltzmann(e + j * stride, work, work + stride, n)
+        minus_log(work, work + stride, out, n)
+
+    cdef int run_block(self, Energy energy, double* x, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
+                       uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
+        cdef Py_ssize_t d, features = energy.n_features, width = energy.n_features * stride
+        cdef double* even = work
+        cdef double* odd = even + width
+        cdef double* y = odd + width
+        cdef double* ex = y + width
+        cdef double* ey = ex + stride
+        cdef double* qx = ey + stride
+        cdef double* qy = qx + stride
+        cdef double* take = qy + stride
+        cdef double* bad = take + stride
+        cdef double* ratio = bad + stride
+        cdef double* part = ratio + stride
+        cdef double* u_even = part + stride
+        cdef double* u_odd = u_even + stride
+        cdef double* c_even = u_odd + stride
+        cdef double* c_odd = c_even + stride
+        cdef double* sums = c_odd + stride
+        cdef double* rest = sums + (self.n_parts + 3) * stride
+        cdef uint64_t step
+        if energy.energy_block(x, ex, rest, n, stride):
+            return -1
+        self.minus_log_q(x, qx, sums, n, stride)
+        for step in range(step0, step0 + <uint64_t>n_steps):
+            if step == step0 or step & 1 == 0:
+                for d in range(features):
+                    normal_pairs(key, chain0, counter(PROPOSAL, d, step >> 1), n, even + d * stride, odd + d * stride)
+                uniform_pairs(key, chain0, counter(PROPOSAL, features, step >> 1), n, c_even, c_odd)
+                uniform_pairs(key, chain0, counter(PROPOSAL_ACCEPT, 0, step >> 1), n, u_even, u_odd)
+            choose(c_odd if step & 1 else c_even, part, n, self.reached, self.n_parts)
+            memcpy(y, odd if step & 1 else even, width * sizeof(double))
+            for d in range(features):
+                place(y + d * stride, part, sums, n, self.mean + d, self.std + d, self.n_parts, features)
+            if energy.energy_block(y, ey, rest, n, stride):
+                return -1
+            self.minus_log_q(y, qy, sums, n, stride)
+            log_ratio(ex, ey, qx, qy, ratio, n, 1.0 / self.temperature)
+            decide(ratio, ey, u_odd if step & 1 else u_even, take, bad, n)
+            tally.proposed += n
+            tally.accepted += <int64_t>lane_sum(take, n)
+            tally.undefined += <int64_t>lane_sum(bad, n)
+            adopt(take, ey, ex, n)
+            adopt(take, qy, qx, n)
+            for d in range(features):
+                adopt(take, y + d * stride, x + d * stride, n)
+        return 0
+
+    def _arguments(self):
+        return {**self.given, "temperature": self.temperature}
+
+    def __repr__(self):
+        return f"MixtureMH({self.n_parts} parts, n_features={self.n_features}, temperature={self.temperature:g})"

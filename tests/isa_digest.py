@@ -1,0 +1,61 @@
+"""Print digests of what must have the same bytes at every instruction-set level (run by test_isa.py)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+
+import numpy as np
+from cases import ENERGIES, SAMPLERS
+
+import fastebm as fe
+from fastebm.kernels import probe
+
+
+def digest(array) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def collect(seed: int) -> dict[str, str]:
+    out = {}
+    rng = np.random.default_rng(seed)
+    for what in ("normal", "uniform"):
+        for n in (1, 7, 8, 9, 1000):
+            out[f"{what} {n}"] = digest(probe.pairs(what, seed, 2, 3, 4, n))
+    values = {
+        "exp_neg": rng.uniform(-690, 800, 2000),
+        "log_normal": 10.0 ** rng.uniform(-300, 300, 2000),
+        "log1p_positive": 10.0 ** rng.uniform(-300, 300, 2000),
+        "octant_sin": rng.uniform(0, 1, 2000),
+        "octant_cos": rng.uniform(0, 1, 2000),
+        "lane_sum": rng.normal(size=2003),
+    }
+    for name, x in values.items():
+        result = probe.apply(name, x.tobytes())
+        out[name] = digest(result[:1] if name == "lane_sum" else result)
+    for case in ENERGIES:
+        energy = case.make()
+        x = rng.uniform(-case.x_range, case.x_range, (301, energy.n_features))
+        for quantity in ("energy", "grad", "param_grad", "mean_param_grad", "laplacian"):
+            out[f"{case.name} {quantity}"] = digest(getattr(energy, quantity)(x))
+        if case.has_log_partition:
+            out[f"{case.name} log_partition"] = digest(np.array(energy.log_partition()))
+        if case.has_exact_sample:
+            out[f"{case.name} exact_sample"] = digest(energy.exact_sample(100, seed=seed))
+        for sampler in SAMPLERS:
+            run = sampler.make(energy.n_features).sample(energy, x / case.x_range, 7, seed=seed)
+            out[f"{case.name} {sampler.name}"] = digest(run)
+    data = rng.normal(size=(200, 1)) + np.where(rng.random((200, 1)) < 0.5, -2.0, 2.0)
+    for name, options in {"persistent": {}, "fifo": {"buffer": "fifo", "optimizer": "adam"}}.items():
+        trainer = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20, n_chains=40, **options)
+        result = trainer.fit(data, seed=seed)
+        out[f"training {name} theta"] = digest(result.energy.theta)
+        out[f"training {name} chains"] = digest(result.buffer.states)
+        for field in result.history.dtype.names:
+            out[f"training {name} history {field}"] = digest(result.history[field])
+    return out
+
+
+if __name__ == "__main__":
+    json.dump({"isa": fe.info()["isa"], "digests": collect(int(sys.argv[1]))}, sys.stdout)
