@@ -153,7 +153,7 @@ def table(fit: Fit) -> str:
         f"training: {len(result.history):,} updates of {RECIPE['n_chains']:,} chains in {fit.seconds:.2f} s, "
         f"{100 * result.acceptance_rate:.0f} % of the moves accepted",
     ]
-    lines += [f"warning: {w}" for w in result.warnings] or ["warnings: none"]
+    lines += [str(w) for w in result.warnings] or ["warnings: none"]
     return "\n".join(lines)
 
 

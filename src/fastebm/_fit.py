@@ -135,7 +135,7 @@ def as_text(summary: FitSummary) -> str:
             f"held out        {row['log_likelihood']:.4f} nats per row with {_count(row['n_wells'])}{mark}"
         )
     lines.append(f"fitted in       {summary.seconds:.2f} s")
-    lines += [f"warning: {w}" for w in facts["warnings"]] or ["warnings        none"]
+    lines += facts["warnings"] or ["warnings        none"]
     return "\n".join(lines)
 
 
