@@ -24,7 +24,7 @@ ALLOWED = {
     "training": {"_codec", "samplers", "energies", "kernels"},
     "density": {"training", "samplers", "energies", "kernels"},
     "diagnostics": {"density", "training", "samplers", "energies", "kernels"},
-    "datasets": set(),
+    "datasets": {"energies", "kernels"},
     "reference": set(),
     "_notebook_reference": set(),
     "_notebook": set(),
@@ -32,7 +32,9 @@ ALLOWED = {
     **{module: set() for module in SHARED},
 }
 # What a user meets first may use every room, and each other downwards.
-TOP = ["estimator", "io", "interchange", "plotting", "_cli_support", "_report", "demo", "cli", "__main__"]
+TOP = [
+    "tables", "_output", "estimator", "io", "interchange", "plotting", "report", "_fit", "_demo", "cli", "__main__",
+]
 # In a room, an energy or a sampler knows its contract, never another of its kind.
 SIBLINGS = {
     "energies": {"base"},

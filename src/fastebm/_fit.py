@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import shlex
 import time
 from dataclasses import dataclass
@@ -37,10 +38,16 @@ class FitSummary:
         """Mean log-density of the rows that were fitted, in nats."""
         return float(self.model.score_samples(self.table.x).mean())
 
+    def wells(self) -> list[tuple[float, list[str]]]:
+        """Weight, and centre ± width per column as text, of every well, the heaviest first."""
+        order, model = np.argsort(-self.model.weights_), self.model
+        rows = zip(model.weights_[order], model.means_[order], model.stds_[order], strict=True)
+        return [(float(w), [plus_minus(a, b) for a, b in zip(m, s, strict=True)]) for w, m, s in rows]
+
     @property
     def warnings(self) -> list[str]:
-        """What the diagnostics had to say about the training run."""
-        return [str(w) for w in self.model.training.warnings] if self.model.training else []
+        """What the diagnostics had to say about the training run, a line each."""
+        return [" ".join(str(w).split()) for w in self.model.training.warnings] if self.model.training else []
 
     def command(self) -> str:
         """The command that gives this fit again."""
@@ -119,9 +126,8 @@ def as_text(summary: FitSummary) -> str:
     size = max([12, *(len(n) + 2 for n in names)])
     lines = [f"{summary.source}: {facts['n_rows']:,} rows{dropped}, {_count(facts['n_wells'])}", ""]
     lines.append(f"{'well':>4}{'weight':>9}   " + "".join(f"{n:>{2 * size}}" for n in names))
-    for j, (w, m, s) in enumerate(zip(facts["weights"], facts["means"], facts["widths"], strict=True), 1):
-        cells = "".join(f"{f'{a:.5g} ± {b:.3g}':>{2 * size}}" for a, b in zip(m, s, strict=True))
-        lines.append(f"{j:>4}{w:>9.4f}   {cells}")
+    for j, (weight, cells) in enumerate(summary.wells(), 1):
+        lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
     lines += ["", f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)"]
     for row in facts["held_out"]:
         mark = "  <- chosen" if row["n_wells"] == facts["n_wells"] else ""
@@ -129,8 +135,18 @@ def as_text(summary: FitSummary) -> str:
             f"held out        {row['log_likelihood']:.4f} nats per row with {_count(row['n_wells'])}{mark}"
         )
     lines.append(f"fitted in       {summary.seconds:.2f} s")
-    lines += [f"warning: {w}" for w in facts["warnings"]] or ["warnings        none"]
+    lines += facts["warnings"] or ["warnings        none"]
     return "\n".join(lines)
+
+
+def plus_minus(mean: float, width: float) -> str:
+    """Centre and width of a well, to three digits of the width."""
+    decimals = max(0, 2 - math.floor(math.log10(width)))
+    return (
+        f"{mean:.{decimals}f} ± {width:.{decimals}f}"
+        if decimals <= 9 and width < 1e9
+        else f"{mean:.8g} ± {width:.3g}"
+    )
 
 
 def _count(wells: int) -> str:

@@ -26,22 +26,34 @@ def main(argv=None) -> int:
     argv : sequence of str, optional
         Arguments after the program's name; by default those of the process.
     """
+    if hasattr(sys.stdout, "reconfigure"):
+        # A terminal without the sign for plus or minus still gets its table.
+        sys.stdout.reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (head, say) has had enough. Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader (head, say) has had enough.
+        _abandon_stdout()
     except KeyboardInterrupt:
         print("fastebm: interrupted; nothing was written", file=sys.stderr)
         return 130
     except (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryError) as error:
         if arguments.traceback:
             raise
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _abandon_stdout()
         print(f"fastebm: error: {_one_line(error)}", file=sys.stderr)
         return 2
     return 0
+
+
+def _abandon_stdout() -> None:
+    # Python would complain once more when it closes stdout.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _one_line(error) -> str:

@@ -152,12 +152,9 @@ def _data_table(table) -> str:
     return _rows(["column", "mean", "std", "min", "25 %", "median", "75 %", "max"], body)
 
 
-def _wells_table(facts) -> str:
-    body = [
-        [j, f"{w:.4f}", *(f"{a:.5g} ± {b:.3g}" for a, b in zip(m, s, strict=True))]
-        for j, (w, m, s) in enumerate(zip(facts["weights"], facts["means"], facts["widths"], strict=True), 1)
-    ]
-    return _rows(["well", "weight", *(f"{n}: mean ± width" for n in facts["columns"])], body)
+def _wells_table(summary) -> str:
+    body = [[j, f"{weight:.4f}", *cells] for j, (weight, cells) in enumerate(summary.wells(), 1)]
+    return _rows(["well", "weight", *(f"{n}: mean ± width" for n in summary.table.names)], body)
 
 
 def _diagnosis(summary, facts) -> str:
@@ -199,7 +196,7 @@ def report_page(summary) -> str:
         f"{left_out}; {model.n_wells} well{'s' * (model.n_wells > 1)}; mean log-likelihood "
         f"{facts['log_likelihood']:.4f} nats per row (on the rows fitted).</p>"
     ]
-    parts += ["<h2>Data</h2>", _data_table(table), "<h2>Density and energy</h2>", _wells_table(facts)]
+    parts += ["<h2>Data</h2>", _data_table(table), "<h2>Density and energy</h2>", _wells_table(summary)]
     if d <= 2:
         sheet = figure((9.6, 3.6))
         _draw_fit(summary, sheet.subplots(1, 2))
