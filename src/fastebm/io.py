@@ -10,6 +10,7 @@ from . import _archive
 from ._codec import KIND, REGISTRY, Decoder, Encoder, register
 from ._errors import ModelFileError
 from .density.scaled_wells import ScaledWells
+from .diagnostics.diagnostic import Diagnostic
 from .training.replay import ReplayBuffer
 from .training.result import TrainingResult, history_array
 
@@ -174,3 +175,4 @@ def _decode_buffer(f):
 register("ReplayBuffer", ReplayBuffer, _encode_buffer, _decode_buffer)
 register("TrainingResult", TrainingResult, _encode_result, _decode_result)
 register("ScaledWells", ScaledWells, _encode_fields, _decode_wells)
+register("Diagnostic", Diagnostic, _encode_fields, lambda f: Diagnostic(**f))
