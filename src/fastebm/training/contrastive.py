@@ -488,12 +488,12 @@ class _Training:
         self.control.bar = display
         try:
             status = self._advance(callback)
-        except KeyboardInterrupt as interrupt:
-            # It came in Python code, between two updates: in a callback, most likely.
-            status, self.control.failure = -1, interrupt
             # After a status above 0 the file keeps the last regular checkpoint.
             if self.writer is not None and status <= 0:
                 self.writer.write(self.loop.update)
+        except KeyboardInterrupt as interrupt:
+            # It came in Python code, between two updates: while the last checkpoint was written, most likely.
+            status, self.control.failure = -1, interrupt
         except OSError:
             self.trainer.last_result = self.result()
             raise
