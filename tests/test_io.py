@@ -537,7 +537,7 @@ def test_every_energy_and_sampler_of_the_package_can_be_named():
     for package in (fe.energies, fe.samplers):
         for name in package.__all__:
             assert getattr(package, name).__name__ == name
-    assert set(_codec.REGISTRY) >= {"ReplayBuffer", "TrainingResult", "ScaledWells", "Checkpoint"}
+    assert set(_codec.REGISTRY) >= {"Diagnostic", "ReplayBuffer", "TrainingResult", "ScaledWells", "Checkpoint"}
 
 
 def test_paths_of_every_kind(tmp_path):

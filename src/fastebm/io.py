@@ -172,6 +172,7 @@ def _decode_buffer(f):
     return buffer
 
 
+register("Diagnostic", Diagnostic, _encode_fields, lambda f: Diagnostic(**f))
 register("ReplayBuffer", ReplayBuffer, _encode_buffer, _decode_buffer)
 register("TrainingResult", TrainingResult, _encode_result, _decode_result)
 register("ScaledWells", ScaledWells, _encode_fields, _decode_wells)

@@ -526,7 +526,7 @@ class _Training:
         try:
             return self._advance_in_parts(callback)
         except KeyboardInterrupt as error:
-            # In the callback or while a checkpoint was written.
+            # It came in Python code, between two updates: in the callback or while a checkpoint was written.
             self.control.failure = error
             return -1
 
