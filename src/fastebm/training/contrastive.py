@@ -491,6 +491,9 @@ class _Training:
             # After a status above 0 the file keeps the last regular checkpoint.
             if self.writer is not None and status <= 0:
                 self.writer.write(self.loop.update)
+        except KeyboardInterrupt as interrupt:
+            # It came in Python code, between two updates: while the last checkpoint was written, most likely.
+            status, self.control.failure = -1, interrupt
         except OSError:
             self.trainer.last_result = self.result()
             raise
