@@ -59,13 +59,14 @@ def test_rhat_of_independent_draws():
 
 
 def test_rhat_of_chains_stuck_half_in_each_well():
-    # Fully separated halves have normal scores of mean +-sqrt(2/pi) and variance 1 - 2/pi. With 8 half chains R^2 =
-    # 1 + (8/7) (2/pi) / (1 - 2/pi), so R = 1.73; 1.83 with 4 half chains per ... the limit leaves room for both.
+    # Fully separated halves have normal scores of mean +-sqrt(2/pi) and variance 1 - 2/pi, so for 8 half chains R^2 =
+    # 1 + (8/7) (2/pi) / (1 - 2/pi) = 3.00.
     rng = np.random.default_rng(5)
     x = rng.standard_normal((1000, 4)) * 0.3
     x[:, :2] -= 2
     x[:, 2:] += 2
     assert fe.rhat(x) > 1.5
+    assert fe.rhat(x) == pytest.approx(math.sqrt(1 + 8 / 7 * (2 / math.pi) / (1 - 2 / math.pi)), rel=0.02)
 
 
 def test_rhat_sees_different_spreads():

@@ -93,8 +93,9 @@ class ContrastiveDivergence:
         Steps of the global move per update.
     weighting : {"none", "jarzynski"}, default "none"
         "jarzynski" weights every chain by the work done on it as theta changed, so that mode shares are right even
-        where
-        no chain changes its mode; needs a Metropolis sampler and many chains (1024 and more).
+        where no chain changes its mode. It needs a Metropolis sampler, many chains (1024 and more) and a learning_rate
+        of 0.03 or less: a finite population shifts the shares by about learning_rate * n_params / n_chains per update
+        (three wells in ten dimensions, 800 updates: up to 0.003 nats lost at 0.03, up to 0.05 at 0.1).
 
     Raises
     ------
