@@ -18,8 +18,8 @@ cdef uint32_t mix(uint32_t x, uint32_t y) noexcept nogil:
 def int_key(seed):
     """The two words of ``numpy.random.SeedSequence(seed).generate_state(2, uint64)``, for 0 <= seed < 2**64.
 
-    NumPy takes 20 us for it, this 0.1 us. The algorithm is O'Neill's seed_seq_fe with NumPy's constants; NumPy guarantees
-    that it stays, and a test compares the two.
+    NumPy takes 20 us for it, this 0.1 us. The algorithm is O'Neill's seed_seq_fe with NumPy's constants; NumPy
+    guarantees that it stays, and a test compares the two.
     """
     cdef uint64_t entropy = seed
     cdef uint32_t[4] pool

@@ -6,7 +6,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from .._check import describe, finite_result, samples, vector
+from .._check import finite_result, samples, vector
 
 from .._fast cimport finite
 
@@ -276,7 +276,7 @@ cdef class Energy:
     @theta.setter
     def theta(self, value):
         cdef const double[::1] checked
-        array = vector(value, self.n_params, "theta", f" ({describe(self)})")
+        array = vector(value, self.n_params, "theta", f" (n_params of this {type(self).__name__})")
         if self.n_params == 0:
             return
         checked = array

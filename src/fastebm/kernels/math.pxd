@@ -40,8 +40,8 @@ cdef inline double from_bits(uint64_t u) noexcept nogil:
 # (the gradient of two wells: 2.03 -> 1.64 ns with AVX2).
 
 cdef inline double exp_neg(double d) noexcept nogil:
-    # exp(-d) for d >= -690, within 1.04 ulp. Beyond 690 it stays at exp(-690) = 2e-300: a product with it is still a normal
-    # number, and denormals cost 2-4x even in lanes that are thrown away. A NaN stays a NaN.
+    # exp(-d) for d >= -690, within 1.04 ulp. Beyond 690 it stays at exp(-690) = 2e-300: a product with it is still a
+    # normal number, and denormals cost 2-4x even in lanes that are thrown away. A NaN stays a NaN.
     cdef double x, t, n, q, z, even, odd
     x = 690.0 if d > 690.0 else d
     # Adding 1.5 * 2^52 rounds to an integer and leaves it in the low bits; + 1023 makes it a biased exponent.

@@ -79,7 +79,8 @@ cdef inline double unit(uint64_t r) noexcept nogil:
     return 2.0 - from_bits((r >> 12) | <uint64_t>0x3FF0000000000000)
 
 
-cdef inline void random_words(Key key, uint64_t chain0, uint64_t c1, Py_ssize_t n, out_t w0, out_t w1) noexcept nogil:
+cdef inline void random_words(Key key, uint64_t chain0, uint64_t c1, Py_ssize_t n,
+                              out_t w0, out_t w1) noexcept nogil:
     # The two words of every chain, kept as the bits of doubles.
     cdef Py_ssize_t i
     cdef uint64_t r0, r1
@@ -96,8 +97,8 @@ cdef inline void words_to_radii(out_t w, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline void turn(out_t z0, out_t z1, Py_ssize_t n) noexcept nogil:
-    # z0 holds radii, z1 words. The angle is uniform on an octant; three more bits choose one of its eight mirror images,
-    # which costs less than reducing an angle.
+    # z0 holds radii, z1 words. The angle is uniform on an octant; three more bits choose one of its eight mirror
+    # images, which costs less than reducing an angle.
     cdef Py_ssize_t i
     cdef uint64_t r
     cdef double w, c, s, a, b

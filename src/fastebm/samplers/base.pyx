@@ -102,7 +102,7 @@ cdef class _Run:
         return 0
 
     cdef void _decide(self, double cost) noexcept nogil:
-        # After the first piece, which the calling thread does alone, its cost tells whether helpers are worth their start.
+        # The calling thread does the first piece alone; its cost tells whether helpers are worth their start.
         self.undecided = False
         if self.n_blocks > 1 and cost * self.n * self.n_steps > WORTH_THREADS:
             with gil:
