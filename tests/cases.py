@@ -153,17 +153,23 @@ class SamplerCase:
 SAMPLERS = (
     SamplerCase("sgld", lambda n_features: fe.SGLD(0.02), exact=False, reports_acceptance=False),
     SamplerCase(
-        "sgld-bounded", lambda n_features: fe.SGLD(0.02, noise_std=0.3, bounds=(-1.5, 1.5)),
-        exact=False, reports_acceptance=False,
+        "sgld-bounded",
+        lambda n_features: fe.SGLD(0.02, noise_std=0.3, bounds=(-1.5, 1.5)),
+        exact=False,
+        reports_acceptance=False,
     ),
     SamplerCase("mala", lambda n_features: fe.MALA(0.05), exact=True, reports_acceptance=True),
     SamplerCase(
-        "mala-bounded", lambda n_features: fe.MALA(0.05, temperature=0.7, bounds=(-4.0, 4.0)),
-        exact=False, reports_acceptance=True,
+        "mala-bounded",
+        lambda n_features: fe.MALA(0.05, temperature=0.7, bounds=(-4.0, 4.0)),
+        exact=False,
+        reports_acceptance=True,
     ),
     SamplerCase(
-        "independence", lambda n_features: fe.IndependenceMH([-5.0] * n_features, [5.0] * n_features),
-        exact=True, reports_acceptance=True,
+        "independence",
+        lambda n_features: fe.IndependenceMH([-5.0] * n_features, [5.0] * n_features),
+        exact=True,
+        reports_acceptance=True,
     ),
 )
 

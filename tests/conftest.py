@@ -7,11 +7,19 @@ from hypothesis import HealthCheck, settings
 
 # The same examples in every run; the deep profile draws new ones and prints how to repeat a failure.
 settings.register_profile(
-    "default", derandomize=True, database=None, max_examples=40, deadline=None,
+    "default",
+    derandomize=True,
+    database=None,
+    max_examples=40,
+    deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile(
-    "deep", max_examples=1000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow],
+    "deep",
+    max_examples=1000,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 
 _left_out = pytest.StashKey[list]()

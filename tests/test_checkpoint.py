@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import fastebm as fe
-from fastebm import _archive
 from fastebm._errors import TrainingError, TrainingInterrupted
+from fastebm.storage import archive
 
 TRUTH = fe.WellMixture.from_mixture([0.55, 0.45], [-2.0, 1.8], [0.45, 0.55])
 PLANE = fe.WellMixture.from_mixture([0.5, 0.5], [[-1.0, 0.0], [1.0, 2.0]], [[0.5, 0.6], [0.7, 0.4]])
@@ -92,7 +92,7 @@ def test_a_piece_of_state_that_is_lost_is_seen(path, lost):
     trainer = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=N, optimizer="adam", average=1.0)
     whole = trainer.fit(X, seed=3)
     trainer.fit(X, seed=3, checkpoint=path, callback=stop_after(30))
-    tree, arrays = _archive.read(path)
+    tree, arrays = archive.read(path)
     state = tree["fields"]["state"]
     if lost in ("decay1", "averaged"):
         state[lost] = 1
@@ -101,7 +101,7 @@ def test_a_piece_of_state_that_is_lost_is_seen(path, lost):
     else:
         name = state[lost]["name"]
         arrays[name] = np.zeros_like(arrays[name])
-    _archive.write(path, tree, arrays)
+    archive.write(path, tree, arrays)
     resumed = fe.ContrastiveDivergence.resume(path, X)
     with pytest.raises(AssertionError):
         same(resumed, whole)
@@ -178,9 +178,9 @@ def test_other_files_are_refused(path):
 )
 def test_a_state_that_does_not_fit_is_refused(path, key, value):
     fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20).fit(X, seed=3, checkpoint=path)
-    tree, arrays = _archive.read(path)
+    tree, arrays = archive.read(path)
     tree["fields"]["state"][key] = value
-    _archive.write(path, tree, arrays)
+    archive.write(path, tree, arrays)
     with pytest.raises(fe.ModelFileError, match="damaged"):
         fe.ContrastiveDivergence.resume(path, X)
 
@@ -188,10 +188,10 @@ def test_a_state_that_does_not_fit_is_refused(path, key, value):
 @pytest.mark.parametrize("name", ["theta", "chains", "history", "first", "log_weight"])
 def test_an_array_that_does_not_fit_is_refused(path, name):
     fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20).fit(X, seed=3, checkpoint=path)
-    tree, arrays = _archive.read(path)
+    tree, arrays = archive.read(path)
     entry = tree["fields"]["state"][name]["name"]
     for wrong in (arrays[entry][:-1], arrays[entry].astype(np.float32)):
-        _archive.write(path, tree, arrays | {entry: wrong})
+        archive.write(path, tree, arrays | {entry: wrong})
         with pytest.raises(fe.ModelFileError, match="damaged"):
             fe.ContrastiveDivergence.resume(path, X)
 
@@ -220,7 +220,7 @@ def test_a_full_disk_loses_nothing(path, monkeypatch):
 
     def fill_later(state):
         if state.update == 30:
-            monkeypatch.setattr(_archive.os, "fsync", full)
+            monkeypatch.setattr(archive.os, "fsync", full)
 
     with pytest.raises(OSError, match="No space left"):
         trainer.fit(X, seed=3, checkpoint=path, checkpoint_every=20, callback=fill_later)
@@ -314,9 +314,7 @@ def kill_while_training(folder, moments, seed, recipe, settings):
     """Kill a training process again and again until it is through; compare with a run in one piece."""
     data, path = folder / "data.npy", folder / "run.npz"
     np.save(data, X)
-    whole = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=5000, n_chains=64, **settings).fit(
-        X, seed=3
-    )
+    whole = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=5000, n_chains=64, **settings).fit(X, seed=3)
     rng = np.random.default_rng(seed)
     reached = [0]
     for moment in range(moments):

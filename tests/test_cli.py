@@ -13,9 +13,9 @@ import pytest
 
 import fastebm as fe
 from fastebm import cli
+from fastebm.cli.tables import read_table
 from fastebm.datasets import load_old_faithful
 from fastebm.density.em import maximum_likelihood_wells
-from fastebm.tables import read_table
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +106,7 @@ def test_demo_is_within_two_percent_of_maximum_likelihood(folder):
 
 @pytest.mark.deep
 def test_demo_over_seeds():
-    from fastebm._demo import fit_old_faithful
+    from fastebm.cli.demo import fit_old_faithful
 
     worst = max(abs(row["difference"]) for seed in range(20) for row in fit_old_faithful(seed).rows())
     # 0.0065 where it was measured.
@@ -355,10 +355,10 @@ def test_full_disk(geyser, model, monkeypatch):
 
 
 def test_newer_model_is_refused(model, monkeypatch):
-    from fastebm import _archive
+    from fastebm.storage import archive
 
     with monkeypatch.context() as later:
-        later.setattr(_archive, "VERSION", 99)
+        later.setattr(archive, "VERSION", 99)
         fe.save("newer.npz", fe.WellMixture())
     assert "update fastebm" in refused("sample", "newer.npz")
 
@@ -419,7 +419,7 @@ def test_full_standard_output(model):
 
 
 def test_digits_follow_the_width():
-    from fastebm._fit import plus_minus
+    from fastebm.cli.fit import plus_minus
 
     assert plus_minus(5.00004321, 0.00103) == "5.00004 ± 0.00103"
     assert plus_minus(70.8976, 13.59) == "70.9 ± 13.6" and plus_minus(-1234.5, 250.4) == "-1234 ± 250"

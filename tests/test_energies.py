@@ -33,6 +33,7 @@ def assert_all_agree(energy, oracle, x, laplacian_rel=REL):
 
 # ---- values ----
 
+
 @parametrise("case", ENERGIES)
 @given(data=st.data())
 def test_values_agree_with_the_oracle(case, data):
@@ -171,7 +172,7 @@ def test_a_sample_does_not_depend_on_the_others(case, n):
         together = getattr(energy, name)(x)
         assert len(together) == n
         for i in chosen:
-            assert together[i].tobytes() == getattr(energy, name)(x[i:i + 1])[0].tobytes()
+            assert together[i].tobytes() == getattr(energy, name)(x[i : i + 1])[0].tobytes()
 
 
 @parametrise("case", ENERGIES)
@@ -194,6 +195,7 @@ def test_score_is_minus_grad(case):
 
 
 # ---- invariances of the well mixture ----
+
 
 def mixture(shape, seed, **fixed):
     """Random wells as arrays: raw_a and m (n_wells, n_features), k (n_wells,), c."""
@@ -273,7 +275,7 @@ def test_translation(shape, seed, shift):
 def test_weights_sum_to_one(shape, seed):
     parts, x = mixture(shape, seed)
     gradient = build(parts).param_grad(x)
-    np.testing.assert_allclose(gradient[:, 2 * shape[1]:-1:2 * shape[1] + 1].sum(axis=1), 1.0, rtol=1e-14)
+    np.testing.assert_allclose(gradient[:, 2 * shape[1] : -1 : 2 * shape[1] + 1].sum(axis=1), 1.0, rtol=1e-14)
     assert (gradient[:, -1] == 1.0).all()
     # c has no part in the gradient of a difference of means, whatever the two sample sizes.
     energy = build(parts)
@@ -295,6 +297,7 @@ def test_raw_a_is_clipped_at_five(sign, size, n_wells):
 
 
 # ---- the density ----
+
 
 @pytest.mark.parametrize("n_wells", [1, 2, 3, 5])
 @given(seed=seeds)
@@ -413,23 +416,27 @@ def test_from_mixture_is_that_mixture(seed, n_wells, n_features):
     np.testing.assert_allclose(-energy.energy(x), np.log(density), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize(("weights", "means", "stds", "message"), [
-    ([1.0, 1.0], [0.0], [1.0], "same wells"),
-    ([], [], [], "same wells"),
-    ([1.0], [0.0], [[1.0]], "same wells"),
-    ([0.0, 1.0], [0.0, 1.0], [1.0, 1.0], "positive"),
-    ([1.0], [0.0], [-1.0], "positive"),
-    ([1.0], [np.nan], [1.0], r"means\[0"),
-    ([1.0], [0.0], [0.01], "stds"),
-    ([1.0], [0.0], [100.0], "stds"),
-    ("a", [0.0], [1.0], "weights"),
-])
+@pytest.mark.parametrize(
+    ("weights", "means", "stds", "message"),
+    [
+        ([1.0, 1.0], [0.0], [1.0], "same wells"),
+        ([], [], [], "same wells"),
+        ([1.0], [0.0], [[1.0]], "same wells"),
+        ([0.0, 1.0], [0.0, 1.0], [1.0, 1.0], "positive"),
+        ([1.0], [0.0], [-1.0], "positive"),
+        ([1.0], [np.nan], [1.0], r"means\[0"),
+        ([1.0], [0.0], [0.01], "stds"),
+        ([1.0], [0.0], [100.0], "stds"),
+        ("a", [0.0], [1.0], "weights"),
+    ],
+)
 def test_from_mixture_refuses(weights, means, stds, message):
     with pytest.raises((ValueError, TypeError), match=message):
         fe.WellMixture.from_mixture(weights, means, stds)
 
 
 # ---- the object ----
+
 
 @parametrise("case", ENERGIES)
 def test_theta_is_copied_in_and_out(case):
@@ -464,7 +471,7 @@ def test_wells_defaults(n_wells, n_features):
     energy = fe.WellMixture(n_wells, n_features)
     assert (energy.n_wells, energy.n_features) == (n_wells, n_features)
     assert energy.n_params == n_wells * (2 * n_features + 1) + 1
-    m = energy.theta[:-1].reshape(n_wells, -1)[:, n_features:2 * n_features]
+    m = energy.theta[:-1].reshape(n_wells, -1)[:, n_features : 2 * n_features]
     for column in m.T:
         np.testing.assert_array_equal(column, np.linspace(-1, 1, n_wells) if n_wells > 1 else [0.0])
     for name in ("n_wells", "n_features", "n_params"):

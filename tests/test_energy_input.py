@@ -174,20 +174,23 @@ def test_bad_theta_is_refused_and_changes_nothing(case):
         del energy.theta
 
 
-@pytest.mark.parametrize(("arguments", "error", "message"), [
-    ({"n_wells": 0}, ValueError, "n_wells must be at least 1, got 0"),
-    ({"n_wells": -1}, ValueError, "n_wells"),
-    ({"n_wells": 2.0}, TypeError, "n_wells must be an integer, got 2.0"),
-    ({"n_wells": True}, TypeError, "n_wells"),
-    ({"n_wells": "2"}, TypeError, "n_wells"),
-    ({"n_wells": None}, TypeError, "n_wells"),
-    ({"n_wells": 10**30}, ValueError, "n_wells must be at most"),
-    ({"n_features": 0}, ValueError, "n_features must be at least 1, got 0"),
-    ({"n_features": 1.5}, TypeError, "n_features"),
-    ({"theta": [0.0]}, ValueError, r"theta must have shape \(7,\)"),
-    ({"theta": [np.nan] * 7}, ValueError, r"theta\[0\] = nan"),
-    ({"theta": "abc"}, TypeError, "theta"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"n_wells": 0}, ValueError, "n_wells must be at least 1, got 0"),
+        ({"n_wells": -1}, ValueError, "n_wells"),
+        ({"n_wells": 2.0}, TypeError, "n_wells must be an integer, got 2.0"),
+        ({"n_wells": True}, TypeError, "n_wells"),
+        ({"n_wells": "2"}, TypeError, "n_wells"),
+        ({"n_wells": None}, TypeError, "n_wells"),
+        ({"n_wells": 10**30}, ValueError, "n_wells must be at most"),
+        ({"n_features": 0}, ValueError, "n_features must be at least 1, got 0"),
+        ({"n_features": 1.5}, TypeError, "n_features"),
+        ({"theta": [0.0]}, ValueError, r"theta must have shape \(7,\)"),
+        ({"theta": [np.nan] * 7}, ValueError, r"theta\[0\] = nan"),
+        ({"theta": "abc"}, TypeError, "theta"),
+    ],
+)
 def test_bad_wells_are_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         fe.WellMixture(**arguments)

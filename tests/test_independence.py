@@ -70,7 +70,7 @@ class TestInvariance:
         energy = ENERGY[n_features]
         start = energy.exact_sample(CHAINS, seed=n_features)
         # A stale energy does harm only to a chain that has moved twice: in the wide box of 3-D few do in ten steps.
-        n_steps = 10 * 2 ** n_features if wrong == "stale energy" else 10
+        n_steps = 10 * 2**n_features if wrong == "stale energy" else 10
         x = numpy_move(energy, start, n_steps, *box_of(boxes, n_features), wrong)
         assert worst_ks(energy, x) > 2 * KS_LIMIT
 
@@ -89,7 +89,10 @@ class TestInvariance:
 def test_letting_outside_chains_in_would_lose_the_law(n_features):
     energy = ENERGY[n_features]
     start = energy.exact_sample(CHAINS, seed=n_features)
-    assert worst_ks(energy, numpy_move(energy, start, 10, *box_of(TIGHT, n_features), "outside moves")) > 2 * KS_LIMIT
+    assert (
+        worst_ks(energy, numpy_move(energy, start, 10, *box_of(TIGHT, n_features), "outside moves"))
+        > 2 * KS_LIMIT
+    )
 
 
 @pytest.mark.parametrize("boxes", [WIDE, TIGHT], ids=["wide", "tight"])

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import fastebm as fe
-from fastebm import _archive, _codec
+from fastebm.storage import archive, codec
 
 TRUTH = fe.WellMixture.from_mixture([0.55, 0.45], [-2.0, 1.8], [0.45, 0.55])
 PLANE = fe.WellMixture.from_mixture([0.5, 0.5], [[-1.0, 0.0], [1.0, 2.0]], [[0.5, 0.6], [0.7, 0.4]])
@@ -395,9 +395,9 @@ def test_a_failure_at_any_step_leaves_the_old_file(path, monkeypatch, step, fail
                 super().write(data[: len(data) // 2])
                 raise failure
 
-        monkeypatch.setattr(_archive.os, "fdopen", lambda fd, mode: Full(io.FileIO(fd, "wb")))
+        monkeypatch.setattr(archive.os, "fdopen", lambda fd, mode: Full(io.FileIO(fd, "wb")))
     else:
-        monkeypatch.setattr(_archive.os, step, fail)
+        monkeypatch.setattr(archive.os, step, fail)
     with pytest.raises(type(failure)) as caught:
         fe.save(path, PLANE)
     if isinstance(failure, OSError):
@@ -537,7 +537,13 @@ def test_every_energy_and_sampler_of_the_package_can_be_named():
     for package in (fe.energies, fe.samplers):
         for name in package.__all__:
             assert getattr(package, name).__name__ == name
-    assert set(_codec.REGISTRY) >= {"Diagnostic", "ReplayBuffer", "TrainingResult", "ScaledWells", "Checkpoint"}
+    assert set(codec.REGISTRY) >= {
+        "Diagnostic",
+        "ReplayBuffer",
+        "TrainingResult",
+        "ScaledWells",
+        "Checkpoint",
+    }
 
 
 def test_paths_of_every_kind(tmp_path):

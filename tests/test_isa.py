@@ -23,7 +23,10 @@ def python(arguments, level=None):
         environment["FASTEBM_ISA"] = level
     return subprocess.run(
         [sys.executable, "-W", "error", *arguments],
-        env=environment, capture_output=True, text=True, check=False,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

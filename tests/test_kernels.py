@@ -32,35 +32,41 @@ def errors_in_ulp(got, x, exact):
 def exp_neg_inputs(rng, n):
     # Uniform over the range, small values, and both sides of where the reduction changes its integer.
     turns = (rng.integers(-990, 990, n // 4) + 0.5) * np.log(2.0)
-    return np.concatenate([
-        rng.uniform(-690.0, 690.0, n // 4),
-        rng.uniform(-1.0, 1.0, n // 4),
-        10.0 ** rng.uniform(-20.0, 0.0, n // 4),
-        turns * (1.0 + rng.uniform(-4e-16, 4e-16, turns.size)),
-        [0.0, 690.0, -690.0, np.log(2.0) / 2],
-    ])
+    return np.concatenate(
+        [
+            rng.uniform(-690.0, 690.0, n // 4),
+            rng.uniform(-1.0, 1.0, n // 4),
+            10.0 ** rng.uniform(-20.0, 0.0, n // 4),
+            turns * (1.0 + rng.uniform(-4e-16, 4e-16, turns.size)),
+            [0.0, 690.0, -690.0, np.log(2.0) / 2],
+        ]
+    )
 
 
 def uniform_inputs(rng, n):
     # What `unit` gives, 2^-52 ... 1, with all its scales; the ends of a binade of the reduction; far from 1.
-    return np.concatenate([
-        1.0 - rng.integers(0, 2**52, n // 4) * 2.0**-52,
-        1.0 - 2.0 ** -rng.uniform(1.0, 52.0, n // 4),
-        np.sqrt(0.5) * (1.0 + rng.uniform(-1e-3, 1e-3, n // 4)),
-        10.0 ** rng.uniform(-307.0, 308.0, n // 4),
-        [1.0, 2.0**-52, 1.0 - 2.0**-52, 2.0, 0.5],
-    ])
+    return np.concatenate(
+        [
+            1.0 - rng.integers(0, 2**52, n // 4) * 2.0**-52,
+            1.0 - 2.0 ** -rng.uniform(1.0, 52.0, n // 4),
+            np.sqrt(0.5) * (1.0 + rng.uniform(-1e-3, 1e-3, n // 4)),
+            10.0 ** rng.uniform(-307.0, 308.0, n // 4),
+            [1.0, 2.0**-52, 1.0 - 2.0**-52, 2.0, 0.5],
+        ]
+    )
 
 
 def sum_inputs(rng, n):
     # exp(-difference) of wells, 0 ... 1; and the number of wells that tie.
-    return np.concatenate([
-        rng.uniform(0.0, 1.0, n // 4),
-        10.0 ** rng.uniform(-300.0, 0.0, n // 4),
-        np.sqrt(2.0) - 1.0 + rng.uniform(-1e-3, 1e-3, n // 4),
-        10.0 ** rng.uniform(0.0, 300.0, n // 4),
-        [0.0, 1.0, 2.0, 999_999.0, 2.0**-53, 2.0**-52, 2e-300],
-    ])
+    return np.concatenate(
+        [
+            rng.uniform(0.0, 1.0, n // 4),
+            10.0 ** rng.uniform(-300.0, 0.0, n // 4),
+            np.sqrt(2.0) - 1.0 + rng.uniform(-1e-3, 1e-3, n // 4),
+            10.0 ** rng.uniform(0.0, 300.0, n // 4),
+            [0.0, 1.0, 2.0, 999_999.0, 2.0**-53, 2.0**-52, 2e-300],
+        ]
+    )
 
 
 def octant_inputs(rng, n):

@@ -53,7 +53,15 @@ def test_numpy_sampler_passes_so_that_its_mistakes_mean_something():
 
 @pytest.mark.parametrize(
     "wrong",
-    ["no accept step", "no q-ratio", "q sign", "q twice", "forgotten reverse gradient", "noise", "stale energy"],
+    [
+        "no accept step",
+        "no q-ratio",
+        "q sign",
+        "q twice",
+        "forgotten reverse gradient",
+        "noise",
+        "stale energy",
+    ],
 )
 def test_wrong_sampler_loses_the_law(wrong):
     assert ks(numpy_mala(START, 20, wrong)[0], well_cdf(TRUTH)) > 2 * KS_LIMIT
@@ -65,7 +73,9 @@ def test_unadjusted_chain_loses_the_law():
 
 def test_invariance_in_three_features():
     rng = np.random.default_rng(2)
-    wells = fe.WellMixture.from_mixture([0.2, 0.5, 0.3], rng.normal(0, 1.5, (3, 3)), rng.uniform(0.4, 1.0, (3, 3)))
+    wells = fe.WellMixture.from_mixture(
+        [0.2, 0.5, 0.3], rng.normal(0, 1.5, (3, 3)), rng.uniform(0.4, 1.0, (3, 3))
+    )
     start = wells.exact_sample(50_000, seed=3)
     result = fe.MALA(0.25).run(wells, start, 20, seed=4)
     assert 0.3 < result.acceptance_rate < 0.99
@@ -87,7 +97,9 @@ def test_flow_between_cells_is_symmetric():
     assert statistic < limit
 
 
-@pytest.mark.parametrize("wrong", ["no accept step", "no q-ratio", "q sign", "q twice", "forgotten reverse gradient"])
+@pytest.mark.parametrize(
+    "wrong", ["no accept step", "no q-ratio", "q sign", "q twice", "forgotten reverse gradient"]
+)
 def test_wrong_sampler_has_a_lopsided_flow(wrong):
     # A stale energy shows only from the second step on: the invariance test has to find it, and does.
     statistic, limit = bowker(START, numpy_mala(START, 1, wrong)[0])

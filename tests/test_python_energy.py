@@ -141,13 +141,16 @@ def test_a_bad_return_value_is_refused(kind):
         fe.PythonEnergy(square, twice, 2, laplacian=function).laplacian(x)
 
 
-@pytest.mark.parametrize(("function", "error", "message"), [
-    (square, ValueError, r"grad\(X\) must return shape \(3, 2\), got \(3,\)"),
-    (lambda X: X.T, ValueError, r"got \(2, 3\)"),
-    (lambda X: X[:, :1], ValueError, r"got \(3, 1\)"),
-    (bad_return(None), TypeError, r"grad\(X\)"),
-    (lambda X: X * np.nan, fe.NonFiniteError, "grad is not finite for sample 0"),
-])
+@pytest.mark.parametrize(
+    ("function", "error", "message"),
+    [
+        (square, ValueError, r"grad\(X\) must return shape \(3, 2\), got \(3,\)"),
+        (lambda X: X.T, ValueError, r"got \(2, 3\)"),
+        (lambda X: X[:, :1], ValueError, r"got \(3, 1\)"),
+        (bad_return(None), TypeError, r"grad\(X\)"),
+        (lambda X: X * np.nan, fe.NonFiniteError, "grad is not finite for sample 0"),
+    ],
+)
 def test_a_bad_gradient_is_refused(function, error, message):
     with pytest.raises(error, match=message):
         fe.PythonEnergy(square, function, 2).grad(np.arange(6.0).reshape(3, 2))
@@ -188,6 +191,7 @@ def test_it_has_no_parameters():
 
 
 # ---- exceptions ----
+
 
 def failing(after, error, n_features=1):
     """An energy whose functions raise from the given call on, counted over both."""
@@ -345,6 +349,7 @@ def test_other_threads_run_while_a_function_waits(sampler):
 
 
 # ---- against the compiled energy ----
+
 
 @parametrise("sampler", SAMPLERS)
 @pytest.mark.parametrize("n", [1, 257])

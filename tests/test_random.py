@@ -16,13 +16,20 @@ Z_LIMIT = 5.731
 KS_LIMIT = 3.091
 
 PURPOSES = {
-    "langevin noise": 0, "accept": 1, "proposal": 2, "proposal accept": 3,
-    "batch": 4, "replay": 5, "reinit": 6, "resample": 7,
+    "langevin noise": 0,
+    "accept": 1,
+    "proposal": 2,
+    "proposal accept": 3,
+    "batch": 4,
+    "replay": 5,
+    "reinit": 6,
+    "resample": 7,
 }
 MASK = 2**64 - 1
 
 
 # ---- the bits ----
+
 
 def rotl(x, r):
     return ((x << r) | (x >> (64 - r))) & MASK
@@ -48,7 +55,8 @@ KNOWN_ANSWERS = [
     ((0, 0), (0, 0), (0xF167B032C3B480BD, 0xE91F9FEE4B7A6FB5)),
     ((MASK, MASK), (MASK, MASK), (0xCCDEC5C917A874B1, 0x4DF53ABCA26CEB01)),
     (
-        (0x243F6A8885A308D3, 0x13198A2E03707344), (0xA4093822299F31D0, 0x082EFA98EC4E6C89),
+        (0x243F6A8885A308D3, 0x13198A2E03707344),
+        (0xA4093822299F31D0, 0x082EFA98EC4E6C89),
         (0xC3AAC71561042993, 0x3FE7AE8801AFF316),
     ),
 ]
@@ -105,6 +113,7 @@ def test_a_number_does_not_depend_on_the_block_it_is_drawn_in(k0, k1, before, n)
 
 
 # ---- the statistics ----
+
 
 def counter(purpose, dim, index):
     return (purpose << 60) | (dim << 40) | index
@@ -227,6 +236,7 @@ def test_streams_are_independent(normals, other):
 
 # ---- the statistics can fail: broken generators, and the statistics that must see each ----
 
+
 def test_the_numpy_model_passes():
     # Otherwise the failures below would prove nothing.
     assert not failing(box_muller(*words_of()))
@@ -234,14 +244,17 @@ def test_the_numpy_model_passes():
 
 BROKEN = {
     "sign bit of the first ignored": (
-        lambda r0, r1: box_muller(r0, r1, octants=6), {"moment 1", "even moment 1", "even moment 3", "KS"},
+        lambda r0, r1: box_muller(r0, r1, octants=6),
+        {"moment 1", "even moment 1", "even moment 3", "KS"},
     ),
     "sign bit of the second ignored": (
-        lambda r0, r1: box_muller(r0, r1, octants=5), {"moment 1", "odd moment 1", "odd moment 3", "KS"},
+        lambda r0, r1: box_muller(r0, r1, octants=5),
+        {"moment 1", "odd moment 1", "odd moment 3", "KS"},
     ),
     # The pair as a whole keeps its law: only its members show it.
     "swap bit ignored": (
-        lambda r0, r1: box_muller(r0, r1, octants=3), {"even moment 2", "odd moment 2", "even moment 4"},
+        lambda r0, r1: box_muller(r0, r1, octants=3),
+        {"even moment 2", "odd moment 2", "even moment 4"},
     ),
     "one bit for both signs": (
         lambda r0, r1: box_muller(r0, (r1 & ~np.uint64(2)) | ((r1 & np.uint64(1)) << np.uint64(1))),
@@ -260,11 +273,13 @@ BROKEN = {
         {"chain lag 1", "chain lag 1, squares"},
     ),
     "neighbours share the radius": (
-        lambda r0, r1: box_muller(np.repeat(r0[:, 0::2], 2, axis=1), r1), {"chain lag 1, squares"},
+        lambda r0, r1: box_muller(np.repeat(r0[:, 0::2], 2, axis=1), r1),
+        {"chain lag 1, squares"},
     ),
     # Too fine a grid for KS at this N; the missing tail shows in the moments.
     "words of 8 bits": (
-        lambda r0, r1: box_muller(r0 | np.uint64(2**56 - 1), r1), {"moment 2", "moment 4"},
+        lambda r0, r1: box_muller(r0 | np.uint64(2**56 - 1), r1),
+        {"moment 2", "moment 4"},
     ),
     "2 % too wide": (lambda r0, r1: 1.02 * box_muller(r0, r1), {"moment 2", "moment 4", "KS"}),
 }

@@ -13,7 +13,9 @@ import fastebm as fe
 class AgainstAList(RuleBasedStateMachine):
     """Any sequence of pushes and draws, next to a Python list that does the same."""
 
-    @initialize(capacity=st.sampled_from([0, 1, 2, 3, 5, 17, 1023, 1024, 1025, 5000]), n_features=st.integers(1, 3))
+    @initialize(
+        capacity=st.sampled_from([0, 1, 2, 3, 5, 17, 1023, 1024, 1025, 5000]), n_features=st.integers(1, 3)
+    )
     def start(self, capacity, n_features):
         self.buffer = fe.ReplayBuffer(capacity, n_features)
         self.capacity, self.n_features = capacity, n_features
@@ -29,13 +31,15 @@ class AgainstAList(RuleBasedStateMachine):
         # What is stored is a copy.
         given += 0.5
         given -= 0.5
-        self.kept = (self.kept + rows.tolist())[-self.capacity:] if self.capacity else []
+        self.kept = (self.kept + rows.tolist())[-self.capacity :] if self.capacity else []
 
     @rule(n=st.integers(0, 40), seed=st.integers(0, 2**32))
     def draw(self, n, seed):
         rows = self.buffer.draw(n, seed)
         assert_array_equal(rows, self.buffer.draw(n, seed))
-        assert rows.shape == ((min(n, len(self.kept)),) if self.flat else (min(n, len(self.kept)), self.n_features))
+        assert rows.shape == (
+            (min(n, len(self.kept)),) if self.flat else (min(n, len(self.kept)), self.n_features)
+        )
         drawn = rows.reshape(-1, self.n_features).tolist()
         if n >= len(self.kept):
             assert drawn == self.kept
@@ -173,7 +177,9 @@ def test_wrong_draws_fail():
     assert inclusion_chi2(short) > 2 * chi2_limit(STATES - 1)
     # Sorted: the right sets, in the wrong order.
     ordered = np.sort([rng.choice(STATES, SIZE, replace=False) for _ in range(DRAWS)], axis=1)
-    assert inclusion_chi2(ordered) < chi2_limit(STATES - 1) and position_chi2(ordered) > 2 * chi2_limit(STATES - 1)
+    assert inclusion_chi2(ordered) < chi2_limit(STATES - 1) and position_chi2(ordered) > 2 * chi2_limit(
+        STATES - 1
+    )
 
 
 # ---- bad input ----
@@ -182,8 +188,12 @@ def test_wrong_draws_fail():
 @pytest.mark.parametrize(
     ("arguments", "error", "name"),
     [
-        ((-1,), ValueError, "capacity"), ((2.0,), TypeError, "capacity"), (("3",), TypeError, "capacity"),
-        ((True,), TypeError, "capacity"), ((None,), TypeError, "capacity"), ((3, 0), ValueError, "n_features"),
+        ((-1,), ValueError, "capacity"),
+        ((2.0,), TypeError, "capacity"),
+        (("3",), TypeError, "capacity"),
+        ((True,), TypeError, "capacity"),
+        ((None,), TypeError, "capacity"),
+        ((3, 0), ValueError, "n_features"),
         ((3, 1.0), TypeError, "n_features"),
     ],
     ids=repr,
@@ -196,8 +206,10 @@ def test_bad_size(arguments, error, name):
 @pytest.mark.parametrize(
     ("rows", "error", "name"),
     [
-        (np.zeros((3, 2)), ValueError, "X must have shape"), (1.0, ValueError, "X must have shape"),
-        ([[1.0], [np.nan]], ValueError, r"X\[1, 0\] = nan"), (["a"], TypeError, "X must be real"),
+        (np.zeros((3, 2)), ValueError, "X must have shape"),
+        (1.0, ValueError, "X must have shape"),
+        ([[1.0], [np.nan]], ValueError, r"X\[1, 0\] = nan"),
+        (["a"], TypeError, "X must be real"),
         ([None], TypeError, "X must be real"),
     ],
     ids=repr,
@@ -210,7 +222,9 @@ def test_bad_push_changes_nothing(rows, error, name):
     assert_array_equal(buffer.states, [1.0, 2.0])
 
 
-@pytest.mark.parametrize(("n", "error"), [(-1, ValueError), (1.5, TypeError), (True, TypeError), (None, TypeError)])
+@pytest.mark.parametrize(
+    ("n", "error"), [(-1, ValueError), (1.5, TypeError), (True, TypeError), (None, TypeError)]
+)
 def test_bad_draw(n, error):
     buffer = fe.ReplayBuffer(4)
     buffer.push([1.0, 2.0])

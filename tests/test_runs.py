@@ -46,7 +46,9 @@ def starts(energy, n, seed=1):
 
 def test_same_bytes_for_any_number_of_threads(sampler, energy, monkeypatch):
     used = []
-    monkeypatch.setattr(base, "submit", lambda f, copies, submit=base.submit: used.append(copies) or submit(f, copies))
+    monkeypatch.setattr(
+        base, "submit", lambda f, copies, submit=base.submit: used.append(copies) or submit(f, copies)
+    )
     # Enough chains for several blocks of every energy, enough steps to be worth threads.
     n = 200_000 if isinstance(energy, fe.PythonEnergy) else 6_001
     x0 = starts(energy, n)
@@ -151,15 +153,19 @@ def test_flat_in_flat_out(sampler_1d):
     assert_array_equal(flat.trace, column.trace[:, :, 0])
 
 
-@pytest.mark.parametrize("make", [
-    lambda x: x.astype(np.float32),
-    lambda x: x.tolist(),
-    lambda x: np.asfortranarray(x),
-    lambda x: np.repeat(x, 2, axis=0)[::2],
-    lambda x: np.flip(np.flip(x, 0).copy(), 0),
-    lambda x: x.astype(">f8"),
-    lambda x: x.astype(np.longdouble),
-], ids=["float32", "list", "Fortran", "strided", "negative stride", "big endian", "long double"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: x.astype(np.float32),
+        lambda x: x.tolist(),
+        lambda x: np.asfortranarray(x),
+        lambda x: np.repeat(x, 2, axis=0)[::2],
+        lambda x: np.flip(np.flip(x, 0).copy(), 0),
+        lambda x: x.astype(">f8"),
+        lambda x: x.astype(np.longdouble),
+    ],
+    ids=["float32", "list", "Fortran", "strided", "negative stride", "big endian", "long double"],
+)
 def test_any_real_array_is_a_start(sampler, energy, make):
     # Multiples of 1/8, which float32 holds exactly.
     x0 = np.round(starts(energy, 50) * 8) / 8
@@ -179,10 +185,20 @@ def test_integers_and_read_only_arrays(sampler, energy):
 # ---- seeds ----
 
 
-@pytest.mark.parametrize("make", [
-    lambda: 12, lambda: np.int64(12), lambda: 0, lambda: 2**200, lambda: [1, 2, 3], lambda: np.random.SeedSequence(4),
-    lambda: np.random.SeedSequence(4).spawn(2)[1], lambda: np.random.default_rng(4),
-], ids=["int", "int64", "zero", "long", "list", "SeedSequence", "spawned", "Generator"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: 12,
+        lambda: np.int64(12),
+        lambda: 0,
+        lambda: 2**200,
+        lambda: [1, 2, 3],
+        lambda: np.random.SeedSequence(4),
+        lambda: np.random.SeedSequence(4).spawn(2)[1],
+        lambda: np.random.default_rng(4),
+    ],
+    ids=["int", "int64", "zero", "long", "list", "SeedSequence", "spawned", "Generator"],
+)
 def test_equal_seeds_give_equal_bytes(make):
     energy, x0 = TWO_WELLS, np.zeros(40)
     a, b = (fe.SGLD(0.1).sample(energy, x0, 5, seed=make()) for _ in range(2))
@@ -199,8 +215,10 @@ def test_a_seed_sequence_is_not_used_up_and_a_generator_moves_on():
     rng = np.random.default_rng(3)
     first, second = (fe.SGLD(0.1).sample(energy, x0, 5, seed=rng) for _ in range(2))
     assert not (first == second).any()
-    assert_array_equal(fe.SGLD(0.1).sample(energy, x0, 5, seed=7),
-                       fe.SGLD(0.1).sample(energy, x0, 5, seed=np.random.SeedSequence(7)))
+    assert_array_equal(
+        fe.SGLD(0.1).sample(energy, x0, 5, seed=7),
+        fe.SGLD(0.1).sample(energy, x0, 5, seed=np.random.SeedSequence(7)),
+    )
 
 
 def test_no_seed_is_fresh_every_time():
@@ -212,7 +230,10 @@ def test_no_seed_is_fresh_every_time():
 # ---- bad input: named, and before anything happens ----
 
 BAD_SEEDS = [
-    *((seed, TypeError) for seed in (1.5, "1", b"1", True, ..., [], [1.5], {"a": 1}, np.array(1.0), [[1, 2]])),
+    *(
+        (seed, TypeError)
+        for seed in (1.5, "1", b"1", True, ..., [], [1.5], {"a": 1}, np.array(1.0), [[1, 2]])
+    ),
     (-1, ValueError),
     ([1, -1], ValueError),
 ]
@@ -417,8 +438,13 @@ def test_many_python_threads_at_once(energy):
 
 def run_script(script, **environment):
     """Run Python code in a fresh process, which must end by itself within a minute."""
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60,
-                          env={**os.environ, **environment})
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -449,7 +475,9 @@ assert time.process_time() - before < 0.15, "a thread is still at work"
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to a process of its own on Windows")
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="SIGINT cannot be sent to a process of its own on Windows"
+)
 @pytest.mark.parametrize("threads", [1, 4])
 @pytest.mark.parametrize("sampler", ["fe.SGLD(0.05)", "fe.MALA(0.05)", "fe.IndependenceMH(-3, 3)"])
 def test_interrupt_stops_a_long_run(sampler, threads):
@@ -457,7 +485,9 @@ def test_interrupt_stops_a_long_run(sampler, threads):
     assert run_script(script).strip() == "stopped"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to a process of its own on Windows")
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="SIGINT cannot be sent to a process of its own on Windows"
+)
 def test_interrupt_stops_a_python_energy():
     energy = "fe.PythonEnergy(lambda X: (X**2).sum(1) / 2, lambda X: X)"
     script = INTERRUPT.format(energy=energy, sampler="fe.MALA(0.05)", chains=70_000, threads=2)

@@ -186,13 +186,17 @@ def test_without_noise_it_is_gradient_descent():
     x = x0.copy()
     for _ in range(20):
         x -= 0.05 * TRUTH.grad(x)
-    np.testing.assert_allclose(fe.SGLD(0.05, noise_std=0.0).sample(TRUTH, x0, 20, seed=1), x, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(
+        fe.SGLD(0.05, noise_std=0.0).sample(TRUTH, x0, 20, seed=1), x, rtol=1e-13, atol=1e-13
+    )
 
 
 def test_clipped_coordinates_are_counted():
     well = fe.WellMixture(1, 2, [0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
     # Without noise every step shrinks x by 1 - 2 h = 0.9: from 10 and 1 to 9 and 0.9, of which one is outside.
-    result = fe.SGLD(0.05, noise_std=0.0, bounds=(-5.0, 5.0)).run(well, [[10.0, 1.0], [-10.0, 20.0], [2.0, 3.0]], 1)
+    result = fe.SGLD(0.05, noise_std=0.0, bounds=(-5.0, 5.0)).run(
+        well, [[10.0, 1.0], [-10.0, 20.0], [2.0, 3.0]], 1
+    )
     assert result.n_clipped == 3
     np.testing.assert_allclose(result.x, [[5, 0.9], [-5, 5], [1.8, 2.7]], rtol=1e-15)
     assert result.acceptance_rate is None

@@ -7,8 +7,8 @@ import types
 import numpy as np
 import pytest
 
-from fastebm import tables
-from fastebm.tables import TableError, read_table
+from fastebm.cli import tables
+from fastebm.cli.tables import TableError, read_table
 
 X = np.array([[1.5, -2.0], [3e-5, 4.0]])
 

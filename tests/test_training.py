@@ -75,7 +75,10 @@ OPTIONS = {
     "plain": {},
     "l2": {"l2": np.array([0.3, 0.0, 0.2, 0.1, 0.05, 0.4, 0.5])},
     "bounds": {
-        "bounds": (np.array([0.25, -1.2, -9, -0.25, 0.8, -9, -9.0]), np.array([0.35, -1.05, 9, 0, 0.95, 9, 9.0]))
+        "bounds": (
+            np.array([0.25, -1.2, -9, -0.25, 0.8, -9, -9.0]),
+            np.array([0.35, -1.05, 9, 0, 0.95, 9, 9.0]),
+        )
     },
     "adam": {"adam": True},
     "adam, l2, bounds": {"adam": True, "l2": 0.1, "bounds": (-1.15, np.array([0.4] + [9.0] * 6))},
@@ -91,8 +94,15 @@ def test_update_is_that_of_slow_numpy(option, n_updates):
     data = np.random.default_rng(1).normal(0.4, 1.5, 137)
     rate = 0.02
     arguments = {
-        **STILL, "n_updates": n_updates, "batch_size": 137, "n_chains": 300, "learning_rate": rate, "average": 0,
-        "init": "uniform", "reinit_range": (-3.0, 2.5), "l2": chosen.get("l2", 0.0),
+        **STILL,
+        "n_updates": n_updates,
+        "batch_size": 137,
+        "n_chains": 300,
+        "learning_rate": rate,
+        "average": 0,
+        "init": "uniform",
+        "reinit_range": (-3.0, 2.5),
+        "l2": chosen.get("l2", 0.0),
         "optimizer": "adam" if chosen.get("adam") else "sgd",
         "weighting": "jarzynski" if chosen.get("weighted") else "none",
         "theta_bounds": None if option in ("plain", "l2", "adam", "jarzynski") else (low, high),
@@ -108,11 +118,15 @@ def test_update_is_that_of_slow_numpy(option, n_updates):
     assert_allclose(result.history["theta"], thetas[:-1], rtol=1e-12, atol=1e-13)
     assert_allclose(result.history["energy_data"], rows[:, 0], rtol=1e-12)
     assert_allclose(result.history["energy_model"], rows[:, 1], rtol=1e-12)
-    assert_array_equal(result.history["energy_gap"], result.history["energy_data"] - result.history["energy_model"])
+    assert_array_equal(
+        result.history["energy_gap"], result.history["energy_data"] - result.history["energy_model"]
+    )
     assert_array_equal(result.history["step"], np.arange(n_updates))
     assert_array_equal(result.energy.theta, result.theta)
     if "bounds" in option and n_updates == 9:
-        assert (result.theta == np.broadcast_to(low, 7)).any() or (result.theta == np.broadcast_to(high, 7)).any()
+        assert (result.theta == np.broadcast_to(low, 7)).any() or (
+            result.theta == np.broadcast_to(high, 7)
+        ).any()
     averaged = CD(energy, **(arguments | {"average": 0.5})).fit(data, seed=3)
     assert_allclose(averaged.theta, thetas[1 + n_updates // 2 :].mean(axis=0), rtol=1e-12, atol=1e-13)
 
@@ -134,8 +148,15 @@ def test_c_stays_exactly_and_the_sum_of_k_up_to_rounding(optimizer, weighting):
     data = TRUTH.exact_sample(301, seed=1)[:, 0]
     energy = fe.WellMixture(theta=THETA)
     # Unequal numbers of data and chains.
-    result = CD(energy, n_updates=200, batch_size=77, n_chains=130, optimizer=optimizer, learning_rate=0.03,
-                weighting=weighting).fit(data, seed=2)
+    result = CD(
+        energy,
+        n_updates=200,
+        batch_size=77,
+        n_chains=130,
+        optimizer=optimizer,
+        learning_rate=0.03,
+        weighting=weighting,
+    ).fit(data, seed=2)
     assert (result.history["theta"][:, 6] == 0.7).all() and result.theta[6] == pytest.approx(0.7, rel=1e-15)
     assert_allclose(result.history["theta"][:, [2, 5]].sum(axis=1), 0.3, rtol=1e-12)
     assert np.ptp(result.history["theta"][:, 2]) > 0.01
@@ -192,13 +213,28 @@ def test_global_move_takes_its_steps():
     assert result.global_acceptance_rate == run.acceptance_rate and result.acceptance_rate is None
 
 
-@pytest.mark.parametrize(("n", "prob", "replayed"), [
-    (96, 0.3, 67), (90, 0.3, 63), (180, 0.3, 126), (170, 0.3, 119), (64, 0.3, 44), (50, 0.0, 50), (50, 1.0, 0),
-])
+@pytest.mark.parametrize(
+    ("n", "prob", "replayed"),
+    [
+        (96, 0.3, 67),
+        (90, 0.3, 63),
+        (180, 0.3, 126),
+        (170, 0.3, 119),
+        (64, 0.3, 44),
+        (50, 0.0, 50),
+        (50, 1.0, 0),
+    ],
+)
 def test_fifo_store_gets_replayed_and_fresh_starts(n, prob, replayed):
     energy, data = fe.WellMixture(), np.linspace(-2, 2, 50)
-    arguments = {**STILL, "buffer": "fifo", "n_chains": n, "reinit_prob": prob, "reinit_range": (-4.0, 3.0),
-                 **pinned(energy)}
+    arguments = {
+        **STILL,
+        "buffer": "fifo",
+        "n_chains": n,
+        "reinit_prob": prob,
+        "reinit_range": (-4.0, 3.0),
+        **pinned(energy),
+    }
     states = CD(energy, n_updates=3, **arguments).fit(data, seed=4).buffer.states
     assert len(states) == 3 * n
     assert states.min() >= -4 and states.max() <= 3
@@ -208,7 +244,10 @@ def test_fifo_store_gets_replayed_and_fresh_starts(n, prob, replayed):
     # Steps are none, so a replayed state is a copy of one in the store; drawn without replacement.
     assert np.isin(second[:replayed], first).all() and not np.isin(second[replayed:], first).any()
     assert len(np.unique(second)) == n
-    assert np.isin(third[:replayed], states[: 2 * n]).all() and not np.isin(third[replayed:], states[: 2 * n]).any()
+    assert (
+        np.isin(third[:replayed], states[: 2 * n]).all()
+        and not np.isin(third[replayed:], states[: 2 * n]).any()
+    )
     if 0 < replayed < n:
         assert set(second[:replayed]) != set(first[:replayed])
 
@@ -216,7 +255,14 @@ def test_fifo_store_gets_replayed_and_fresh_starts(n, prob, replayed):
 @pytest.mark.parametrize(("capacity", "kept"), [(0, 0), (1, 1), (30, 30), (40, 40), (70, 70), (200, 160)])
 def test_fifo_store_keeps_the_last(capacity, kept):
     energy, data = fe.WellMixture(), np.linspace(-2, 2, 50)
-    arguments = {**STILL, "buffer": "fifo", "n_chains": 40, "n_updates": 4, "reinit_prob": 1.0, **pinned(energy)}
+    arguments = {
+        **STILL,
+        "buffer": "fifo",
+        "n_chains": 40,
+        "n_updates": 4,
+        "reinit_prob": 1.0,
+        **pinned(energy),
+    }
     everything = CD(energy, buffer_size=1000, **arguments).fit(data, seed=4).buffer
     some = CD(energy, buffer_size=capacity, **arguments).fit(data, seed=4).buffer
     assert len(everything) == 160 and len(some) == kept
@@ -226,7 +272,13 @@ def test_fifo_store_keeps_the_last(capacity, kept):
 
 def test_reinitialised_share_of_persistent_chains():
     energy, data = fe.WellMixture(), np.linspace(-2, 2, 50)
-    arguments = {**STILL, "n_chains": 20_000, "reinit_range": (5.0, 6.0), "reinit_prob": 0.2, **pinned(energy)}
+    arguments = {
+        **STILL,
+        "n_chains": 20_000,
+        "reinit_range": (5.0, 6.0),
+        "reinit_prob": 0.2,
+        **pinned(energy),
+    }
     states = CD(energy, n_updates=3, **arguments).fit(data, seed=4).buffer.states
     fresh, p = (states >= 5).sum(), 1 - 0.8**3
     assert abs(fresh - 20_000 * p) < Z_LIMIT * math.sqrt(20_000 * p * (1 - p))
@@ -326,8 +378,16 @@ def fitted_raw_a(sampler, seed):
     # Data of exactly this variance.
     x = np.random.default_rng(seed).normal(size=500)
     x = 0.3 + (x - x.mean()) / x.std() * math.sqrt(VARIANCE)
-    trainer = CD(fe.WellMixture(1), sampler, n_updates=1500, n_steps=10, n_chains=2048, batch_size=500,
-                 learning_rate=0.1, global_move=None)
+    trainer = CD(
+        fe.WellMixture(1),
+        sampler,
+        n_updates=1500,
+        n_steps=10,
+        n_chains=2048,
+        batch_size=500,
+        learning_rate=0.1,
+        global_move=None,
+    )
     result = trainer.fit(x, seed=seed)
     assert result.theta[1] == pytest.approx(0.3, abs=0.01)
     return result.theta[0]
@@ -354,8 +414,16 @@ def test_jarzynski_weights_find_shares_that_chains_cannot():
     far = fe.WellMixture.from_mixture([0.7, 0.3], [-3.0, 3.0], [0.5, 0.5])
     start = fe.WellMixture.from_mixture([0.5, 0.5], [-2.7, 2.7], [0.6, 0.6])
     x = far.exact_sample(2000, seed=1)[:, 0]
-    arguments = {"sampler": fe.MALA(0.06), "n_updates": 600, "n_steps": 2, "n_chains": 4096, "global_move": None,
-                 "learning_rate": 0.03, "init": "uniform", "reinit_range": (-4.5, 4.5)}
+    arguments = {
+        "sampler": fe.MALA(0.06),
+        "n_updates": 600,
+        "n_steps": 2,
+        "n_chains": 4096,
+        "global_move": None,
+        "learning_rate": 0.03,
+        "init": "uniform",
+        "reinit_range": (-4.5, 4.5),
+    }
     share = (x < 0).mean()
     weighted = CD(start, **arguments, weighting="jarzynski").fit(x, seed=2)
     plain = CD(start, **arguments).fit(x, seed=2)
@@ -369,16 +437,26 @@ def test_jarzynski_weights_find_shares_that_chains_cannot():
 
 
 def everything(result):
-    return (result.theta, result.history, result.buffer.states, result.log_weights, result.acceptance_rate,
-            result.n_clipped)
+    return (
+        result.theta,
+        result.history,
+        result.buffer.states,
+        result.log_weights,
+        result.acceptance_rate,
+        result.n_clipped,
+    )
 
 
-@pytest.mark.parametrize("make", [
-    lambda: CD(fe.WellMixture(), n_updates=60),
-    lambda: CD.notebook(n_updates=40),
-    lambda: CD(fe.WellMixture(), n_updates=60, weighting="jarzynski", optimizer="adam"),
-    lambda: CD(fe.WellMixture(), n_updates=60, init="uniform", reinit_prob=0.1, average=0),
-], ids=["default", "notebook", "jarzynski", "reinit"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: CD(fe.WellMixture(), n_updates=60),
+        lambda: CD.notebook(n_updates=40),
+        lambda: CD(fe.WellMixture(), n_updates=60, weighting="jarzynski", optimizer="adam"),
+        lambda: CD(fe.WellMixture(), n_updates=60, init="uniform", reinit_prob=0.1, average=0),
+    ],
+    ids=["default", "notebook", "jarzynski", "reinit"],
+)
 def test_same_seed_same_bytes(make):
     x = data_set(1, 500)
     a, b, c = (everything(make().fit(x, seed=s)) for s in (4, 4, 5))
@@ -390,7 +468,9 @@ def test_same_seed_same_bytes(make):
         assert_array_equal(u, v)
 
 
-@pytest.mark.parametrize("make", [lambda: np.random.SeedSequence(3), lambda: np.random.default_rng(3), lambda: [1, 2]])
+@pytest.mark.parametrize(
+    "make", [lambda: np.random.SeedSequence(3), lambda: np.random.default_rng(3), lambda: [1, 2]]
+)
 def test_seed_kinds(make):
     x, trainer = data_set(1, 300), CD(fe.WellMixture(), n_updates=5)
     assert_array_equal(trainer.fit(x, seed=make()).theta, trainer.fit(x, seed=make()).theta)
@@ -500,7 +580,9 @@ def test_callback_may_train_another_model():
 
 
 def stopped(trainer, x, seed=1):
-    with pytest.raises(fe.TrainingError, match=r"update \d+: .*not finite.*(step_size|learning_rate)") as caught:
+    with pytest.raises(
+        fe.TrainingError, match=r"update \d+: .*not finite.*(step_size|learning_rate)"
+    ) as caught:
         trainer.fit(x, seed=seed)
     error = caught.value
     assert f"update {error.update}:" in str(error)
@@ -521,16 +603,20 @@ def same_as_a_run_that_ended_before(error, make, x, seed=1):
     assert error.result.effective_sample_size == good.effective_sample_size
 
 
-@pytest.mark.parametrize("options", [
-    {"learning_rate": 1e200},
-    {"learning_rate": 1e200, "weighting": "jarzynski"},
-    {"learning_rate": 1e80, "weighting": "jarzynski"},
-    {"learning_rate": 1e307, "optimizer": "adam"},
-    {"learning_rate": 1e200, "buffer": "fifo", "reinit_prob": 0.3},
-    {"sampler": fe.SGLD(3.0), "n_steps": 400},
-    {"sampler": fe.SGLD(0.45), "n_steps": 150, "learning_rate": 0.4},
-    {"sampler": fe.SGLD(0.45, bounds=(-1e300, 1e300)), "n_steps": 3000, "learning_rate": 0.4},
-], ids=repr)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"learning_rate": 1e200},
+        {"learning_rate": 1e200, "weighting": "jarzynski"},
+        {"learning_rate": 1e80, "weighting": "jarzynski"},
+        {"learning_rate": 1e307, "optimizer": "adam"},
+        {"learning_rate": 1e200, "buffer": "fifo", "reinit_prob": 0.3},
+        {"sampler": fe.SGLD(3.0), "n_steps": 400},
+        {"sampler": fe.SGLD(0.45), "n_steps": 150, "learning_rate": 0.4},
+        {"sampler": fe.SGLD(0.45, bounds=(-1e300, 1e300)), "n_steps": 3000, "learning_rate": 0.4},
+    ],
+    ids=repr,
+)
 def test_non_finite_stops_with_the_last_good_state(options):
     x = data_set(1, 300)
 
@@ -548,8 +634,15 @@ def test_weights_go_back_with_an_update_that_resampled_and_then_failed():
     start = fe.WellMixture(theta=[0.9, 0.0, 0.0, 0.1, 0.0, 0.0, 0.0])
 
     def make(n_updates):
-        return CD(start, fe.MALA(0.05), n_updates=n_updates, learning_rate=3.0, l2=[0, 1e160, 0, 0, 1e160, 0, 0],
-                  weighting="jarzynski", average=0)
+        return CD(
+            start,
+            fe.MALA(0.05),
+            n_updates=n_updates,
+            learning_rate=3.0,
+            l2=[0, 1e160, 0, 0, 1e160, 0, 0],
+            weighting="jarzynski",
+            average=0,
+        )
 
     error = stopped(make(10), x)
     assert error.update == 1
@@ -566,7 +659,9 @@ def test_theta_on_the_error_is_the_last_one_and_not_the_average():
     assert error.update > 1
     last = CD(start, n_updates=error.update, average=0, **arguments).fit(x, seed=1)
     assert_array_equal(error.theta, last.theta)
-    assert_allclose(error.result.theta, np.vstack([last.history["theta"][1:], last.theta]).mean(axis=0), rtol=1e-12)
+    assert_allclose(
+        error.result.theta, np.vstack([last.history["theta"][1:], last.theta]).mean(axis=0), rtol=1e-12
+    )
 
 
 def test_energy_beyond_float64_stops_the_first_update():
@@ -588,9 +683,13 @@ def test_a_trainer_can_be_used_again_after_an_error():
 # ---- Ctrl-C ----
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to a process of its own on Windows")
-@pytest.mark.parametrize("options", ["n_updates=2**22", "n_updates=2**22, n_steps=2**29",
-                                     "n_updates=2**22, n_steps=0, n_global=2**29"])
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="SIGINT cannot be sent to a process of its own on Windows"
+)
+@pytest.mark.parametrize(
+    "options",
+    ["n_updates=2**22", "n_updates=2**22, n_steps=2**29", "n_updates=2**22, n_steps=0, n_global=2**29"],
+)
 @pytest.mark.parametrize("callback", ["None", "lambda state: None"])
 def test_interrupt_keeps_everything_up_to_the_last_update(options, callback):
     script = f"""
@@ -616,8 +715,13 @@ def test_interrupt_keeps_everything_up_to_the_last_update(options, callback):
         assert np.array_equal(again.history, result.history)
         print(done)
         """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60,
-                          env=dict(os.environ))
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=dict(os.environ),
+    )
     assert done.returncode == 0, done.stderr
     assert (int(done.stdout) == 0) == ("29" in options)
 
@@ -718,12 +822,16 @@ def test_notebook_recipe_is_for_its_own_energy():
                 CD.notebook(bad)
 
 
-@pytest.mark.parametrize("x", [
-    np.repeat([-1.0, 1.0], 30),
-    np.concatenate([np.linspace(-1, 1, 200), [1e6]]),
-    np.arange(3.0),
-    np.repeat(np.linspace(-1, 1, 10), 50),
-], ids=["two points", "outlier", "three rows", "duplicates"])
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.repeat([-1.0, 1.0], 30),
+        np.concatenate([np.linspace(-1, 1, 200), [1e6]]),
+        np.arange(3.0),
+        np.repeat(np.linspace(-1, 1, 10), 50),
+    ],
+    ids=["two points", "outlier", "three rows", "duplicates"],
+)
 def test_odd_data_is_a_finite_fit_or_an_error(x):
     try:
         result = CD(fe.WellMixture(), n_updates=100).fit(x, seed=1)

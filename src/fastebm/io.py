@@ -6,11 +6,11 @@ from dataclasses import fields
 
 import numpy as np
 
-from . import _archive
-from ._codec import KIND, REGISTRY, Decoder, Encoder, register
 from ._errors import ModelFileError
 from .density.scaled_wells import ScaledWells
 from .diagnostics.diagnostic import Diagnostic
+from .storage import archive
+from .storage.codec import KIND, REGISTRY, Decoder, Encoder, register
 from .training.replay import ReplayBuffer
 from .training.result import TrainingResult, history_array
 
@@ -52,7 +52,7 @@ def save(path, obj) -> None:
         raise TypeError(
             f"obj must be an energy, a TrainingResult, a fitted density or an estimator, got {type(obj).__name__}"
         )
-    _archive.write(path, tree, encoder.arrays)
+    archive.write(path, tree, encoder.arrays)
 
 
 def load(path):
@@ -76,7 +76,7 @@ def load(path):
     ImportError
         If it holds an estimator and scikit-learn is not installed.
     """
-    tree, arrays = _archive.read(path)
+    tree, arrays = archive.read(path)
     if not isinstance(tree, dict) or KIND not in tree:
         raise ModelFileError(f"cannot load {str(path)!r}: it holds no object")
     _prepare(tree[KIND])

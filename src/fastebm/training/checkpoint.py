@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from .. import _archive
 from .._check import integer
-from .._codec import Decoder, Encoder, register
 from .._errors import ModelFileError
+from ..storage import archive
+from ..storage.codec import Decoder, Encoder, register
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class Writer:
             return
         encoder = Encoder()
         tree = encoder(self.take(self.every), "the checkpoint")
-        _archive.write(self.path, tree, encoder.arrays)
+        archive.write(self.path, tree, encoder.arrays)
         self.written = update
 
 
@@ -89,7 +89,7 @@ def read_checkpoint(path, x: np.ndarray) -> Checkpoint:
     ValueError
         If the run was on other data.
     """
-    tree, arrays = _archive.read(path)
+    tree, arrays = archive.read(path)
     name = str(path)
     try:
         saved = Decoder(arrays)(tree)

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._check import describe
-from ._info import __version__
-from ._seed import seed_sequence
-from .density.scaled_wells import ScaledWells, fit_wells
-from .density.selection import select_n_wells
-from .energies import Energy
-from .io import load, save
+from .._check import describe
+from .._info import __version__
+from .._seed import seed_sequence
+from ..density.scaled_wells import ScaledWells, fit_wells
+from ..density.selection import select_n_wells
+from ..energies import Energy
+from ..io import load, save
+from ..training.result import TrainingResult
 from .tables import Table, TableError, read_table
-from .training.result import TrainingResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +164,7 @@ def _joined(names) -> str:
 
 def run(arguments, progress, output, print_json):
     """`fastebm fit`."""
-    from .plotting._canvas import check_picture
+    from ..plotting._canvas import check_picture
 
     if arguments.out == "-":
         raise ValueError("a model cannot go to standard output; give --out the name of a file")
@@ -212,7 +212,7 @@ def run(arguments, progress, output, print_json):
 
 
 def _picture(figure, path):
-    from .plotting._canvas import encoded
+    from ..plotting._canvas import encoded
 
     return encoded(figure, path)
 

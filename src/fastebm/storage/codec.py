@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import energies, samplers
-from ._check import describe
-from ._errors import ModelFileError
+from .. import energies, samplers
+from .._check import describe
+from .._errors import ModelFileError
 
 # The key that marks a node of the tree as something other than a plain dict.
 KIND = "$"

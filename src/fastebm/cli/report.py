@@ -7,8 +7,8 @@ import html
 
 import numpy as np
 
-from ._info import info
-from .plotting import (
+from .._info import info
+from ..plotting import (
     plot_buffer,
     plot_density,
     plot_energy,
@@ -20,9 +20,9 @@ from .plotting import (
     plot_paths,
     plot_phases,
 )
-from .plotting._canvas import encoded, figure, legend_above
-from .samplers import MALA
-from .training import ReplayBuffer
+from ..plotting._canvas import encoded, figure, legend_above
+from ..samplers import MALA
+from ..training import ReplayBuffer
 
 # Chains and steps of the run that the report shows.
 N_CHAINS, N_STEPS, EVERY = 200, 400, 2

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 
-from ._info import __version__, info
+from .._info import __version__, info
 
 DEMO_PICTURE = "demo.png"
 
@@ -213,8 +213,8 @@ def _info(arguments):
 
 
 def _demo(arguments):
-    from . import _demo, _output
-    from .plotting._canvas import check_picture, encoded
+    from ..plotting._canvas import check_picture, encoded
+    from . import demo, output
 
     picture = None if arguments.no_picture else arguments.out or DEMO_PICTURE
     if picture and (arguments.out or _has_matplotlib()):
@@ -222,15 +222,15 @@ def _demo(arguments):
     elif picture:
         print("fastebm: no picture: install fastebm with its 'plot' extra", file=sys.stderr)
         picture = None
-    _output.check_writable(picture)
+    output.check_writable(picture)
     show = _progress(arguments)
     fits = []
-    for fit in (_demo.fit_old_faithful, _demo.fit_two_normals):
+    for fit in (demo.fit_old_faithful, demo.fit_two_normals):
         fits.append(fit(arguments.seed, show))
         if not arguments.json:
-            print(_demo.table(fits[-1]), end="\n\n", flush=True)
+            print(demo.table(fits[-1]), end="\n\n", flush=True)
     if picture:
-        _output.write(picture, encoded(_demo.picture(fits), picture))
+        output.write(picture, encoded(demo.picture(fits), picture))
     if arguments.json:
         _print_json({"seed": arguments.seed, "fits": [f.report() for f in fits], "picture": picture})
     elif picture:
@@ -238,18 +238,18 @@ def _demo(arguments):
 
 
 def _fit(arguments):
-    from . import _fit, _output
+    from . import fit, output
 
-    _fit.run(arguments, _progress(arguments), _output, _print_json)
+    fit.run(arguments, _progress(arguments), output, _print_json)
 
 
 def _score(arguments):
-    from . import _fit, _output
+    from . import fit, output
 
-    _fit.score(arguments, _progress(arguments), _output, _print_json)
+    fit.score(arguments, _progress(arguments), output, _print_json)
 
 
 def _sample(arguments):
-    from . import _fit, _output
+    from . import fit, output
 
-    _fit.sample(arguments, _output, _print_json)
+    fit.sample(arguments, output, _print_json)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._seed import seed_sequence
-from .datasets import load_old_faithful, two_normals, two_normals_truth
-from .density.em import maximum_likelihood_wells
-from .energies.well_mixture import WellMixture
-from .training import ContrastiveDivergence, TrainingResult
-from .training.recipes import initial_wells
+from .._seed import seed_sequence
+from ..datasets import load_old_faithful, two_normals, two_normals_truth
+from ..density.em import maximum_likelihood_wells
+from ..energies.well_mixture import WellMixture
+from ..training import ContrastiveDivergence, TrainingResult
+from ..training.recipes import initial_wells
 
 # Old Faithful over 20 seeds, largest difference from maximum likelihood of any weight, mean or width: 2.1 % with the
 # default 256 chains and 800 updates, 0.7 % with these.
@@ -165,8 +165,8 @@ def picture(fits: list[Fit]):
     matplotlib Figure
         On no display: it is not known to pyplot.
     """
-    from .plotting import plot_density, plot_energy, plot_parameters, plot_phases
-    from .plotting._canvas import figure, legend_above
+    from ..plotting import plot_density, plot_energy, plot_parameters, plot_phases
+    from ..plotting._canvas import figure, legend_above
 
     sheet = figure((8.0, 9.4))
     grid = sheet.subplots(4, len(fits), squeeze=False)
