@@ -12,7 +12,7 @@ import pytest
 
 matplotlib.use("Agg")
 
-from fastebm.cli import commands
+from fastebm.cli.commands import _parser
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,7 +45,7 @@ def test_ten_lines():
 
 
 def test_commands_exist(tmp_path, monkeypatch):
-    parser = commands._parser()
+    parser = _parser()
     commands = re.findall(r"(?:^|\s)fastebm ((?:demo|fit|score|sample|info)[^\n`]*)", "\n".join(blocks("sh")))
     assert {shlex.split(c)[0] for c in commands} >= {"fit", "score", "sample"}
     for command in commands:
