@@ -29,6 +29,10 @@ class TrainingError(NonFiniteError):
         self.theta = theta
         self.buffer = result.buffer
 
+    def __reduce__(self):
+        # An exception would be rebuilt from its message alone.
+        return type(self), (*self.args, self.update, self.result, self.theta), self.__dict__
+
 
 class TrainingInterrupted(KeyboardInterrupt):
     """Ctrl-C during `fit`. ``.result`` holds everything up to the last complete update."""
@@ -36,6 +40,9 @@ class TrainingInterrupted(KeyboardInterrupt):
     def __init__(self, message, result):
         super().__init__(message)
         self.result = result
+
+    def __reduce__(self):
+        return type(self), (*self.args, self.result), self.__dict__
 
 
 class ModelFileError(ValueError):

@@ -8,6 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from ._check import integer
 
+# More threads than any machine has: a slip of the finger, not a wish.
+MOST = 1024
+
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
 
@@ -26,14 +29,14 @@ def default() -> int:
     if not wanted:
         return available()
     try:
-        return integer(int(wanted), "FASTEBM_NUM_THREADS", 1)
+        return integer(int(wanted), "FASTEBM_NUM_THREADS", 1, MOST)
     except ValueError:
-        raise ValueError(f"FASTEBM_NUM_THREADS must be a positive integer, got {wanted!r}") from None
+        raise ValueError(f"FASTEBM_NUM_THREADS must be an integer from 1 to {MOST}, got {wanted!r}") from None
 
 
 def resolve(n_threads: int | None) -> int:
     """Return the number of threads to use for an ``n_threads`` argument."""
-    return default() if n_threads is None else integer(n_threads, "n_threads", 1, 1024)
+    return default() if n_threads is None else integer(n_threads, "n_threads", 1, MOST)
 
 
 def submit(function, copies: int) -> list[Future]:

@@ -27,6 +27,9 @@ class UntrustedEstimateError(ValueError):
         super().__init__(message)
         self.estimate = estimate
 
+    def __reduce__(self):
+        return type(self), (*self.args, self.estimate), self.__dict__
+
 
 @dataclass(frozen=True)
 class LogPartition:

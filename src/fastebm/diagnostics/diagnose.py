@@ -106,7 +106,9 @@ def _training(result, X, seed):
         chains = population.from_result(result, rng)
         if chains is None:
             return found
-        found += mixing.divergence(chains.energy, sampler, chains.negatives, rng, result.acceptance_rate)
+        found += mixing.divergence(
+            chains.energy, sampler, chains.negatives, rng, result.acceptance_rate, trained=True
+        )
         found += _of_chains(chains, weighted=result.settings["weighting"] == "jarzynski")
         found += training.energy_gap(result, chains)
         found += training.arrived(result, x, chains, rng)
@@ -120,6 +122,7 @@ def _run(energy, X, sampler, x0, n_steps, seed):
         return []
     if not isinstance(sampler, Sampler):
         raise TypeError(f"sampler must be a Sampler, got {describe(sampler)}")
+    sampler._check_ready()
     sampler.check(energy)
     rng = np.random.default_rng(seed_sequence(seed))
     found = temperature.before(sampler)

@@ -10,6 +10,7 @@ from ..samplers.base import Sampler
 from ..samplers.mala import MALA
 from ..samplers.sgld import SGLD
 from ..training import recipes
+from . import advice
 from .diagnostic import Diagnostic
 from .population import ENOUGH_CHAINS, ROUNDS, Population
 from .traces import mode_labels, well_shares
@@ -34,7 +35,6 @@ def too_few_steps(population: Population) -> list[Diagnostic]:
     energy = population.energy
     drop = energy.energy(population.negatives) - energy.energy(population.extended)
     z, mean = population.z(drop), float(drop.mean())
-    advice = "use more n_steps, or chains that persist (buffer='persistent', reinit_prob=0)"
     if z > MAX_Z and mean > MAX_DROP:
         return [
             Diagnostic(
@@ -44,7 +44,7 @@ def too_few_steps(population: Population) -> list[Diagnostic]:
                 f"{ROUNDS} times as many steps lower the chains' mean energy by {mean:.3g} nats (z = {z:.1f}): they "
                 f"had not "
                 "arrived when they were used",
-                advice,
+                advice.to_arrive(population),
             )
         ]
     relaxations = population.n_steps * _slowest_rate(population)
@@ -56,7 +56,7 @@ def too_few_steps(population: Population) -> list[Diagnostic]:
                 RELAXATIONS,
                 f"{100 * population.fresh:.0f} % of the chains start afresh, and {population.n_steps} steps are only "
                 f"{relaxations:.2g} relaxation times of the widest well",
-                advice,
+                advice.to_arrive(population),
             )
         ]
     return []
@@ -105,7 +105,7 @@ def mode_imbalance(population: Population) -> list[Diagnostic]:
                     f"mode {j + 1} holds {100 * means[:, j].mean():.1f} % of the chains but {100 * masses[j]:.1f} % "
                     f"of the model "
                     f"(z = {z[j]:.1f}): the fitted mode weights cannot be trusted",
-                    "set reinit_prob=0 and keep the global move (global_move='auto'), or weighting='jarzynski'",
+                    advice.to_change_modes(population),
                 )
             )
     if population.life is None:
@@ -123,7 +123,7 @@ def mode_imbalance(population: Population) -> list[Diagnostic]:
                 f"a chain changes its mode about {crossings:.2g} times in its life: the chains cannot tell how much "
                 f"mass each "
                 "mode should have",
-                "add a global move (global_move='auto'), use weighting='jarzynski' with many chains, or train longer",
+                advice.to_change_modes(population, crossings, MIN_CROSSINGS),
             )
         )
     return found
@@ -167,7 +167,7 @@ def largest_curvature(energy: Energy, x: np.ndarray, rng: np.random.Generator) -
 
 
 def divergence(
-    energy: Energy, sampler: Sampler, x: np.ndarray, rng, acceptance_rate=None
+    energy: Energy, sampler: Sampler, x: np.ndarray, rng, acceptance_rate=None, *, trained=False
 ) -> list[Diagnostic]:
     """Is the step stable where the chains and the wells are?"""
     found = []
@@ -190,7 +190,8 @@ def divergence(
                     value,
                     UNSTABLE if bad else limit,
                     f"step_size times the largest curvature of the energy is {value:.3g}: {effect}",
-                    f"use step_size below {0.5 * h / value:.2g}, or bound the wells' width (theta_bounds)",
+                    f"use step_size below {0.5 * h / value:.2g}"
+                    + (", or tighter theta_bounds on the wells' width" if trained else ""),
                     "error" if bad else "warning",
                 )
             )
@@ -227,7 +228,12 @@ def edge(population: Population) -> list[Diagnostic]:
                 f"{100 * share:.2g} % of the chains are at the bounds ({low:g}, {high:g}): the box holds up the "
                 f"density, or the "
                 "step is unstable",
-                "widen or remove bounds, use a smaller step_size, or MALA, whose bounds reject",
+                "widen or remove bounds"
+                + (
+                    ""
+                    if isinstance(population.sampler, MALA)
+                    else ", use a smaller step_size, or MALA, whose bounds reject"
+                ),
                 "error" if bad else "warning",
             )
         ]

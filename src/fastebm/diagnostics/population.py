@@ -38,6 +38,8 @@ class Population:
         Rounds that a chain lives before it is started afresh or training ends; None outside training.
     fresh : float
         Share of the chains that started afresh in the round.
+    settings : dict or None
+        Of the training run; None outside training.
     """
 
     energy: Energy
@@ -49,6 +51,7 @@ class Population:
     n_groups: int
     life: float | None
     fresh: float
+    settings: dict | None = None
 
     @property
     def extended(self) -> np.ndarray:
@@ -118,8 +121,9 @@ def from_result(result: TrainingResult, rng) -> Population | None:
         negatives = advance(energy, result.sampler, result.global_move, starts, n_steps, n_global, rng)
     path = extend(energy, result.sampler, result.global_move, negatives, n_steps, n_global, rng)
     life = min(len(result.history), 1.0 / fresh if fresh > 0 else np.inf)
+    run = settings | {"n_updates": len(result.history)}
     return Population(
-        energy, result.sampler, result.global_move, n_steps, negatives, path, groups, life, fresh
+        energy, result.sampler, result.global_move, n_steps, negatives, path, groups, life, fresh, run
     )
 
 

@@ -63,8 +63,14 @@ def after(population: Population) -> list[Diagnostic]:
             f"the chains' mean squared force over mean curvature gives {t:.3g} times the intended temperature "
             f"(Stein z = {z:.1f}): "
             f"they are {'colder' if t < 1 else 'hotter'} than the density they stand for",
-            "set noise_std=sqrt(2 * step_size) or leave it out"
-            if t < 1
-            else "use a smaller step_size, or MALA",
+            _advice(population.sampler, t),
         )
     ]
+
+
+def _advice(sampler: Sampler, t: float) -> str:
+    if isinstance(sampler, SGLD) and t > 1:
+        return "use a smaller step_size, or MALA"
+    if before(sampler):
+        return "set noise_std=sqrt(2 * step_size) or leave it out"
+    return "use more n_steps: the noise is right, but the chains have not spread over the density"

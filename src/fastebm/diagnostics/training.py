@@ -10,6 +10,7 @@ import numpy as np
 from ..energies.base import Energy
 from ..energies.well_mixture import WellMixture
 from ..training.result import TrainingResult
+from . import advice
 from .diagnostic import Diagnostic
 from .population import Population
 
@@ -70,7 +71,7 @@ def arrived(result: TrainingResult, X: np.ndarray, population: Population, rng) 
                 f"the fit is getting worse, by {worse:.2g} nats per sample over the last fifth of the updates, and "
                 f"is already "
                 f"about {short:.2g} short of its optimum: the chains' bias drives the parameters away",
-                "set reinit_prob=0, use MALA with the default global move, or stop earlier",
+                advice.to_follow(settings, result.sampler, result.global_move) + ", or stop earlier",
             )
         ]
     if unfinished:
@@ -92,7 +93,7 @@ def arrived(result: TrainingResult, X: np.ndarray, population: Population, rng) 
             f"the trainer's own gradient has vanished, but that of the model has not: about {short:.2g} nats per "
             f"sample are lost "
             "because the chains do not follow the model",
-            "use MALA at temperature 1 with the default global move and reinit_prob=0",
+            advice.to_follow(settings, result.sampler, result.global_move),
         )
     ]
 
@@ -269,7 +270,7 @@ def data(x: np.ndarray, rng: np.random.Generator) -> list[Diagnostic]:
                 MAX_FAR,
                 f"X[{row}, {feature}] = {x[row, feature]:g} is {far.max():.3g} times as far from the median as 90 % "
                 f"of the data: "
-                "such rows decide the box of the global move and pull the wells",
+                "such rows pull the wells and stretch what is chosen from the range of the data",
                 "remove or clip such rows before the fit",
             )
         )

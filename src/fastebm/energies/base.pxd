@@ -2,7 +2,7 @@
 #
 # Inside a block, state is structure-of-arrays: x[d * stride + i] is feature d of chain i, 0 <= i < n <= stride.
 # Pointers do not overlap. Block methods allocate nothing, raise nothing and do not need the GIL; non-finite input gives
-# non-finite output. They return 0, or -1 to stop the run (an exception is then waiting in `failure`).
+# non-finite output. They return 0, or -1 to stop the run (an exception is then waiting for take_failure).
 # A result for chain i must not depend on n or on the other chains of the block.
 
 cdef class Energy:

@@ -191,9 +191,14 @@ cdef class Energy:
         if self.theta_ptr is NULL:
             raise TypeError(f"{type(self).__name__} is not initialised; use a concrete energy and call its constructor")
 
-    def raise_failure(self):
-        """Raise the exception that stopped a block method, as itself."""
+    def take_failure(self):
+        """Return and forget the exception that stopped a block method on this thread, or None."""
         failure, self.failure = self.failure, None
+        return failure
+
+    def raise_failure(self):
+        """Raise the exception that stopped a block method on this thread, as itself."""
+        failure = self.take_failure()
         if failure is None:
             raise NotImplementedError(f"{type(self).__name__} does not implement this quantity")
         raise failure

@@ -1,5 +1,7 @@
 """A user's own vectorised functions behind the energy contract."""
 
+from threading import get_ident
+
 import numpy as np
 
 from .._check import describe, integer, numeric
@@ -56,6 +58,11 @@ cdef class PythonEnergy(Energy):
         self.energy_function = energy
         self.grad_function = grad
         self.laplacian_function = laplacian
+        self.failures = {}
+
+    def take_failure(self):
+        """Return and forget the exception that stopped a function on this thread, or None."""
+        return self.failures.pop(get_ident(), None)
 
     cdef int call(self, object function, str name, const double* x, double* out, Py_ssize_t width,
                   Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
@@ -78,8 +85,9 @@ cdef class PythonEnergy(Energy):
                     for d in range(width):
                         out[d * stride + i] = values[i, d]
             except BaseException as error:
-                # Carried to the caller by raise_failure: a block method cannot raise.
-                self.failure = error
+                # Carried to the caller by take_failure: a block method cannot raise. Each thread has its own: two runs
+                # may fail at once.
+                self.failures[get_ident()] = error
                 return -1
         return 0
 

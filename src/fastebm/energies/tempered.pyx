@@ -202,11 +202,10 @@ cdef class Tempered(Energy):
             blend(work + d * stride, grad + d * stride, n, self.beta)
         return 0
 
-    def raise_failure(self):
-        """Raise the exception that stopped one of the two energies, as itself."""
-        if self.start.failure is not None:
-            self.start.raise_failure()
-        self.end.raise_failure()
+    def take_failure(self):
+        """Return and forget the exception that stopped one of the two energies on this thread, or None."""
+        failure, other = self.start.take_failure(), self.end.take_failure()
+        return other if failure is None else failure
 
     def _arguments(self):
         return {"start": self.start, "end": self.end, "beta": self.beta}

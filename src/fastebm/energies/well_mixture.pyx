@@ -264,6 +264,8 @@ cdef class WellMixture(Energy):
         # State, gradient, noise and weights of a block should fit half a megabyte of second-level cache; within that,
         # long loops are faster than staying in the first level (K = 16, D = 32: 133 ns with 256 chains, 206 with 32).
         self.block_size = max(32, min(256, 65536 // (4 * features + wells + 3) & ~7))
+        # For theta = 0, which stays if the one that was given is refused.
+        self.prepare()
         if theta is None:
             theta = np.zeros(self.n_params)
             if wells > 1:

@@ -115,6 +115,7 @@ cdef class _Run:
     cdef int _loop(self, double* scratch) noexcept nogil:
         cdef Tally tally
         cdef int64_t block
+        cdef int status = 0
         cdef Py_ssize_t start
         cdef double* work = scratch + self.features * self.stride
         memset(&tally, 0, sizeof(tally))
@@ -127,6 +128,7 @@ cdef class _Run:
                 # The other threads stop at their next poll.
                 self.failed = 1
                 self.control.stop = 1
+                status = -1
                 break
             if self.control.poll(<double>self.done):
                 self.failed = 1
@@ -134,7 +136,7 @@ cdef class _Run:
         fastebm_fetch_add(&self.tally.accepted, tally.accepted)
         fastebm_fetch_add(&self.tally.clipped, tally.clipped)
         fastebm_fetch_add(&self.tally.undefined, tally.undefined)
-        return 0
+        return status
 
     def work(self):
         """Take blocks until none is left."""
@@ -143,8 +145,14 @@ cdef class _Run:
         )
         # Vectors that straddle cache lines cost: start on one.
         cdef double* aligned = <double*>((<size_t>&scratch[0] + 63) & ~<size_t>63)
+        cdef int status
         with nogil:
-            self._loop(aligned)
+            status = self._loop(aligned)
+        if status:
+            # Only the thread that met it can ask for it; the first one is raised.
+            failure = self.energy.take_failure()
+            if self.control.failure is None:
+                self.control.failure = failure
 
     def _join(self):
         for helper in self.helpers:
@@ -179,6 +187,17 @@ cdef class Sampler:
     cdef int run_block(self, Energy energy, double* x, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
                        uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
         return -1
+
+    def _is_ready(self):
+        """Has __init__ run?"""
+        return True
+
+    def _check_ready(self):
+        """Raise TypeError if this is the abstract class, or was made by __new__ alone."""
+        if type(self) is Sampler:
+            raise TypeError("Sampler is abstract; use SGLD, MALA, IndependenceMH or MixtureMH")
+        if not self._is_ready():
+            raise TypeError(f"{type(self).__name__} is not initialised; call its constructor")
 
     def check(self, Energy energy not None):
         """Raise ValueError if this sampler cannot run on this energy."""
@@ -227,6 +246,7 @@ cdef class Sampler:
     def _run(self, Energy energy, x0, n_steps, seed, n_threads, thin, progress):
         cdef _Run run = _Run.__new__(_Run)
         cdef int64_t steps, every
+        self._check_ready()
         energy._check_ready()
         start, flat = samples(x0, energy.n_features, "x0")
         steps = integer(n_steps, "n_steps", 0, 2**40 - 1)

@@ -64,6 +64,8 @@ cdef class IndependenceMH(Sampler):
 
     def __init__(self, low, high, *, temperature=1.0):
         cdef const double[::1] flat
+        if self.corners is not NULL:
+            raise TypeError("IndependenceMH is already initialised; make a new one")
         lows, highs = np.atleast_1d(numeric(low, "low")), np.atleast_1d(numeric(high, "high"))
         if lows.ndim != 1 or lows.shape != highs.shape or lows.size == 0:
             raise ValueError(
@@ -100,6 +102,9 @@ cdef class IndependenceMH(Sampler):
     def high(self):
         """Upper corner, shape (1,) or (n_features,)."""
         return np.array([self.corners[self.n_corners + i] for i in range(self.n_corners)])
+
+    def _is_ready(self):
+        return self.corners is not NULL
 
     cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
         # The proposal (one spare feature: uniforms come in pairs), two energies, take, bad, ratio, the uniforms of

@@ -85,6 +85,9 @@ cdef class MALA(Sampler):
         if self.bounds is not None:
             self.low, self.high = self.bounds
 
+    def _is_ready(self):
+        return self.step_size > 0.0
+
     cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
         # Two gradients, the proposal, the normals of two steps; two energies, q, take, bad, the uniforms of two steps.
         return (5 * energy.n_features + 7) * n + energy.work_size(n)

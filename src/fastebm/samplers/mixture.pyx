@@ -118,6 +118,8 @@ cdef class MixtureMH(Sampler):
 
     def __init__(self, weights, means, stds, *, temperature=1.0):
         cdef const double[::1] flat
+        if self.reached is not NULL:
+            raise TypeError("MixtureMH is already initialised; make a new one")
         weights, means, stds = (numeric(v, n) for v, n in ((weights, "weights"), (means, "means"), (stds, "stds")))
         shape = (weights.size, means.shape[-1] if means.ndim else 0)
         if weights.ndim != 1 or not weights.size or means.shape != shape or stds.shape != shape:
@@ -150,6 +152,9 @@ cdef class MixtureMH(Sampler):
         """Raise ValueError if the mixture has another dimension than the energy."""
         if self.n_features != energy.n_features:
             raise ValueError(f"the proposal has n_features={self.n_features}, but the energy has {energy.n_features}")
+
+    def _is_ready(self):
+        return self.reached is not NULL
 
     cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
         # The normals of two steps, the proposal; two energies, two q, take, bad, ratio, the component, four uniforms; the

@@ -94,6 +94,9 @@ cdef class SGLD(Sampler):
         if self.bounds is not None:
             self.low, self.high = self.bounds
 
+    def _is_ready(self):
+        return self.step_size > 0.0
+
     cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
         # Gradient, and the normals of two steps.
         return 3 * energy.n_features * n + energy.work_size(n)

@@ -14,6 +14,8 @@ from ..samplers.base cimport Sampler, Tally, key_of
 
 # Pieces of a sampler run between two looks at Ctrl-C.
 cdef int64_t PIECE = 256
+# Blocks of a mean between two looks.
+cdef int64_t LOOK = 16
 
 
 cdef void draw_subset(int64_t* order, int64_t total, int64_t count, int64_t* chosen, int64_t* swapped, double* u,
@@ -188,7 +190,7 @@ cdef class Loop:
 
     cdef int _mean_energy(self, const double* x, Py_ssize_t n, double* mean) noexcept nogil:
         # self.e receives the energies; block by block, so that scratch stays in the cache.
-        cdef Py_ssize_t start = 0, m, size = self.energy.block_size
+        cdef Py_ssize_t start = 0, m, size = self.energy.block_size, until = LOOK * size
         mean[0] = 0.0
         while start < n:
             m = min(size, n - start)
@@ -196,17 +198,25 @@ cdef class Loop:
                 return -1
             mean[0] += lane_sum(self.e + start, m)
             start += m
+            if start >= until:
+                until += LOOK * size
+                if self.control.poll(<double>self.update):
+                    return -1
         mean[0] /= n
         return 0
 
     cdef int _mean_param_grad(self, const double* x, double* g, Py_ssize_t n) noexcept nogil:
-        cdef Py_ssize_t start = 0, m, p, size = self.energy.block_size
+        cdef Py_ssize_t start = 0, m, p, size = self.energy.block_size, until = LOOK * size
         memset(g, 0, self.n_params * sizeof(double))
         while start < n:
             m = min(size, n - start)
             if self.energy.param_grad_block(x + start, g, self.work, m, self.stride):
                 return -1
             start += m
+            if start >= until:
+                until += LOOK * size
+                if self.control.poll(<double>self.update):
+                    return -1
         for p in range(self.n_params):
             g[p] /= n
         return 0
@@ -231,6 +241,8 @@ cdef class Loop:
         memset(g, 0, self.n_params * sizeof(double))
         mean[0] = 0.0
         for i in range(self.n_chains):
+            if i & 255 == 255 and self.control.poll(<double>self.update):
+                return -1
             memset(self.one, 0, self.n_params * sizeof(double))
             if self.energy.param_grad_block(self.xn + i, self.one, self.work, 1, self.stride):
                 return -1
@@ -300,6 +312,7 @@ cdef class Loop:
     cdef int _one_update(self) noexcept nogil:
         # 0: done; 1: something is not finite; -1: stopped.
         cdef Py_ssize_t i, d, p
+        cdef int status
         cdef double e_data = 0.0, e_model = 0.0, ess = 1.0
         cdef Tally tally = self.tally, global_tally = self.global_tally
         self._draw_batch()
@@ -326,8 +339,10 @@ cdef class Loop:
             return -1
         if not isfinite(e_data) or not isfinite(e_model) or self._step(self.one):
             return 1
-        if self.weighted and self._reweigh(ess):
-            return 1
+        if self.weighted:
+            status = self._reweigh(ess)
+            if status:
+                return status
 
         # From here on the update is complete: commit.
         self.tally, self.global_tally = tally, global_tally
@@ -354,21 +369,25 @@ cdef class Loop:
     cdef int _reweigh(self, double ess) noexcept nogil:
         # Jarzynski: a chain that was fair for the old theta carries exp(E_old - E_new) for the new one.
         # Resampling, if the
-        # weights have become uneven, comes first, while they still belong to the old energy.
+        # weights have become uneven, comes first, while they still belong to the old energy. Returns what _one_update
+        # does; whatever stops it, the old weights stay.
         cdef Py_ssize_t i
-        cdef double unused
+        cdef int status
+        cdef double unused = 0.0
         # Kept in case the new energies are not finite; u is free here.
         memcpy(self.u, &self.log_weight[0], self.n_chains * sizeof(double))
         if ess < 0.5:
             self._resample()
             if self._mean_energy(self.xn, self.n_chains, &unused):
+                memcpy(&self.log_weight[0], self.u, self.n_chains * sizeof(double))
                 return -1
         memcpy(self.e_new, self.e, self.n_chains * sizeof(double))
         self.energy.load_theta(self.candidate)
-        if self._mean_energy(self.xn, self.n_chains, &unused) or not isfinite(unused):
+        status = self._mean_energy(self.xn, self.n_chains, &unused)
+        if status or not isfinite(unused):
             self.energy.load_theta(&self.theta[0])
             memcpy(&self.log_weight[0], self.u, self.n_chains * sizeof(double))
-            return -1
+            return status if status else 1
         for i in range(self.n_chains):
             self.log_weight[i] += self.e_new[i] - self.e[i]
         self.smallest_ess = min(self.smallest_ess, ess)

@@ -156,6 +156,7 @@ class ContrastiveDivergence:
             if value is not None and not isinstance(value, Sampler):
                 raise TypeError(f"{name} must be a Sampler, got {describe(value)}")
             if value is not None:
+                value._check_ready()
                 value.check(energy)
         self.energy = energy
         self.sampler = sampler
