@@ -183,8 +183,8 @@ def test_fit_writes_model_picture_and_report(geyser, folder):
     text = " ".join(page.text)
     for words in (
         "Data",
-        "Density and energy",
-        "Training",
+        "Density and energy landscape",
+        "Training curves",
         "Chains",
         "Diagnostics",
         "fastebm fit data.csv",

@@ -28,12 +28,14 @@ def test_without_it_every_processor_of_the_process_counts(monkeypatch, unset):
     assert fe.info()["n_threads"] == expected
 
 
-@pytest.mark.parametrize("bad", ["0", "-1", "two", "2.5", "1e3", "nan", "3,4"])
+@pytest.mark.parametrize("bad", ["0", "-1", "two", "2.5", "1e3", "nan", "3,4", "1025"])
 def test_bad_environment_is_an_error_that_names_it(monkeypatch, bad):
     monkeypatch.setenv("FASTEBM_NUM_THREADS", bad)
     # A run that is long enough to ask for threads.
     for call in (fe.info, lambda: fe.SGLD(0.1).sample(fe.WellMixture(), np.zeros(20_000), 200)):
-        with pytest.raises(ValueError, match=f"FASTEBM_NUM_THREADS must be a positive integer, got '{bad}'"):
+        with pytest.raises(
+            ValueError, match=f"FASTEBM_NUM_THREADS must be an integer from 1 to 1024, got '{bad}'"
+        ):
             call()
     # An argument goes before the environment.
     assert fe.SGLD(0.1).sample(fe.WellMixture(), [0.0], 1, n_threads=1).shape == (1,)

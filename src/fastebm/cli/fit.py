@@ -38,11 +38,20 @@ class FitSummary:
         """Mean log-density of the rows that were fitted, in nats."""
         return float(self.model.score_samples(self.table.x).mean())
 
-    def wells(self) -> list[tuple[float, list[str]]]:
-        """Weight, and centre ± width per column as text, of every well, the heaviest first."""
-        order, model = np.argsort(-self.model.weights_), self.model
-        rows = zip(model.weights_[order], model.means_[order], model.stds_[order], strict=True)
-        return [(float(w), [plus_minus(a, b) for a, b in zip(m, s, strict=True)]) for w, m, s in rows]
+    def wells(self) -> list[tuple[int, float, list[str]]]:
+        """Number, weight, and centre ± width per column as text, of every well, the heaviest first.
+
+        The numbers are those of the model, which the names of its parameters and the pictures use too.
+        """
+        model = self.model
+        return [
+            (
+                int(j) + 1,
+                float(model.weights_[j]),
+                [plus_minus(a, b) for a, b in zip(model.means_[j], model.stds_[j], strict=True)],
+            )
+            for j in np.argsort(-model.weights_)
+        ]
 
     @property
     def warnings(self) -> list[str]:
@@ -126,7 +135,7 @@ def as_text(summary: FitSummary) -> str:
     size = max([12, *(len(n) + 2 for n in names)])
     lines = [f"{summary.source}: {facts['n_rows']:,} rows{dropped}, {_count(facts['n_wells'])}", ""]
     lines.append(f"{'well':>4}{'weight':>9}   " + "".join(f"{n:>{2 * size}}" for n in names))
-    for j, (weight, cells) in enumerate(summary.wells(), 1):
+    for j, weight, cells in summary.wells():
         lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
     lines += ["", f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)"]
     for row in facts["held_out"]:

@@ -28,13 +28,20 @@ from ..training import ReplayBuffer
 N_CHAINS, N_STEPS, EVERY = 200, 400, 2
 # More features than this make a pair plot that nobody can read.
 MOST_PAIRS = 6
+# More parameters than this make curves that nobody can tell apart.
+MOST_CURVES = 13
+NAMES = {"drop_na": "rows with missing cells left out", "header": "header line"}
+# Dots per inch of the pictures: sharp on dense screens too.
+DENSE = 160
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
-h1, h2 { line-height: 1.2 } h2 { margin-top: 2.2rem; border-bottom: 1px solid #ccc }
-table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .8rem; text-align: right }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
+h1, h2 { line-height: 1.2; overflow-wrap: anywhere } h2 { margin-top: 2.2rem; border-bottom: 1px solid #ccc }
+p { max-width: 46rem } .wide { overflow-x: auto }
+table { border-collapse: collapse; margin: 1rem 0 }
+td, th { padding: .25rem .8rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 th { border-bottom: 2px solid #555 } td:first-child, th:first-child { text-align: left }
-img { max-width: 100%; height: auto } code, pre { background: #f3f3f3; padding: .1rem .3rem }
+img { width: 100%; height: auto } code, pre { background: #f3f3f3; padding: .1rem .3rem }
 pre { padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere } figure { margin: 1rem 0 }
 figcaption { color: #444; font-size: .9rem }
 .warning { border-left: 4px solid #D55E00; padding-left: .8rem }
@@ -65,10 +72,10 @@ def _bounds(x):
 def _draw_training(training, axes_pair):
     plot_phases(training, ax=axes_pair[0])
     legend_above(axes_pair[0], 2)
-    if training.energy.n_params <= 13:
+    if training.energy.n_params <= MOST_CURVES:
         plot_parameters(training, ax=axes_pair[1])
         axes_pair[1].set_ylabel("parameter (standardised data)")
-        legend_above(axes_pair[1], 6)
+        legend_above(axes_pair[1], 6, "x-small")
     else:
         plot_gap(training, ax=axes_pair[1])
 
@@ -131,7 +138,7 @@ def _chain_picture(summary):
 
 
 def _image(sheet, text: str) -> str:
-    data = base64.b64encode(encoded(sheet)).decode("ascii")
+    data = base64.b64encode(encoded(sheet, dpi=DENSE)).decode("ascii")
     words = html.escape(text)
     return f'<figure><img alt="{words}" src="data:image/png;base64,{data}"><figcaption>{words}</figcaption></figure>'
 
@@ -140,7 +147,8 @@ def _rows(head, body) -> str:
     def line(cells, tag):
         return "<tr>" + "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in cells) + "</tr>"
 
-    return "<table>" + line(head, "th") + "".join(line(cells, "td") for cells in body) + "</table>"
+    rows = line(head, "th") + "".join(line(cells, "td") for cells in body)
+    return f'<div class="wide"><table>{rows}</table></div>'
 
 
 def _data_table(table) -> str:
@@ -153,8 +161,13 @@ def _data_table(table) -> str:
 
 
 def _wells_table(summary) -> str:
-    body = [[j, f"{weight:.4f}", *cells] for j, (weight, cells) in enumerate(summary.wells(), 1)]
-    return _rows(["well", "weight", *(f"{n}: mean ± width" for n in summary.table.names)], body)
+    wells = summary.wells()
+    body = [["weight", *(f"{weight:.4f}" for _, weight, _ in wells)]]
+    body += [
+        [f"{name}: mean ± width", *(cells[i] for *_, cells in wells)]
+        for i, name in enumerate(summary.table.names)
+    ]
+    return _rows(["", *(f"well {j}" for j, *_ in wells)], body)
 
 
 def _diagnosis(summary, facts) -> str:
@@ -196,7 +209,8 @@ def report_page(summary) -> str:
         f"{left_out}; {model.n_wells} well{'s' * (model.n_wells > 1)}; mean log-likelihood "
         f"{facts['log_likelihood']:.4f} nats per row (on the rows fitted).</p>"
     ]
-    parts += ["<h2>Data</h2>", _data_table(table), "<h2>Density and energy</h2>", _wells_table(summary)]
+    title = "Density and energy landscape" if d <= 2 else "Density"
+    parts += ["<h2>Data</h2>", _data_table(table), f"<h2>{title}</h2>", _wells_table(summary)]
     if d <= 2:
         sheet = figure((9.6, 3.6))
         _draw_fit(summary, sheet.subplots(1, 2))
@@ -214,19 +228,28 @@ def report_page(summary) -> str:
             _rows(["wells", "held out"], body),
         ]
     training = model.training
-    if training is not None and len(training.history):
+    if training is None:
+        parts += ["<h2>Training curves</h2>", "<p>None: the fit was found by expectation-maximisation.</p>"]
+    elif len(training.history):
+        right = "the parameters" if training.energy.n_params <= MOST_CURVES else "the gap between them"
         caption = (
-            "Mean energy of the data and of the chains (they meet at the optimum); parameters, or the gap."
+            f"Left: mean energy of the data and of the chains, which meet at the optimum. Right: {right}."
         )
-        parts += ["<h2>Training</h2>", _image(_training_picture(training), caption)]
-    left = "The first few" if d <= 2 else "The starts, in the first column,"
+        parts += ["<h2>Training curves</h2>", _image(_training_picture(training), caption)]
+    left = "the first few" if d <= 2 else "the starts, in the first column,"
+    heaviest = float(model.weights_.max())
+    scatter = 100 * (heaviest * (1 - heaviest) / N_CHAINS) ** 0.5
     caption = (
-        f"{left} of {N_CHAINS} fresh chains, and the share of all in each well beside the model's weights."
+        f"Left: {left} of {N_CHAINS} fresh chains under MALA alone. Right: the share of all in each well beside the "
+        f"model's weights; from one set of {N_CHAINS} chains to the next it scatters by {scatter:.1f} points."
     )
     parts += ["<h2>Chains</h2>", _image(_chain_picture(summary), caption)]
-    parts += ["<h2>Diagnostics</h2>", _diagnosis(summary, facts), "<h2>Reproduce</h2>"]
+    parts += ["<h2>Diagnostics</h2>", _diagnosis(summary, facts), "<h2>Settings and seed</h2>"]
     machine = info()
-    settings = [[k.replace("_", " "), v] for k, v in facts["settings"].items()]
+    words = {True: "yes", False: "no"}
+    settings = [
+        [NAMES.get(k, k), words[v] if isinstance(v, bool) else v] for k, v in facts["settings"].items()
+    ]
     settings += [["fastebm", machine["version"]], ["instruction set", machine["isa"]]]
     parts += [
         f"<pre>{html.escape(facts['command'])}</pre>",

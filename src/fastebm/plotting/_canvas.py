@@ -136,24 +136,24 @@ def check_picture(path: str | None = None) -> str:
     return ending
 
 
-def encoded(sheet, path: str | None = None) -> bytes:
+def encoded(sheet, path: str | None = None, dpi: float | str = "figure") -> bytes:
     """The picture as the bytes of a file of that name."""
     buffer = io.BytesIO()
-    sheet.savefig(buffer, format=check_picture(path))
+    sheet.savefig(buffer, format=check_picture(path), dpi=dpi)
     return buffer.getvalue()
 
 
-def legend_above(ax, columns: int) -> None:
+def legend_above(ax, columns: int, size="small") -> None:
     """Move the legend out of the axes, for panels too small to hold it."""
     handles, texts = ax.get_legend_handles_labels()
-    short = {"handlelength": 1.2, "columnspacing": 0.9, "handletextpad": 0.4, "borderaxespad": 0.2}
+    short = {"handlelength": 1.4, "columnspacing": 0.9, "handletextpad": 0.4, "borderaxespad": 0.2}
     ax.legend(
         handles,
         texts,
         loc="lower center",
         bbox_to_anchor=(0.5, 1.0),
         ncols=columns,
-        fontsize="x-small",
+        fontsize=size,
         frameon=False,
         **short,
     )
