@@ -1,6 +1,6 @@
 """Why does the notebook's energy-based model miss its data, and what does the library say about it?
 
-Run: python examples/study_of_failure.py [--out study_of_failure.png]      Needs the 'plot' extra.
+Run: python examples/study_of_failure.py [--out study_of_failure.png] [--quick]      Needs the 'plot' extra.
 
 One recipe and its failures, one at a time: the number of Langevin steps, the noise, where the chains start, the number
 of updates, the accept step, the global move. For each: the density that was learned, its divergence from the truth, and
@@ -45,6 +45,12 @@ RUNS = {
 }
 
 
+def train(trainer, quick):
+    if quick:
+        trainer.n_updates = min(trainer.n_updates, 400)
+    return trainer.fit(X, seed=3)
+
+
 def divergence(energy) -> float:
     """KL(true law || model) in nats."""
     logs = TRUTH.log_prob(WIDE)
@@ -79,12 +85,12 @@ def densities(axis, results, names, colours, title):
     axis.legend(frameon=False, fontsize=8.5, loc="upper left", title="KL(truth || model)", title_fontsize=8.5)
 
 
-def paths(axis, results):
+def paths(axis, results, quick):
     styles = {
-        "cold, 30 steps": (notebook(n_updates=4000).fit(X, seed=3), RED, "-"),
+        "cold, 30 steps": (train(notebook(n_updates=4000), quick), RED, "-"),
         "warm, 30 % afresh": (results["warm, 30 % afresh, 4,000 updates"], ORANGE, "--"),
         "persistent chains + MALA": (results["persistent chains + MALA"], BLUE, ":"),
-        "the same + global move (default)": (default(n_updates=4000).fit(X, seed=3), GREEN, "-."),
+        "the same + global move (default)": (train(default(n_updates=4000), quick), GREEN, "-."),
     }
     for name, (result, colour, style) in styles.items():
         axis.plot(*path(result), color=colour, ls=style, lw=2, label=name)
@@ -117,7 +123,7 @@ def warnings_table(axis, results):
     axis.tick_params(length=0)
 
 
-def main(out: str) -> None:
+def main(out: str, quick: bool) -> None:
     try:
         import matplotlib
 
@@ -125,7 +131,7 @@ def main(out: str) -> None:
         import matplotlib.pyplot as plt
     except ImportError:
         raise SystemExit("this example needs matplotlib; install fastebm with its 'plot' extra") from None
-    results = {name: trainer.fit(X, seed=3) for name, trainer in RUNS.items()}
+    results = {name: train(trainer, quick) for name, trainer in RUNS.items()}
     names = list(results)
     for name, result in results.items():
         left = result.energy.weights_[result.energy.means_[:, 0] < 0].sum()
@@ -139,7 +145,7 @@ def main(out: str) -> None:
     densities(top[0], results, names[:3], (RED, ORANGE, BLUE), "Short and long SGLD (140 updates)")
     densities(top[1], results, names[3:5], (RED, BLUE), "Cold and warm noise (381 updates)")
     densities(top[2], results, names[5:], (ORANGE, BLUE, GREEN), "Where the chains come from")
-    paths(below[0].subplots(), results)
+    paths(below[0].subplots(), results, quick)
     warnings_table(below[1].subplots(), results)
     figure.suptitle(
         "One recipe, its failures one at a time, and the recipe that has none of them", fontsize=14
@@ -151,4 +157,6 @@ def main(out: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", default="study_of_failure.png", help="where to write the picture")
-    main(parser.parse_args().out)
+    parser.add_argument("--quick", action="store_true", help="at most 400 updates: runs, but shows less")
+    arguments = parser.parse_args()
+    main(arguments.out, arguments.quick)

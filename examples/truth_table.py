@@ -1,6 +1,6 @@
 """Print what the notebook's recipe and the default recipe learn, and what the diagnostics say of bad runs.
 
-Run: python examples/truth_table.py [--sets 20]
+Run: python examples/truth_table.py [--sets 20] [--quick]
 
 First table: data sets of 2,400 points from 0.55 N(-2, 0.45^2) + 0.45 N(1.8, 0.55^2), each trained by each recipe. KL is
 KL(true law || model) in nats, by quadrature; the gap is KL less that of the exact maximum-likelihood fit to the same
@@ -124,6 +124,8 @@ def diagnostics(n_runs: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sets", type=int, default=20, help="data sets and runs (default 20)")
-    n = parser.parse_args().sets
+    parser.add_argument("--quick", action="store_true", help="two data sets and runs")
+    arguments = parser.parse_args()
+    n = 2 if arguments.quick else arguments.sets
     recipes(n)
     diagnostics(n)
