@@ -79,11 +79,11 @@ if TYPE_CHECKING:
         GradientReport,
         barrier_crossings,
         check_grad,
-        diagnose,
         ess,
         mode_occupancy,
         rhat,
     )
+    from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
     from .io import load, save
 

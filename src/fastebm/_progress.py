@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def bar(show: bool, total: float, what: str, unit: str = "step"):
+def bar(show: bool, total: float | None, what: str, unit: str = "step"):
     """Return a tqdm bar on stderr, or None. Without tqdm, asking for a bar is an error that names the extra."""
     if not show:
         return None

@@ -13,7 +13,7 @@ from ._fast import int_key
 
 if TYPE_CHECKING:
     # What NumPy takes as a seed, less its legacy generators. Not at run time: numpy.random is an import of its own.
-    Seed = int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None
+    _Seed = int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None
 
 
 def seed_sequence(seed) -> np.random.SeedSequence:

@@ -19,10 +19,10 @@ except ImportError as _error:
     # The class can still be imported, documented and named; it cannot be constructed.
     _reason = str(_error)
 
-    class DensityMixin:  # type: ignore[no-redef]
+    class _NoMixin:
         """Stands in for scikit-learn's mixin."""
 
-    class BaseEstimator:  # type: ignore[no-redef]
+    class _NoEstimator:
         """Stands in for scikit-learn's base class and refuses to be constructed."""
 
         def __new__(cls, *args, **kwargs):
@@ -30,6 +30,8 @@ except ImportError as _error:
                 f"{cls.__name__} needs scikit-learn 1.6 or newer ({_reason}); install fastebm with its 'sklearn' "
                 "extra. fastebm.fit_wells fits the same density without it"
             )
+
+    DensityMixin, BaseEstimator = _NoMixin, _NoEstimator
 
 
 class EnergyDensity(DensityMixin, BaseEstimator):

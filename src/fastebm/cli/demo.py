@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -35,9 +37,14 @@ class Fit:
     held_out: dict
     seconds: float
 
+    @property
+    def energy(self) -> WellMixture:
+        """The trained wells."""
+        return cast(WellMixture, self.result.energy)
+
     def rows(self) -> list[dict]:
         """Weight, mean and width of both wells: data, maximum likelihood, trained, difference of the last two."""
-        columns = [_split(self.x), _wells(self.best), _wells(self.result.energy)]
+        columns: list[Sequence[float | None]] = [_split(self.x), _wells(self.best), _wells(self.energy)]
         columns.append(_wells(self.truth) if self.truth else [None] * 6)
         unit = f" ({self.unit})" if self.unit else ""
         names = [
@@ -102,7 +109,7 @@ def fit_old_faithful(seed=1, progress: bool = False) -> Fit:
     result = _train(x, fit_seed, progress)
     seconds = time.perf_counter() - begin
     fold = np.random.default_rng(fold_seed).permutation(len(x)) % FOLDS
-    scores = {"trained": [], "maximum_likelihood": []}
+    scores: dict[str, list[float]] = {"trained": [], "maximum_likelihood": []}
     for k, child in enumerate(fold_seed.spawn(FOLDS)):
         kept, out = x[fold != k], x[fold == k]
         scores["trained"] += list(_train(kept, child, progress).energy.log_prob(out))
@@ -151,7 +158,7 @@ def table(fit: Fit) -> str:
         "",
         f"held out: {scores['how']}, in nats per value",
         f"training: {len(result.history):,} updates of {RECIPE['n_chains']:,} chains in {fit.seconds:.2f} s, "
-        f"{100 * result.acceptance_rate:.0f} % of the moves accepted",
+        f"{100 * (result.acceptance_rate or 0.0):.0f} % of the moves accepted",
     ]
     lines += [str(w) for w in result.warnings] or ["warnings: none"]
     return "\n".join(lines)

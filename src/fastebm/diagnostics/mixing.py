@@ -83,9 +83,8 @@ def mode_imbalance(population: Population) -> list[Diagnostic]:
     modes, masses = _modes(population)
     if modes is None:
         return []
-    energy = population.energy
     if isinstance(modes, WellMixture):
-        share = well_shares(energy, population.negatives)
+        share = well_shares(modes, population.negatives)
     else:
         share = np.eye(len(modes))[mode_labels(population.negatives, modes)[0]]
     found = []

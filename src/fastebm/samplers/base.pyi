@@ -4,13 +4,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import disjoint_base
 
-from .._seed import Seed
+from .._seed import _Seed
 from ..energies.base import Energy
 from .result import SampleResult
 
 @disjoint_base
 class Sampler:
     __hash__: ClassVar[None]  # type: ignore[assignment]
+    def _arguments(self) -> dict[str, Any]: ...
+    def _check_ready(self) -> None: ...
+    def _is_ready(self) -> bool: ...
     def check(self, energy: Energy) -> None: ...
     def sample(
         self,
@@ -18,7 +21,7 @@ class Sampler:
         x0: ArrayLike,
         n_steps: int,
         *,
-        seed: Seed = None,
+        seed: _Seed = None,
         n_threads: int | None = None,
         thin: int | None = None,
         progress: bool = False,
@@ -29,7 +32,7 @@ class Sampler:
         x0: ArrayLike,
         n_steps: int,
         *,
-        seed: Seed = None,
+        seed: _Seed = None,
         n_threads: int | None = None,
         thin: int | None = None,
         progress: bool = False,

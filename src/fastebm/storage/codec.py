@@ -34,7 +34,7 @@ def register(name: str, cls: type, encode: Callable, decode: Callable) -> None:
 class Encoder:
     """Turns values into a tree; arrays collect in ``arrays``."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
 
     def __call__(self, value, where="it"):
