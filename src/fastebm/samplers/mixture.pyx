@@ -87,8 +87,8 @@ cdef class MixtureMH(Sampler):
 
     .. math:: \log r = \frac{E(x) - E(y)}{T} + \log q(x) - \log q(y),
 
-    which leaves exp(-E / T) / Z invariant. With q close to the density almost every proposal is accepted, so chains change
-    wells in one step in any dimension. `fastebm.ContrastiveDivergence` fits q to the data.
+    which leaves exp(-E / T) / Z invariant. With q close to the density almost every proposal is accepted, so chains
+    change wells in one step in any dimension. `fastebm.ContrastiveDivergence` fits q to the data.
 
     Parameters
     ----------
@@ -152,8 +152,8 @@ cdef class MixtureMH(Sampler):
             raise ValueError(f"the proposal has n_features={self.n_features}, but the energy has {energy.n_features}")
 
     cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
-        # The normals of two steps, the proposal; two energies, two q, take, bad, ratio, the component, four uniforms; the
-        # components' energies and three more for their sum.
+        # The normals of two steps, the proposal; two energies, two q, take, bad, ratio, the component, four uniforms;
+        # the components' energies and three more for their sum.
         return (3 * energy.n_features + 15 + self.n_parts) * n + energy.work_size(n)
 
     cdef void minus_log_q(self, const double* x, double* out, double* work,
