@@ -26,5 +26,10 @@ html_theme_options = {
 }
 html_show_sourcelink = False
 
+# The table is written by the benchmark; a checkout may not hold one.
+_table = HERE.parent / "benchmarks" / "RESULTS.md"
+_link = ":download:`benchmarks/RESULTS.md <../benchmarks/RESULTS.md>`" if _table.exists() else "``benchmarks/RESULTS.md``"
+rst_epilog = f".. |results| replace:: {_link}\n"
+
 autodoc_member_order = "groupwise"
 numpydoc_show_class_members = False
