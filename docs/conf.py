@@ -27,8 +27,8 @@ html_theme_options = {
 html_show_sourcelink = False
 
 # The table is written by the benchmark; a checkout may not hold one.
-_table = HERE.parent / "benchmarks" / "RESULTS.md"
-_link = ":download:`benchmarks/RESULTS.md <../benchmarks/RESULTS.md>`" if _table.exists() else "``benchmarks/RESULTS.md``"
+_table = "benchmarks/RESULTS.md"
+_link = f":download:`{_table} <../{_table}>`" if (HERE.parent / _table).exists() else f"``{_table}``"
 rst_epilog = f".. |results| replace:: {_link}\n"
 
 autodoc_member_order = "groupwise"

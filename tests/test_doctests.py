@@ -2,6 +2,9 @@
 
 import doctest
 import inspect
+import random
+import re
+from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -12,6 +15,8 @@ import fastebm as fe
 from fastebm import datasets, interchange, notebook, plotting
 
 matplotlib.use("Agg")
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def public():
@@ -76,3 +81,29 @@ def test_a_wrong_example_fails():
 
     (test,) = examples([("liar", liar)]).values()
     assert failures(test)[0] == 1
+
+
+def page(name):
+    if not (ROOT / "docs").exists():
+        pytest.skip("the tests were copied away from the checkout: the documentation is not here")
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_every_public_name_is_in_the_reference():
+    listed = set(
+        re.findall(r"^\.\. auto(?:class|function|exception):: (\w+)$", page("docs/api.rst"), re.MULTILINE)
+    )
+    assert listed == set(fe.__all__) - {"__version__"}
+
+
+def test_japanese_quick_start_runs():
+    code = re.findall(r"^```python\n(.*?)^```", page("README.ja.md"), re.MULTILINE | re.DOTALL)
+    assert len(code) == 2
+    state = random.getstate()
+    try:
+        space = {"__name__": "readme"}
+        for block in code:
+            exec(compile(block, "README.ja.md", "exec"), space)
+        assert callable(space["train_ebm"])
+    finally:
+        random.setstate(state)

@@ -95,7 +95,16 @@ def draw_first_look():
     _, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained", sharey=True)
     for axis in axes:
         _truth(axis)
-    axes[0].hist(shown, bins=80, range=(-5, 5), density=True, histtype="step", color=ORANGE, lw=1.5, label="samples shown")
+    axes[0].hist(
+        shown,
+        bins=80,
+        range=(-5, 5),
+        density=True,
+        histtype="step",
+        color=ORANGE,
+        lw=1.5,
+        label="samples shown",
+    )
     _density(axes[1], model, color=RED, label="density learned")
     axes[0].set(title="What the notebook shows")
     axes[1].set(title="What it has learned", ylabel="")
