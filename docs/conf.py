@@ -12,7 +12,8 @@ project = "fastebm"
 copyright = "the fastebm developers, BSD-3-Clause"
 version = release = fastebm.__version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc", "executed"]
+extensions = ["sphinx.ext.autodoc", "numpydoc", "executed", "mathml"]
+html_math_renderer = "mathml"
 exclude_patterns = ["_build"]
 
 html_theme = "alabaster"
@@ -24,6 +25,8 @@ html_theme_options = {
     "body_max_width": "800px",
     "show_powered_by": False,
 }
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_show_sourcelink = False
 
 # The table is written by the benchmark; a checkout may not hold one.
