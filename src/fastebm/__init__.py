@@ -1,21 +1,11 @@
 """fastebm: energy-based models on an ordinary CPU."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from ._errors import FastEBMWarning, ModelFileError, NonFiniteError, TrainingError, TrainingInterrupted
 from ._info import __version__, info
-from .density.log_partition import LogPartition, UntrustedEstimateError, log_partition
-from .density.scaled_wells import ScaledWells, fit_wells
-from .diagnostics import (
-    Diagnostic,
-    GradientReport,
-    barrier_crossings,
-    check_grad,
-    diagnose,
-    ess,
-    mode_occupancy,
-    rhat,
-)
 from .energies import Energy, PythonEnergy, WellMixture
-from .io import load, save
 from .samplers import MALA, SGLD, IndependenceMH, MixtureMH, Sampler, SampleResult
 from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
 from .training.recipes import initial_wells
@@ -60,10 +50,54 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-    # EnergyDensity brings scikit-learn, which takes longer to import than all of this package.
-    if name == "EnergyDensity":
-        from .estimator import EnergyDensity
+# Loaded when first asked for: together they take as long to import as everything above, and scikit-learn far longer.
+_LATER = {
+    "Diagnostic": "diagnostics",
+    "EnergyDensity": "estimator",
+    "GradientReport": "diagnostics",
+    "LogPartition": "density.log_partition",
+    "ScaledWells": "density.scaled_wells",
+    "UntrustedEstimateError": "density.log_partition",
+    "barrier_crossings": "diagnostics",
+    "check_grad": "diagnostics",
+    "diagnose": "diagnostics",
+    "ess": "diagnostics",
+    "fit_wells": "density.scaled_wells",
+    "load": "io",
+    "log_partition": "density.log_partition",
+    "mode_occupancy": "diagnostics",
+    "rhat": "diagnostics",
+    "save": "io",
+}
+_ROOMS = ("datasets", "density", "diagnostics", "interchange", "io", "notebook", "plotting", "reference")
 
-        return EnergyDensity
+if TYPE_CHECKING:
+    from .density.log_partition import LogPartition, UntrustedEstimateError, log_partition
+    from .density.scaled_wells import ScaledWells, fit_wells
+    from .diagnostics import (
+        Diagnostic,
+        GradientReport,
+        barrier_crossings,
+        check_grad,
+        diagnose,
+        ess,
+        mode_occupancy,
+        rhat,
+    )
+    from .estimator import EnergyDensity
+    from .io import load, save
+
+
+def __getattr__(name):
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
+    if name in _LATER:
+        value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+        if name != "EnergyDensity":
+            globals()[name] = value
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, *_ROOMS})

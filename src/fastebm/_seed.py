@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._check import describe
 from ._fast import int_key
 
-# What NumPy takes as a seed, less its legacy generators.
-Seed = int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None
+if TYPE_CHECKING:
+    # What NumPy takes as a seed, less its legacy generators. Not at run time: numpy.random is an import of its own.
+    Seed = int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None
 
 
 def seed_sequence(seed) -> np.random.SeedSequence:

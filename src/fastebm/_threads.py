@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from ._check import integer
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -41,6 +44,9 @@ def submit(function, copies: int) -> list[Future]:
     global _pool
     if copies < 1:
         return []
+    # Imported with the first run that needs it: 10 ms that many programs never need.
+    from concurrent.futures import ThreadPoolExecutor
+
     with _lock:
         if _pool is None or _pool._max_workers < copies:
             # An older, smaller pool ends by itself when its last task is done.

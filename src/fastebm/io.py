@@ -9,7 +9,6 @@ import numpy as np
 from ._errors import ModelFileError
 from .density.scaled_wells import ScaledWells
 from .diagnostics.diagnostic import Diagnostic
-from .storage import archive
 from .storage.codec import KIND, REGISTRY, Decoder, Encoder, register
 from .training.replay import ReplayBuffer
 from .training.result import TrainingResult, history_array
@@ -52,6 +51,8 @@ def save(path, obj) -> None:
         raise TypeError(
             f"obj must be an energy, a TrainingResult, a fitted density or an estimator, got {type(obj).__name__}"
         )
+    from .storage import archive
+
     archive.write(path, tree, encoder.arrays)
 
 
@@ -76,6 +77,8 @@ def load(path):
     ImportError
         If it holds an estimator and scikit-learn is not installed.
     """
+    from .storage import archive
+
     tree, arrays = archive.read(path)
     if not isinstance(tree, dict) or KIND not in tree:
         raise ModelFileError(f"cannot load {str(path)!r}: it holds no object")

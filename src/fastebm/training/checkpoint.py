@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from .._check import integer
 from .._errors import ModelFileError
-from ..storage import archive
 from ..storage.codec import Decoder, Encoder, register
 
 
@@ -54,6 +52,8 @@ register(
 
 def data_digest(x: np.ndarray) -> str:
     """SHA-256 of the shape and the bytes of a C-ordered float64 array."""
+    import hashlib
+
     rows = np.ascontiguousarray(x, dtype="<f8")
     return hashlib.sha256(repr(rows.shape).encode() + b"\n" + rows.data).hexdigest()
 
@@ -75,6 +75,8 @@ class Writer:
             return
         encoder = Encoder()
         tree = encoder(self.take(self.every), "the checkpoint")
+        from ..storage import archive
+
         archive.write(self.path, tree, encoder.arrays)
         self.written = update
 
@@ -89,6 +91,8 @@ def read_checkpoint(path, x: np.ndarray) -> Checkpoint:
     ValueError
         If the run was on other data.
     """
+    from ..storage import archive
+
     tree, arrays = archive.read(path)
     name = str(path)
     try:

@@ -12,8 +12,9 @@ from .._errors import TrainingError, TrainingInterrupted
 from .._progress import bar
 from ..energies.well_mixture import WellMixture
 from ..samplers.mala import MALA
-from . import after_fit, recipes
+from . import recipes
 from ._loop import Loop
+from .after_fit import warnings_of
 from .checkpoint import Checkpoint, Writer, data_digest
 from .replay import ReplayBuffer
 from .result import TrainingResult, history_array
@@ -145,8 +146,7 @@ class Training:
                 display.close()
         result = self.trainer.last_result = self.result()
         if status == 0:
-            for check in after_fit.checks:
-                result.warnings.extend(check(result, self.x))
+            result.warnings.extend(warnings_of(result, self.x))
             return result
         update = self.loop.update
         kept = f"the last good theta and buffer (after {update} complete updates) are on this error"
