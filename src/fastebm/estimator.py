@@ -68,9 +68,9 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     ----------
     n_wells_ : int
         Number of wells of the fit.
-    weights_ : ndarray of shape (n_wells_,)
+    weights_ : ndarray of shape ``(n_wells_,)``
         Mass of each well; sums to 1.
-    means_, stds_, covariances_ : ndarray of shape (n_wells_, n_features)
+    means_, stds_, covariances_ : ndarray of shape ``(n_wells_, n_features)``
         Centre, standard deviation and variance of each well, in the units of X.
     energy_ : Energy
         -log p(x) in the units of X: a `WellMixture` where its range of widths allows, else a `PythonEnergy`.

@@ -18,8 +18,8 @@ class GradientReport:
     Attributes
     ----------
     max_grad_error, max_param_grad_error : float
-        Largest |analytic - numerical| / (1 + |numerical| + |E|) over samples and components, of dE/dx and dE/dtheta; 0
-        where there is nothing to check.
+        Largest ``|analytic - numerical| / (1 + |numerical| + |E|)`` over samples and components, of dE/dx and
+        dE/dtheta; 0 where there is nothing to check.
     limit : float
         What `ok` compares them with.
     worst : str
@@ -56,7 +56,8 @@ def check_grad(energy, X, *, step: float = 1e-5, limit: float = 1e-6) -> Gradien
     X : array-like of shape (n_samples, n_features), or (n_samples,)
         Where to compare. Use typical points, not only special ones.
     step : float, default 1e-5
-        The differences use a step of step * (1 + |x|); their own error is of order step^2 and 1e-16 |E| / step.
+        The differences use a step of ``step * (1 + |x|)``; their own error is of order step^2 and
+        ``1e-16 |E| / step``.
     limit : float, default 1e-6
         Largest error that counts as agreement.
 

@@ -241,7 +241,7 @@ cdef class Energy:
     def laplacian(self, X):
         """Trace of the Hessian of E in x, shape (n_samples,). Raises as `energy` does.
 
-        Energies without a closed form take central differences of `grad` with a step of 6e-6 (1 + |x|).
+        Energies without a closed form take central differences of `grad` with a step of ``6e-6 (1 + |x|)``.
         """
         return evaluate(self, LAPLACIAN, X, (None,), "laplacian")
 

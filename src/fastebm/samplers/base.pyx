@@ -225,7 +225,7 @@ cdef class Sampler:
 
         Returns
         -------
-        ndarray, shaped like x0; with thin, of shape (n_steps // thin, *x0.shape)
+        ndarray, shaped like x0; with thin, of shape ``(n_steps // thin, *x0.shape)``
 
         Raises
         ------

@@ -15,7 +15,7 @@ class SampleResult:
     ----------
     x : ndarray, shaped like x0
         Last state of every chain.
-    trace : ndarray of shape (n_steps // thin, *x0.shape) or None
+    trace : ndarray of shape ``(n_steps // thin, *x0.shape)`` or None
         Every thin-th state, if thin was given.
     acceptance_rate : float or None
         Accepted over proposed moves; None for a sampler that accepts every move.
