@@ -121,7 +121,7 @@ cdef class MixtureMH(Sampler):
         if self.reached is not NULL:
             raise TypeError("MixtureMH is already initialised; make a new one")
         weights, means, stds = (numeric(v, n) for v, n in ((weights, "weights"), (means, "means"), (stds, "stds")))
-        shape = (weights.size, means.shape[-1] if means.ndim else 0)
+        shape = (weights.size, means.shape[means.ndim - 1] if means.ndim else 0)
         if weights.ndim != 1 or not weights.size or means.shape != shape or stds.shape != shape:
             raise ValueError(
                 f"weights {weights.shape} must have shape (n_parts,), means {means.shape} and stds {stds.shape} shape "

@@ -27,3 +27,8 @@ class SampleResult:
     trace: np.ndarray | None
     acceptance_rate: float | None
     n_clipped: int
+
+    def __repr__(self) -> str:
+        trace = "" if self.trace is None else f", trace of shape {self.trace.shape}"
+        rate = "" if self.acceptance_rate is None else f", acceptance_rate={self.acceptance_rate:.3f}"
+        return f"SampleResult(x of shape {self.x.shape}{trace}{rate}, n_clipped={self.n_clipped})"
