@@ -1,4 +1,4 @@
-"""Exceptions carry what they know through pickle, to another process for instance; and half-made objects are refused."""
+"""Exceptions keep what they know through pickle; half-made objects are refused; failures reach their own caller."""
 
 import pickle
 import threading
@@ -14,7 +14,9 @@ X = fe.WellMixture.from_mixture([0.5, 0.5], [-2.0, 2.0], [0.5, 0.5]).exact_sampl
 
 
 def training_error():
-    trainer = fe.ContrastiveDivergence(fe.WellMixture(), sampler=fe.SGLD(1e200), global_move=None, n_updates=5)
+    trainer = fe.ContrastiveDivergence(
+        fe.WellMixture(), sampler=fe.SGLD(1e200), global_move=None, n_updates=5
+    )
     with pytest.raises(fe.TrainingError) as caught:
         trainer.fit(X, seed=1)
     return caught.value
@@ -32,7 +34,9 @@ def training_interrupted():
 def untrusted_estimate():
     # Ten features with far and narrow wells: a few annealing steps cannot follow.
     energy = fe.WellMixture.from_mixture([0.5, 0.5], [[-9.0] * 10, [9.0] * 10], [[0.1] * 10] * 2)
-    estimate = log_partition(energy, "ais", X=energy.exact_sample(200, seed=1), n_steps=2, n_chains=50, seed=1)
+    estimate = log_partition(
+        energy, "ais", X=energy.exact_sample(200, seed=1), n_steps=2, n_chains=50, seed=1
+    )
     with pytest.raises(fe.UntrustedEstimateError) as caught:
         float(estimate.value)
     return caught.value
@@ -166,15 +170,17 @@ class Bar:
         pass
 
 
-@pytest.mark.parametrize("turn", [1, 2, 4])
+@pytest.mark.parametrize("turn", [1, 3])
 @pytest.mark.parametrize("weighting", ["none", "jarzynski"])
 def test_interrupt_within_one_update(monkeypatch, turn, weighting):
     # Without sampler steps, nearly all of the time goes into the means; there is no second update to look before.
     rng = np.random.default_rng(1)
     n = 200_000
-    options = {"batch_size": None, "n_chains": n} if weighting == "none" else {"batch_size": 64, "n_chains": n}
+    options = (
+        {"batch_size": None, "n_chains": n} if weighting == "none" else {"batch_size": 64, "n_chains": n}
+    )
     trainer = fe.ContrastiveDivergence(
-        fe.WellMixture(200), sampler=fe.MALA(0.01), global_move=None, n_steps=0, n_updates=1, weighting=weighting,
+        fe.WellMixture(600), sampler=fe.MALA(0.01), global_move=None, n_steps=0, n_updates=1, weighting=weighting,
         **options,
     )  # fmt: skip
     before = trainer.energy.theta
