@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """Exceptions carry what they know through pickle, to another process for instance; half-made objects are refused."""
+=======
+"""Exceptions keep what they know through pickle; half-made objects are refused; failures reach their own caller."""
+>>>>>>> seams
 
 import pickle
 import threading
@@ -170,7 +174,7 @@ class Bar:
         pass
 
 
-@pytest.mark.parametrize("turn", [1, 2, 4])
+@pytest.mark.parametrize("turn", [1, 3])
 @pytest.mark.parametrize("weighting", ["none", "jarzynski"])
 def test_interrupt_within_one_update(monkeypatch, turn, weighting):
     # Without sampler steps, nearly all of the time goes into the means; there is no second update to look before.
@@ -180,7 +184,7 @@ def test_interrupt_within_one_update(monkeypatch, turn, weighting):
         {"batch_size": None, "n_chains": n} if weighting == "none" else {"batch_size": 64, "n_chains": n}
     )
     trainer = fe.ContrastiveDivergence(
-        fe.WellMixture(200), sampler=fe.MALA(0.01), global_move=None, n_steps=0, n_updates=1, weighting=weighting,
+        fe.WellMixture(600), sampler=fe.MALA(0.01), global_move=None, n_steps=0, n_updates=1, weighting=weighting,
         **options,
     )  # fmt: skip
     before = trainer.energy.theta

@@ -8,6 +8,9 @@ from ..samplers.base import Sampler
 from ..samplers.mala import MALA
 from .population import Population
 
+# Changes of mode per round above which more of them in a round hardly show.
+SATURATED = 0.25
+
 
 def _either(options: list[str]) -> str:
     return options[0] if len(options) == 1 else ", ".join(options[:-1]) + " or " + options[-1]
@@ -49,14 +52,12 @@ def to_change_modes(population: Population, crossings: float | None = None, want
     if crossings == 0:
         own = "give a global_move whose proposals reach every mode (MixtureMH with wider stds)"
         return _either([own, "use " + jarzynski])
-    # The count grows in proportion to either.
+    # The count grows in proportion to the updates; to n_global only while most rounds see no change at all.
     more = 1.2 * wanted / crossings
-    return _either(
-        [
-            f"use n_updates={_round_up(settings['n_updates'] * more)}",
-            f"n_global={math.ceil(settings['n_global'] * more)}: the global move is on, but has not had the time",
-        ]
-    )
+    options = [f"use n_updates={_round_up(settings['n_updates'] * more)}"]
+    if population.life is not None and 1.2 * wanted < SATURATED * population.life:
+        options.append(f"n_global={math.ceil(settings['n_global'] * more)}")
+    return _either(options) + ": the global move is on, but has not had the time"
 
 
 def _round_up(n: float) -> int:
