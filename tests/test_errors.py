@@ -1,4 +1,4 @@
-"""Exceptions carry what they know through pickle, to another process for instance; half-made objects are refused."""
+<<<<<<< HEAD
 """Exceptions carry what they know through pickle, to another process for instance; half-made objects are refused."""
 =======
 """Exceptions keep what they know through pickle; half-made objects are refused; failures reach their own caller."""
