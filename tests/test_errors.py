@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Exceptions carry what they know through pickle, to another process for instance; half-made objects are refused."""
-=======
 """Exceptions keep what they know through pickle; half-made objects are refused; failures reach their own caller."""
->>>>>>> seams
 
 import pickle
 import threading
