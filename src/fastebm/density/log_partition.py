@@ -46,8 +46,7 @@ class LogPartition:
         "closed_form", "quadrature" or "ais".
     lower, upper : float
         What is known of log Z. AIS: `lower` is the mean forward log-weight less three standard errors, below log Z
-        but for
-        chance; `upper` is its counterpart from a reverse run, or infinity if there was none.
+        but for chance; `upper` is its counterpart from a reverse run, or infinity if there was none.
     sd_log_weights : float
         Spread of the forward log-weights; 0 for the other methods.
     n_evaluations : int
@@ -113,8 +112,7 @@ def log_partition(
         importance sampling.
     X : array-like of shape (n_samples, n_features), optional
         Data or chains that show where the mass is. Quadrature starts from their range; AIS fits its base to them and
-        needs
-        them unless a base is given.
+        needs them unless a base is given.
     bounds : (low, high), optional
         Quadrature over this box only.
     base : Energy, optional

@@ -39,8 +39,7 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     -------
     list of Diagnostic
         Most serious first; empty if no check objects. Each has ``code``, ``value``, ``threshold``, ``meaning``,
-        ``advice``
-        and ``severity``.
+        ``advice`` and ``severity``.
 
     Raises
     ------
@@ -49,13 +48,10 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
 
     Notes
     -----
-    `ContrastiveDivergence.fit` calls this with its training data and keeps the list as ``result.warnings``. The codes:
-    temperature, measured_temperature, too_few_steps, mode_imbalance, mode_weights_not_identified, divergence,
-    acceptance,
-    edge, step_too_big, drift, at_bound, under_training, biased_chains, energy_gap, weights, scale, outliers,
-    duplicates,
-    memorisation,
-    log_z_untrusted.
+    `ContrastiveDivergence.fit` calls this with its training data and keeps the list as ``result.warnings``. The
+    codes: temperature, measured_temperature, too_few_steps, mode_imbalance, mode_weights_not_identified, divergence,
+    acceptance, edge, step_too_big, drift, at_bound, under_training, biased_chains, energy_gap, weights, scale,
+    outliers, duplicates, memorisation, log_z_untrusted.
 
     Examples
     --------

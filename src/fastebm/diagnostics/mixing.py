@@ -150,8 +150,7 @@ def largest_curvature(energy: Energy, x: np.ndarray, rng: np.random.Generator) -
     """Largest eigenvalue of the Hessian in x over at most 256 states, by eight rounds of power iteration; at least 0.
 
     Only a positive curvature makes steps unstable; the strongly negative one on a barrier does not. A state whose
-    eigenvalue
-    of largest size is negative is passed over.
+    eigenvalue of largest size is negative is passed over.
     """
     x = x[rng.permutation(len(x))[:256]]
     v = rng.standard_normal(x.shape)

@@ -37,8 +37,8 @@ def ess(trace) -> np.ndarray | float:
     References
     ----------
     Geyer, Practical Markov chain Monte Carlo, Statistical Science 1992. Between- and within-chain variances are
-    combined
-    as in Vehtari et al., Rank-normalization, folding, and localization: an improved R-hat, Bayesian Analysis 2021.
+    combined as in Vehtari et al., Rank-normalization, folding, and localization: an improved R-hat, Bayesian Analysis
+    2021.
     """
     return _per_feature(trace, _ess)
 

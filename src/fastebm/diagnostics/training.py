@@ -40,8 +40,7 @@ def arrived(result: TrainingResult, X: np.ndarray, population: Population, rng) 
 
     The objective's gradient g at the fitted theta, with samples of the model itself, gives the estimate
     :math:`\tfrac12 g^T F^{+} g` (half the Newton decrement; F is the covariance of dE/dtheta under the model). The
-    same with
-    the trainer's own mean gradient over the last fifth of the updates tells the two causes apart.
+    same with the trainer's own mean gradient over the last fifth of the updates tells the two causes apart.
     """
     energy, settings, history = result.energy, result.settings, result.history
     if energy.n_params > MOST_PARAMS or len(history) < 10:

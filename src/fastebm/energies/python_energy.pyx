@@ -13,8 +13,7 @@ cdef class PythonEnergy(Energy):
     """An energy given by Python functions.
 
     The functions are called on blocks of up to 65,536 samples; the GIL is held only inside them. An exception they
-    raise
-    reaches the caller as itself.
+    raise reaches the caller as itself.
 
     Parameters
     ----------
@@ -35,9 +34,8 @@ cdef class PythonEnergy(Energy):
 
     Notes
     -----
-    It has no parameters to train (n_params = 0). Same seed, same bytes holds as far as the functions themselves
-    give the
-    same result for a sample whatever block it is in.
+    It has no parameters to train (n_params = 0). Same seed, same bytes holds as far as the functions themselves give
+    the same result for a sample whatever block it is in.
 
     Examples
     --------

@@ -18,9 +18,8 @@ cdef class Sampler:
     # Scratch, in doubles, for n chains; the energy's own scratch included.
     cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil
     # Move the chains chain0 .. chain0 + n - 1 by n_steps steps, the first of which has the number step0. x is laid
-    # out as
-    # in the energy contract and changed in place. The result depends only on x, key, chain numbers and step numbers,
-    # never on how a run is cut into blocks and pieces. Returns 0, or -1 if the energy stopped.
+    # out as in the energy contract and changed in place. The result depends only on x, key, chain numbers and step
+    # numbers, never on how a run is cut into blocks and pieces. Returns 0, or -1 if the energy stopped.
     cdef int run_block(self, Energy energy, double* x, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
                        uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil
 

@@ -42,8 +42,7 @@ cdef class SGLD(Sampler):
     ----------
     step_size : float
         h > 0, in squared units of x. Stable while h times the largest curvature of E is below 2; the bias of the
-        sampled
-        law grows with h (for a quadratic of variance v, the chain's variance is v / (1 - h / (2 v))).
+        sampled law grows with h (for a quadratic of variance v, the chain's variance is v / (1 - h / (2 v))).
     temperature : float, default 1.0
         T > 0: the target is exp(-E / T), and noise_std = sqrt(2 * step_size * T).
     noise_std : float, optional

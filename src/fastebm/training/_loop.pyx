@@ -74,8 +74,7 @@ cdef class Loop:
 
     def __init__(self, Energy energy not None, Sampler sampler not None, global_move, data, *, store, ring, chains,
                  history, n_updates, n_steps, global_steps, batch, learning_rate, optimizer, fifo, n_replay,
-                 reinit_prob,
-                 reinit_low, reinit_high, l2, lower, upper, average_from, weighted, seed, control):
+                 reinit_prob, reinit_low, reinit_high, l2, lower, upper, average_from, weighted, seed, control):
         cdef Py_ssize_t need, size
         self.energy, self.sampler, self.global_move, self.control = energy, sampler, global_move, control
         self.key = key_of(seed)
@@ -367,10 +366,9 @@ cdef class Loop:
         return 0
 
     cdef int _reweigh(self, double ess) noexcept nogil:
-        # Jarzynski: a chain that was fair for the old theta carries exp(E_old - E_new) for the new one.
-        # Resampling, if the
-        # weights have become uneven, comes first, while they still belong to the old energy. Returns what _one_update
-        # does; whatever stops it, the old weights stay.
+        # Jarzynski: a chain that was fair for the old theta carries exp(E_old - E_new) for the new one. Resampling,
+        # if the weights have become uneven, comes first, while they still belong to the old energy. Returns what
+        # _one_update does; whatever stops it, the old weights stay.
         cdef Py_ssize_t i
         cdef int status
         cdef double unused = 0.0

@@ -49,8 +49,7 @@ class ContrastiveDivergence:
         Adam uses betas 0.9, 0.999. It turns a small constant bias of the chains into a steady drift; prefer "sgd".
     buffer : {"persistent", "fifo"}, default "persistent"
         "persistent" updates the chains in place. "fifo" is the replay buffer of the teaching notebook: finished
-        chains are
-        appended, starts are drawn from the store, and a fraction `reinit_prob` of them starts afresh.
+        chains are appended, starts are drawn from the store, and a fraction `reinit_prob` of them starts afresh.
     buffer_size : int, optional
         Capacity of the FIFO store, by default 14,000.
     reinit_prob : float, default 0.0
@@ -66,9 +65,8 @@ class ContrastiveDivergence:
         The fitted theta is the mean over this last fraction of the updates (Polyak averaging); 0 takes the last theta.
     init : {"auto", "data", "uniform", "model"}, default "auto"
         Where persistent chains start: at rows of the data, uniformly on `reinit_range`, or at exact samples of the
-        starting
-        energy (if it has ``exact_sample``). "auto" is "data", but "model" under Jarzynski weights, which are right only
-        for chains that follow the starting energy.
+        starting energy (if it has ``exact_sample``). "auto" is "data", but "model" under Jarzynski weights, which are
+        right only for chains that follow the starting energy.
     global_move : Sampler, "auto" or None, default "auto"
         A second sampler that takes `n_global` steps per update, so that chains change wells. "auto", for chains that
         persist: `IndependenceMH` over the range of the data in up to three features, above that `MixtureMH` on the
@@ -94,8 +92,7 @@ class ContrastiveDivergence:
     ----------
     Tieleman, Training restricted Boltzmann machines using approximations to the likelihood gradient, ICML 2008
     (persistent chains). Carbone, Hua, Coste and Vanden-Eijnden, Efficient training of energy-based models using
-    Jarzynski
-    equality, NeurIPS 2023 (weights).
+    Jarzynski equality, NeurIPS 2023 (weights).
 
     Examples
     --------
@@ -241,8 +238,7 @@ class ContrastiveDivergence:
         ------
         ValueError, TypeError
             If X does not fit the energy, is not finite, has fewer rows than batch_size or fewer distinct rows than
-            wells, or if
-            a feature has zero variance and no sampler is given.
+            wells, or if a feature has zero variance and no sampler is given.
         TrainingError
             If an energy, a gradient, a chain or theta stops being finite. It carries the last good theta and buffer.
         TrainingInterrupted

@@ -28,8 +28,8 @@ class TrainingResult:
         The chains after the last update.
     settings : dict
         What the trainer was told: ``n_steps``, ``n_global``, ``n_chains``, ``batch_size``, ``learning_rate``,
-        ``optimizer``,
-        ``buffer``, ``reinit_prob``, ``reinit_range``, ``l2``, ``theta_bounds``, ``average`` and ``weighting``.
+        ``optimizer``, ``buffer``, ``reinit_prob``, ``reinit_range``, ``l2``, ``theta_bounds``, ``average`` and
+        ``weighting``.
     warnings : list
         What `fastebm.diagnose` has to say; empty for a run that gives no cause for doubt.
     sampler, global_move : Sampler or None
