@@ -210,7 +210,17 @@ class ContrastiveDivergence:
         }
         return cls(energy, **(recipe | changes))
 
-    def fit(self, X, *, seed=None, progress=False, callback=None, checkpoint=None, checkpoint_every=100):
+    def fit(
+        self,
+        X,
+        *,
+        seed=None,
+        progress=False,
+        callback=None,
+        checkpoint=None,
+        checkpoint_every=100,
+        diagnose=True,
+    ):
         """Train on X.
 
         Parameters
@@ -229,6 +239,9 @@ class ContrastiveDivergence:
             at any moment leaves a good file.
         checkpoint_every : int, default 100
             Updates between two checkpoints.
+        diagnose : bool, default True
+            Run the checks of `fastebm.diagnose` on the result (about 20 ms for a small problem) and keep what they say
+            as ``result.warnings``. Without them nothing tells whether the fit can be trusted.
 
         Returns
         -------
@@ -257,7 +270,7 @@ class ContrastiveDivergence:
         run = Training(self, x, flat, made, stream)
         if checkpoint is not None:
             run.write_to(checkpoint, checkpoint_every)
-        return run.run(progress, callback)
+        return run.run(progress, callback, diagnose)
 
     @classmethod
     def resume(cls, path, X, *, progress=False, callback=None):

@@ -126,7 +126,7 @@ class Training:
         self.writer = Writer(path, every, take, written)
         self.writer.write(self.loop.update)
 
-    def run(self, progress, callback):
+    def run(self, progress, callback, diagnose=True):
         total = self.trainer.n_updates
         display = bar(progress, total, "training", "update")
         self.control.bar = display
@@ -146,7 +146,8 @@ class Training:
                 display.close()
         result = self.trainer.last_result = self.result()
         if status == 0:
-            result.warnings.extend(warnings_of(result, self.x))
+            if diagnose:
+                result.warnings.extend(warnings_of(result, self.x))
             return result
         update = self.loop.update
         kept = f"the last good theta and buffer (after {update} complete updates) are on this error"
