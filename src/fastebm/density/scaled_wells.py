@@ -24,7 +24,8 @@ NARROWEST, WIDEST = math.exp(-2.5) * math.sqrt(0.5), math.exp(2.5) * math.sqrt(0
 SELECTION_ROWS = 20_000
 # (learning rate of Adam, chains) with a global move, and without one, where the chains carry Jarzynski weights. Mean
 # log-likelihood lost against EM on 21 mixtures in 1 to 3 dimensions: at most 0.0024 nats (plain steps of 0.1: up to
-# 0.06, for narrow wells need shorter ones). In 4 to 10 dimensions: 0.0005 to 0.03, which is why "auto" takes EM there.
+# 0.06, for narrow wells need shorter ones). In 4 to 10 dimensions: 0.0005 to 0.25 (six wells in ten dimensions), which
+# is why "auto" takes EM there.
 MIXING, WEIGHTED = (0.02, 256), (0.005, 1024)
 # EM stops at a gain below this, in nats per sample.
 EM_TOLERANCE = 1e-9
