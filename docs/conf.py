@@ -29,10 +29,5 @@ html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_show_sourcelink = False
 
-# The table is written by the benchmark; a checkout may not hold one.
-_table = "benchmarks/RESULTS.md"
-_link = f":download:`{_table} <../{_table}>`" if (HERE.parent / _table).exists() else f"``{_table}``"
-rst_epilog = f".. |results| replace:: {_link}\n"
-
 autodoc_member_order = "groupwise"
 numpydoc_show_class_members = False
