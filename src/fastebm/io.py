@@ -9,7 +9,7 @@ import numpy as np
 from ._errors import ModelFileError
 from .density.scaled_wells import ScaledWells
 from .diagnostics.diagnostic import Diagnostic
-from .storage.codec import KIND, REGISTRY, Decoder, Encoder, register
+from .storage.codec import DAMAGE, KIND, REGISTRY, Decoder, Encoder, register
 from .training.replay import ReplayBuffer
 from .training.result import TrainingResult, history_array
 
@@ -87,16 +87,7 @@ def load(path):
         return Decoder(arrays)(tree)
     except ModelFileError as error:
         raise ModelFileError(f"cannot load {str(path)!r}: {error}") from None
-    except (
-        TypeError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        IndexError,
-        OverflowError,
-        RecursionError,
-        MemoryError,
-    ) as error:
+    except DAMAGE as error:
         raise ModelFileError(f"cannot load {str(path)!r}: its content is damaged ({error})") from None
 
 

@@ -9,33 +9,12 @@ import numpy as np
 from .._check import finite_result, samples, vector
 
 from .._fast cimport finite
+from ..kernels.layout cimport gather, scatter
 
 cdef enum Quantity:
     ENERGY, GRAD, PARAM_GRAD, MEAN_PARAM_GRAD, LAPLACIAN
 
 OVERFLOW_ADVICE = "the true value is beyond the range of float64, or theta is extreme; rescale the data"
-
-
-cdef void gather(const double* rows, double* block, Py_ssize_t n, Py_ssize_t n_features,
-                 Py_ssize_t stride) noexcept nogil:
-    cdef Py_ssize_t i, d
-    if n_features == 1:
-        memcpy(block, rows, n * sizeof(double))
-        return
-    for i in range(n):
-        for d in range(n_features):
-            block[d * stride + i] = rows[i * n_features + d]
-
-
-cdef void scatter(const double* block, double* rows, Py_ssize_t n, Py_ssize_t n_features,
-                  Py_ssize_t stride) noexcept nogil:
-    cdef Py_ssize_t i, d
-    if n_features == 1:
-        memcpy(rows, block, n * sizeof(double))
-        return
-    for i in range(n):
-        for d in range(n_features):
-            rows[i * n_features + d] = block[d * stride + i]
 
 
 # ---- the boundary: check, convert, run without the GIL, check the result ----

@@ -15,6 +15,7 @@ from .result import SampleResult
 from .._control cimport Control, now
 from .._fast cimport finite
 from ..energies.base cimport Energy
+from ..kernels.layout cimport gather, scatter
 from ..kernels.random cimport Key
 
 cdef extern from *:
@@ -40,20 +41,6 @@ cdef Key key_of(object seed) except *:
     return key
 
 
-cdef void load(const double* rows, double* x, Py_ssize_t n, Py_ssize_t features, Py_ssize_t stride) noexcept nogil:
-    cdef Py_ssize_t i, d
-    for i in range(n):
-        for d in range(features):
-            x[d * stride + i] = rows[i * features + d]
-
-
-cdef void store(const double* x, double* rows, Py_ssize_t n, Py_ssize_t features, Py_ssize_t stride) noexcept nogil:
-    cdef Py_ssize_t i, d
-    for i in range(n):
-        for d in range(features):
-            rows[i * features + d] = x[d * stride + i]
-
-
 cdef class _Run:
     """One run: the shared state of the threads that work on it."""
 
@@ -74,7 +61,7 @@ cdef class _Run:
         # All steps of one block, in pieces that are short enough to be interrupted.
         cdef int64_t step = 0, count, limit = 16
         cdef double begin, end
-        load(&self.x[start, 0], x, m, self.features, self.stride)
+        gather(&self.x[start, 0], x, m, self.features, self.stride)
         begin = now()
         while step < self.n_steps:
             count = min(limit, self.n_steps - step)
@@ -86,7 +73,7 @@ cdef class _Run:
             if self.undecided:
                 self._decide((now() - begin) / (<double>m * count))
             if self.thin and step % self.thin == 0:
-                store(x, &self.trace[step // self.thin - 1, start, 0], m, self.features, self.stride)
+                scatter(x, &self.trace[step // self.thin - 1, start, 0], m, self.features, self.stride)
             if step < self.n_steps:
                 end = now()
                 # Only a full piece tells that pieces could be longer: thin cuts them shorter.
@@ -98,7 +85,7 @@ cdef class _Run:
                     return -1
             else:
                 fastebm_fetch_add(&self.done, m * count)
-        store(x, &self.x[start, 0], m, self.features, self.stride)
+        scatter(x, &self.x[start, 0], m, self.features, self.stride)
         return 0
 
     cdef void _decide(self, double cost) noexcept nogil:

@@ -13,6 +13,17 @@ from .._errors import ModelFileError
 
 # The key that marks a node of the tree as something other than a plain dict.
 KIND = "$"
+# What decoding a damaged tree can raise: it builds objects from whatever it finds.
+DAMAGE = (
+    TypeError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
 
 
 class Entry(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._check import integer
 from .._errors import ModelFileError
-from ..storage.codec import Decoder, Encoder, register
+from ..storage.codec import DAMAGE, Decoder, Encoder, register
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,16 +97,7 @@ def read_checkpoint(path, x: np.ndarray) -> Checkpoint:
     name = str(path)
     try:
         saved = Decoder(arrays)(tree)
-    except (
-        TypeError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        IndexError,
-        OverflowError,
-        RecursionError,
-        MemoryError,
-    ) as error:
+    except DAMAGE as error:
         raise ModelFileError(f"cannot resume from {name!r}: its content is damaged ({error})") from None
     if not isinstance(saved, Checkpoint):
         raise ModelFileError(
