@@ -22,7 +22,6 @@ PLAIN = [
     "fastebm.energies.python_energy",
     "fastebm.energies.tempered",
     "fastebm.samplers.base",
-    "fastebm.training._loop",
     "fastebm._notebook",
 ]
 
@@ -34,6 +33,7 @@ LEVELLED = [
     "fastebm.samplers.mala",
     "fastebm.samplers.independence",
     "fastebm.samplers.mixture",
+    "fastebm.training._loop",
 ]
 
 # Holds the memoryview code that every module would otherwise carry a copy of (about 100 KB each).

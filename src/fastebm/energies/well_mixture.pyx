@@ -1,6 +1,6 @@
 """A mixture of quadratic wells, joined by log-sum-exp."""
 
-from libc.math cimport fabs, fma
+from libc.math cimport copysign, fabs, fma
 from libc.stdlib cimport free, malloc
 
 import math
@@ -10,7 +10,7 @@ import numpy as np
 from .._check import integer
 from .._seed import seed_sequence
 
-from ..kernels.math cimport exp_neg, from_bits, in_t, lane_sum, log1p_positive, out_t, to_bits
+from ..kernels.math cimport exp_neg, exp_reduce, exp_tail, from_bits, in_t, lane_sum, log1p_positive, out_t, to_bits
 from .base cimport Energy
 
 cdef double RAW_A_LIMIT = 5.0
@@ -31,19 +31,29 @@ cdef void two_wells_energy(in_t x, out_t out, Py_ssize_t n, double a1, double m1
         out[i] = (low - log1p_positive(exp_neg(fabs(e1 - e2)))) + c
 
 
-cdef void two_wells_grad(in_t x, out_t out, Py_ssize_t n, double a1, double m1, double k1,
-                         double a2, double m2, double k2) noexcept nogil:
-    # The nearer well's gradient plus t times the farther's, over 1 + t: one exp and one division.
+cdef void two_wells_reduce(in_t x, out_t q, out_t scale, Py_ssize_t n, double a1, double m1, double k1,
+                           double a2, double m2, double k2) noexcept nogil:
+    # exp(-|e1 - e2|) = exp_tail(q) * |scale|; scale has the sign of e1 - e2.
     cdef Py_ssize_t i
-    cdef double d1, d2, g1, g2, diff, t, near, far
+    cdef double d1, d2, diff
     for i in range(n):
         d1 = x[i] - m1
         d2 = x[i] - m2
-        g1 = a1 * d1
-        g2 = a2 * d2
-        diff = fma(g1, d1, k1) - fma(g2, d2, k2)
-        t = exp_neg(fabs(diff))
-        near = g1 if diff < 0.0 else g2
+        diff = fma(a1 * d1, d1, k1) - fma(a2 * d2, d2, k2)
+        scale[i] = copysign(from_bits(exp_reduce(fabs(diff), &q[i])), diff)
+
+
+cdef void two_wells_grad(in_t x, in_t q, in_t scale, out_t out, Py_ssize_t n, double a1, double m1,
+                         double a2, double m2) noexcept nogil:
+    # The nearer well's gradient plus t times the farther's, over 1 + t: one exp and one division. Together with the
+    # loop above 1.55 ns (AVX2), in one loop 1.69: the exponential is long, and fewer iterations are in flight.
+    cdef Py_ssize_t i
+    cdef double g1, g2, t, near, far
+    for i in range(n):
+        g1 = a1 * (x[i] - m1)
+        g2 = a2 * (x[i] - m2)
+        t = exp_tail(q[i]) * fabs(scale[i])
+        near = g1 if scale[i] < 0.0 else g2
         # The other of the two, by exclusive or: cheaper than a second blend.
         far = from_bits(to_bits(g1) ^ to_bits(g2) ^ to_bits(near))
         # 2 (near + t far) / (1 + t)
@@ -378,7 +388,9 @@ cdef class WellMixture(Energy):
         cdef Py_ssize_t j
         cdef double* low
         if self.n_wells == 2 and self.n_features == 1:
-            two_wells_grad(x, out, n, self.a[0], self.m[0], self.k[0], self.a[1], self.m[1], self.k[1])
+            two_wells_reduce(x, work, work + stride, n, self.a[0], self.m[0], self.k[0],
+                             self.a[1], self.m[1], self.k[1])
+            two_wells_grad(x, work, work + stride, out, n, self.a[0], self.m[0], self.a[1], self.m[1])
             return 0
         low = work + self.n_wells * stride
         self.well_energies(x, work, n, stride)

@@ -39,18 +39,20 @@ cdef inline double from_bits(uint64_t u) noexcept nogil:
 # Polynomials are summed as two chains, even and odd powers: half the latency of Horner's rule for the same operations
 # (the gradient of two wells: 2.03 -> 1.64 ns with AVX2).
 
-cdef inline double exp_neg(double d) noexcept nogil:
-    # exp(-d) for d >= -690, within 1.08 ulp. Beyond 690 it stays at exp(-690) = 2e-300: a product with it is still a
-    # normal number, and denormals cost 2-4x even in lanes that are thrown away. A NaN stays a NaN.
-    cdef double x, t, n, q, z, even, odd
-    x = 690.0 if d > 690.0 else d
+# exp in two halves, for loops that are better split there: exp(-d) = exp_tail(q) * from_bits(scale).
+
+cdef inline uint64_t exp_reduce(double d, double* q) noexcept nogil:
+    # exp(-d) = 2^n exp(-q), |q| <= log(2) / 2; returns the bits of 2^n. Beyond 690 d counts as 690.
+    cdef double x = 690.0 if d > 690.0 else d
     # Adding 1.5 * 2^52 rounds to an integer and leaves it in the low bits; + 1023 makes it a biased exponent.
-    t = fma(x, -1.4426950408889634, 6755399441056767.0)
-    n = t - 6755399441056767.0
-    # exp(-d) = 2^n exp(-q), |q| <= log(2) / 2.
-    q = fma(n, 0.6931471803691238, x)
-    q = fma(n, 1.9082149292705877e-10, q)
-    z = q * q
+    cdef double t = fma(x, -1.4426950408889634, 6755399441056767.0)
+    cdef double n = t - 6755399441056767.0
+    q[0] = fma(n, 1.9082149292705877e-10, fma(n, 0.6931471803691238, x))
+    return to_bits(t) << 52
+
+
+cdef inline double exp_tail(double q) noexcept nogil:
+    cdef double z = q * q, even, odd
     even = fma(z, 2.7630248407465575e-07, 2.4801493098818066e-05)
     even = fma(z, even, 0.0013888888943630205)
     even = fma(z, even, 0.041666666666530155)
@@ -59,22 +61,30 @@ cdef inline double exp_neg(double d) noexcept nogil:
     odd = fma(z, odd, -0.00019841269506579748)
     odd = fma(z, odd, -0.00833333333349446)
     odd = fma(z, odd, -0.16666666666666413)
-    return (fma(z, fma(q, odd, even), -q) + 1.0) * from_bits(to_bits(t) << 52)
+    return fma(z, fma(q, odd, even), -q) + 1.0
 
 
-cdef inline uint64_t _split(double u) noexcept nogil:
+cdef inline double exp_neg(double d) noexcept nogil:
+    # exp(-d) for d >= -690, within 1.08 ulp. Beyond 690 it stays at exp(-690) = 2e-300: a product with it is still a
+    # normal number, and denormals cost 2-4x even in lanes that are thrown away. A NaN stays a NaN.
+    cdef double q
+    cdef uint64_t scale = exp_reduce(d, &q)
+    return exp_tail(q) * from_bits(scale)
+
+
+cdef inline uint64_t split(double u) noexcept nogil:
     # Shifts u's bits so that the exponent field is the k of u = 2^k m with m in [sqrt(1/2), sqrt(2)).
     return to_bits(u) + <uint64_t>0x00095F619980C433
 
 
 cdef inline double _exponent(uint64_t t) noexcept nogil:
-    # The exponent field of `_split` as a double: 2^52 + field, minus 2^52 + 1023; no integer conversion is needed.
+    # The exponent field of `split` as a double: 2^52 + field, minus 2^52 + 1023; no integer conversion is needed.
     return from_bits((t >> 52) | <uint64_t>0x4330000000000000) - 4503599627371519.0
 
 
-cdef inline double log_normal(double u) noexcept nogil:
-    # log(u) for a positive normal u, within 1.17 ulp. Without the division that log1p needs: the noise divides enough.
-    cdef uint64_t t = _split(u)
+cdef inline double log_split(uint64_t t) noexcept nogil:
+    # log(u) for t = split(u), u positive and normal, within 1.17 ulp. Without the division that log1p needs: the noise
+    # divides enough.
     cdef double k = _exponent(t)
     cdef double f = from_bits((t & <uint64_t>0x000FFFFFFFFFFFFF) + <uint64_t>0x3FE6A09E667F3BCD) - 1.0
     cdef double z = f * f, half = 0.5 * z, even, odd
@@ -98,9 +108,13 @@ cdef inline double log_normal(double u) noexcept nogil:
     return fma(k, 0.6931471803691238, f - (half - even))
 
 
+cdef inline double log_normal(double u) noexcept nogil:
+    return log_split(split(u))
+
+
 cdef inline double log1p_positive(double x) noexcept nogil:
     # log(1 + x) for x >= 0, within 1.44 ulp. With 1 + x = 2^k m: f = m - 1 = x 2^-k + (2^-k - 1), one rounding.
-    cdef uint64_t t = _split(1.0 + x)
+    cdef uint64_t t = split(1.0 + x)
     cdef double k = _exponent(t)
     cdef double scale = from_bits(<uint64_t>0x7FE0000000000000 - (t & <uint64_t>0x7FF0000000000000))
     cdef double f = fma(x, scale, scale - 1.0)

@@ -6,7 +6,48 @@
 from libc.math cimport sqrt
 from libc.stdint cimport uint64_t
 
-from .math cimport from_bits, log_normal, octant_cos, octant_sin, out_t, to_bits
+from .math cimport from_bits, log_split, octant_cos, octant_sin, out_t, split, to_bits
+
+# AVX2 has no vector rotation, and gcc makes each of two shifts and an or. By a multiple of 8 it is one byte shuffle, if
+# written out for four lanes: 1.19 -> 0.98 ns a number. Elsewhere this is not used.
+cdef extern from *:
+    """
+    #if defined(__AVX2__) && !defined(__AVX512F__) && defined(__GNUC__)
+    #include <immintrin.h>
+    #define FASTEBM_THREEFRY4 1
+    #define FASTEBM_SHIFTS(b, r) _mm256_or_si256(_mm256_slli_epi64(b, r), _mm256_srli_epi64(b, 64 - r))
+    #define FASTEBM_BYTES(b, ...) _mm256_shuffle_epi8(b, _mm256_broadcastsi128_si256(_mm_setr_epi8(__VA_ARGS__)))
+    #define FASTEBM_16(b) FASTEBM_BYTES(b, 6, 7, 0, 1, 2, 3, 4, 5, 14, 15, 8, 9, 10, 11, 12, 13)
+    #define FASTEBM_24(b) FASTEBM_BYTES(b, 5, 6, 7, 0, 1, 2, 3, 4, 13, 14, 15, 8, 9, 10, 11, 12)
+    #define FASTEBM_32(b) _mm256_shuffle_epi32(b, 0xB1)
+    #define FASTEBM_ROUND(rotated) a = _mm256_add_epi64(a, b); b = _mm256_xor_si256(rotated, a);
+    #define FASTEBM_FOUR(r0, r1, r2, r3) FASTEBM_ROUND(r0) FASTEBM_ROUND(r1) FASTEBM_ROUND(r2) FASTEBM_ROUND(r3)
+    #define FASTEBM_KEY(x, y) a = _mm256_add_epi64(a, _mm256_set1_epi64x((long long)(x))); \
+                              b = _mm256_add_epi64(b, _mm256_set1_epi64x((long long)(y)));
+    static inline void fastebm_threefry4(uint64_t k0, uint64_t k1, uint64_t c0, uint64_t c1, double *w0, double *w1)
+    {
+        const uint64_t k2 = 0x1BD11BDAA9FC1A22u ^ k0 ^ k1;
+        __m256i a = _mm256_setr_epi64x(0, 1, 2, 3), b = _mm256_setzero_si256();
+        FASTEBM_KEY(c0 + k0, c1 + k1)
+        FASTEBM_FOUR(FASTEBM_16(b), FASTEBM_SHIFTS(b, 42), FASTEBM_SHIFTS(b, 12), FASTEBM_SHIFTS(b, 31))
+        FASTEBM_KEY(k1, k2 + 1)
+        FASTEBM_FOUR(FASTEBM_16(b), FASTEBM_32(b), FASTEBM_24(b), FASTEBM_SHIFTS(b, 21))
+        FASTEBM_KEY(k2, k0 + 2)
+        FASTEBM_FOUR(FASTEBM_16(b), FASTEBM_SHIFTS(b, 42), FASTEBM_SHIFTS(b, 12), FASTEBM_SHIFTS(b, 31))
+        FASTEBM_KEY(k0, k1 + 3)
+        FASTEBM_ROUND(FASTEBM_16(b))
+        _mm256_storeu_pd(w0, _mm256_castsi256_pd(a));
+        _mm256_storeu_pd(w1, _mm256_castsi256_pd(b));
+    }
+    #else
+    #define FASTEBM_THREEFRY4 0
+    #define fastebm_threefry4(k0, k1, c0, c1, w0, w1) ((void)0)
+    #endif
+    """
+    const bint THREEFRY4 "FASTEBM_THREEFRY4"
+    # The words of the chains c0 .. c0 + 3.
+    void threefry4 "fastebm_threefry4"(uint64_t k0, uint64_t k1, uint64_t c0, uint64_t c1,
+                                       double* w0, double* w1) noexcept nogil
 
 cdef struct Key:
     uint64_t k0
@@ -82,31 +123,37 @@ cdef inline double unit(uint64_t r) noexcept nogil:
 cdef inline void random_words(Key key, uint64_t chain0, uint64_t c1, Py_ssize_t n,
                               out_t w0, out_t w1) noexcept nogil:
     # The two words of every chain, kept as the bits of doubles.
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, whole = n & ~3 if THREEFRY4 else 0
     cdef uint64_t r0, r1
-    for i in range(n):
+    for i in range(0, whole, 4):
+        threefry4(key.k0, key.k1, chain0 + <uint64_t>i, c1, &w0[i], &w1[i])
+    for i in range(whole, n):
         threefry(key.k0, key.k1, chain0 + <uint64_t>i, c1, &r0, &r1)
         w0[i] = from_bits(r0)
         w1[i] = from_bits(r1)
 
 
-cdef inline void words_to_radii(out_t w, Py_ssize_t n) noexcept nogil:
+cdef inline void squared_radii(out_t w, Py_ssize_t n) noexcept nogil:
+    # Words to -2 log u, in two loops.
     cdef Py_ssize_t i
     for i in range(n):
-        w[i] = sqrt(-2.0 * log_normal(unit(to_bits(w[i]))))
+        w[i] = from_bits(split(unit(to_bits(w[i]))))
+    for i in range(n):
+        w[i] = -2.0 * log_split(to_bits(w[i]))
 
 
 cdef inline void turn(out_t z0, out_t z1, Py_ssize_t n) noexcept nogil:
-    # z0 holds radii, z1 words. The angle is uniform on an octant; three more bits choose one of its eight mirror
-    # images, which costs less than reducing an angle.
+    # z0 holds squared radii, z1 words. The angle is uniform on an octant; three more bits choose one of its eight
+    # mirror images, which costs less than reducing an angle.
     cdef Py_ssize_t i
     cdef uint64_t r
-    cdef double w, c, s, a, b
+    cdef double radius, w, c, s, a, b
     for i in range(n):
+        radius = sqrt(z0[i])
         r = to_bits(z1[i])
         w = unit(r)
-        c = z0[i] * octant_cos(w)
-        s = z0[i] * octant_sin(w)
+        c = radius * octant_cos(w)
+        s = radius * octant_sin(w)
         a = s if r & 4 else c
         b = c if r & 4 else s
         z0[i] = from_bits(to_bits(a) ^ (r << 63))
@@ -114,18 +161,17 @@ cdef inline void turn(out_t z0, out_t z1, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline void normal_pairs(Key key, uint64_t chain0, uint64_t c1, Py_ssize_t n, out_t z0, out_t z1) noexcept nogil:
-    # Two standard normals for each of the chains chain0 .. chain0 + n - 1. Three short loops instead of one: each then
-    # has several iterations in flight.
+    # Two standard normals for each of the chains chain0 .. chain0 + n - 1. Short loops instead of one: each then has
+    # several iterations in flight (AVX2 2.15 in place of 3.0 ns a number).
     random_words(key, chain0, c1, n, z0, z1)
-    words_to_radii(z0, n)
+    squared_radii(z0, n)
     turn(z0, z1, n)
 
 
 cdef inline void uniform_pairs(Key key, uint64_t chain0, uint64_t c1, Py_ssize_t n, out_t u0, out_t u1) noexcept nogil:
     # Two uniforms on (0, 1] for each chain.
     cdef Py_ssize_t i
-    cdef uint64_t r0, r1
+    random_words(key, chain0, c1, n, u0, u1)
     for i in range(n):
-        threefry(key.k0, key.k1, chain0 + <uint64_t>i, c1, &r0, &r1)
-        u0[i] = unit(r0)
-        u1[i] = unit(r1)
+        u0[i] = unit(to_bits(u0[i]))
+        u1[i] = unit(to_bits(u1[i]))

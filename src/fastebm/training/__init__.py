@@ -1,5 +1,9 @@
 """The trainer, its replay buffer and its compiled loop."""
 
+from .._isa import level_path
+
+__path__ = level_path(list(__path__))
+
 from .contrastive import ContrastiveDivergence
 from .replay import ReplayBuffer
 from .result import TrainingResult

@@ -8,7 +8,7 @@ from libc.string cimport memcpy, memset
 
 from .._control cimport Control
 from ..energies.base cimport Energy
-from ..kernels.math cimport exp_neg, lane_sum
+from ..kernels.math cimport exp_neg, in_t, lane_sum, out_t
 from ..kernels.random cimport BATCH, REINIT, REPLAY, RESAMPLE, Key, counter, unit, threefry, uniform_pairs
 from ..samplers.base cimport Sampler, Tally, key_of
 
@@ -32,6 +32,12 @@ cdef void draw_subset(int64_t* order, int64_t total, int64_t count, int64_t* cho
         chosen[j] = order[j]
     for j in range(count - 1, -1, -1):
         order[j], order[swapped[j]] = order[swapped[j]], order[j]
+
+
+cdef void spread(in_t u, out_t x, Py_ssize_t n, double low, double width) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        x[i] = fma(width, u[i], low)
 
 
 cdef class Loop:
@@ -136,13 +142,12 @@ cdef class Loop:
             for d in range(self.features):
                 self.xb[d * self.stride + i] = self.data[row, d]
 
-    cdef void _fresh(self, Py_ssize_t i) noexcept nogil:
-        # A new state, uniform on the reinitialisation box.
+    cdef void _fresh(self, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
+        # New states for n chains, uniform on the reinitialisation box.
         cdef Py_ssize_t d
-        cdef uint64_t r0, r1
         for d in range(self.features):
-            threefry(self.key.k0, self.key.k1, i, counter(REINIT, d + 1, self.update), &r0, &r1)
-            self.xn[d * self.stride + i] = fma(self.high[d] - self.low[d], unit(r0), self.low[d])
+            uniform_pairs(self.key, first, counter(REINIT, d + 1, self.update), n, self.e, self.e_new)
+            spread(self.e, self.xn + d * self.stride + first, n, self.low[d], self.high[d] - self.low[d])
 
     cdef void _start_negatives(self) noexcept nogil:
         cdef Py_ssize_t i, d, n = self.n_chains
@@ -152,14 +157,13 @@ cdef class Loop:
             if 0 < replay < self.ring_size:
                 draw_subset(&self.ring_order[0], self.ring_size, replay, &self.chosen[0], &self.swapped[0], self.u,
                             self.key, counter(REPLAY, 0, self.update))
-            for i in range(n):
-                if i < replay:
-                    row = self.chosen[i] if replay < self.ring_size else i
-                    row = (self.ring_start + row) % self.capacity
-                    for d in range(self.features):
-                        self.xn[d * self.stride + i] = self.store[row, d]
-                else:
-                    self._fresh(i)
+            for i in range(replay):
+                row = self.ring_start + (self.chosen[i] if replay < self.ring_size else i)
+                # Both are below the capacity; a division costs as much as a chain-step.
+                row = row if row < self.capacity else row - self.capacity
+                for d in range(self.features):
+                    self.xn[d * self.stride + i] = self.store[row, d]
+            self._fresh(replay, n - replay)
             return
         for i in range(n):
             for d in range(self.features):
@@ -168,7 +172,7 @@ cdef class Loop:
             uniform_pairs(self.key, 0, counter(REINIT, 0, self.update), (n + 1) // 2, self.u, self.u + (n + 1) // 2)
             for i in range(n):
                 if self.u[i] <= self.reinit_prob:
-                    self._fresh(i)
+                    self._fresh(i, 1)
 
     cdef int _move(self, Sampler sampler, int64_t n_steps, Tally* tally) noexcept nogil:
         cdef Py_ssize_t start = 0, m, size = self.energy.block_size
@@ -293,15 +297,17 @@ cdef class Loop:
 
     cdef void _commit_chains(self) noexcept nogil:
         cdef Py_ssize_t i, d, row
+        if self.fifo and self.capacity == 0:
+            return
         for i in range(self.n_chains):
             if self.fifo:
-                if self.capacity == 0:
-                    continue
-                row = (self.ring_start + self.ring_size) % self.capacity
+                row = self.ring_start + self.ring_size
+                row = row if row < self.capacity else row - self.capacity
                 if self.ring_size < self.capacity:
                     self.ring_size += 1
                 else:
-                    self.ring_start = (self.ring_start + 1) % self.capacity
+                    self.ring_start += 1
+                    self.ring_start = self.ring_start if self.ring_start < self.capacity else 0
                 for d in range(self.features):
                     self.store[row, d] = self.xn[d * self.stride + i]
             else:
