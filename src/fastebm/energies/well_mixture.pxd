@@ -14,6 +14,8 @@ cdef class WellMixture(Energy):
     cdef double* trace
     cdef double c
 
+    cdef void two_wells(self, const double* x, double* energy, double* grad, double* work,
+                        Py_ssize_t n, Py_ssize_t stride) noexcept nogil
     cdef void well_energies(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil
     cdef void weights(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil
     cdef void normalised_weights(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil
