@@ -78,7 +78,9 @@ def work_table(work: Workload | Training, timings: Sequence[Timing]) -> str:
     taken = sum(len(t.seconds) for t in timings)
     again, shared = sum(t.again for t in timings), sum(t.shared for t in timings)
     if again:
-        notes.append(f"of {taken} samples {again} were taken again and {shared} kept on a core that was shared")
+        notes.append(
+            f"of {taken} samples {again} were taken again and {shared} kept on a core that was shared"
+        )
     if any(t.chain_steps != work.chain_steps for t in timings):
         notes.append("* timed on fewer chains and scaled")
     faster = [t.label for t in timings if ours and t.peer != "fastebm" and t.ratio_to(ours[0]) < 1.0]
