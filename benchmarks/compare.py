@@ -43,7 +43,7 @@ def arguments() -> argparse.Namespace:
     mode.add_argument("--smoke", action="store_const", dest="mode", const="smoke")
     parser.add_argument("--peers", help=f"comma-separated, of: {', '.join(PEERS)}")
     parser.add_argument("--only", help="comma-separated workloads, such as W1,W3 (not with --full)")
-    parser.add_argument("--rounds", type=int, help="interleaved rounds (quick 5, full 15)")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds (quick 5, full 21)")
     parser.add_argument(
         "--max-chains", type=int, default=10_000_000, help="end of the scaling curve in chains"
     )
@@ -99,9 +99,9 @@ def main() -> int:
     isa = levels(failed)
     note("starting and checking the peers")
     workers = start(names, isa, failed, note)
-    rounds = options.rounds or (15 if full else 2 if smoke else 5)
+    rounds = options.rounds or (21 if full else 2 if smoke else 5)
     settings = Settings(
-        rounds=rounds, budget=120.0 if full else 14.0, shortest=0.005 if smoke else 0.03, say=note
+        rounds=rounds, budget=60.0 if full else 14.0, shortest=0.005 if smoke else 0.05, say=note
     )
 
     tables: Tables = []

@@ -1,22 +1,19 @@
 """Interleaved timing: every peer in its own pinned process, rounds A B C A B C ..., one at work at a time.
 
 Shared machines drift by tens of per cent within minutes, so only ratios *within a round* mean something: the
-ratio in the tables is the median over rounds of (peer / fastebm) of the same round. A sample, of whatever peer,
-before or after which the core was visibly shared with somebody else's job is taken again.
+ratio in the tables is the median over rounds of (peer / fastebm) of the same round.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from checks import reference_moments
 from workloads import Training, Workload
@@ -58,9 +55,6 @@ def environment(n_threads: int, isa: str | None) -> dict[str, str]:
 class Process:
     """A worker process; same process group as the benchmark, so one interrupt ends all."""
 
-    # The gauge's best reading by any worker: they all run the same loop.
-    quiet: ClassVar[float] = math.inf
-
     def __init__(self, peer: str, *, isa: str | None = None, n_threads: int = 1) -> None:
         self.peer, self.isa, self.n_threads = peer, isa, n_threads
         self.key = f"{peer}@{isa}" if isa else peer
@@ -73,7 +67,6 @@ class Process:
             text=True,
         )
         self.about = self.ask("hello")
-        Process.quiet = min(Process.quiet, self.about["gauge"])
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -111,8 +104,6 @@ class Timing:
     first: float
     inner: int
     seconds: list[float] = field(default_factory=list)
-    again: int = 0  # samples that were thrown away because the core was shared
-    shared: int = 0  # samples that were kept although it was
 
     @property
     def median(self) -> float:
@@ -134,6 +125,10 @@ class Timing:
         pairs = zip(self.seconds, other.seconds, strict=True)
         return statistics.median((a / mine) / (b / its) for a, b in pairs)
 
+    def best_ratio_to(self, other: Timing) -> float:
+        """The same of the best samples: what an undisturbed core would show."""
+        return min(self.seconds) / self.chain_steps / (min(other.seconds) / other.chain_steps)
+
     def as_dict(self) -> dict[str, Any]:
         own = {k: v for k, v in vars(self).items()}
         return {
@@ -149,8 +144,9 @@ class Timing:
 class Settings:
     rounds: int = 7
     budget: float = 20.0  # seconds for one workload; fewer rounds (never under 3) when peers are slow
-    shortest: float = 0.02  # a sample is at least this long: fast peers repeat the work inside one sample
-    tries: int = 8  # for a sample on an unshared core; within the budget
+    # A sample is at least this long: fast peers repeat the work inside one sample, so that nobody's best sample is
+    # one lucky moment.
+    shortest: float = 0.05
     say: Callable[[str], None] = print
 
 
@@ -192,10 +188,6 @@ def _timing(
     return timing
 
 
-# Between the two states of a core (1.0 and 1.4 to 1.7) of the gauge.
-SHARED = 1.2
-
-
 def _rounds(
     ready: list[tuple[Process, Timing]], settings: Settings, name: str, failed: dict[str, str]
 ) -> None:
@@ -205,7 +197,6 @@ def _rounds(
         if cost == 0
         else max(min(3, settings.rounds), min(settings.rounds, int(settings.budget / cost)))
     )
-    until = time.perf_counter() + 2.0 * settings.budget
     for number in range(rounds):
         # Start at another peer each round, so that nobody always runs after the same neighbour.
         turn = number % max(1, len(ready))
@@ -213,25 +204,8 @@ def _rounds(
             if timing.key in failed:
                 continue
             try:
-                _sample(process, timing, settings.tries, until)
+                timing.seconds.append(process.ask("run", inner=timing.inner)["seconds"])
             except PeerError as error:
                 failed[f"{name}: {timing.key}"] = str(error)
                 failed[timing.key] = str(error)
                 timing.seconds.clear()
-
-
-def _sample(process: Process, timing: Timing, tries: int, until: float) -> None:
-    """One sample; if the core is shared, up to ``tries``, of which the one on the least busy core stays."""
-    taken: list[tuple[float, float]] = []
-    while True:
-        answer = process.ask("run", inner=timing.inner)
-        Process.quiet = min(Process.quiet, *answer["gauge"])
-        load = max(answer["gauge"]) / Process.quiet
-        taken.append((load, answer["seconds"]))
-        if load < SHARED or len(taken) >= tries or time.perf_counter() > until:
-            break
-        time.sleep(0.1)
-    load, seconds = min(taken)
-    timing.seconds.append(seconds)
-    timing.again += len(taken) - 1
-    timing.shared += load >= SHARED

@@ -1,7 +1,6 @@
 """One peer in one process: reads JSON commands from stdin, answers one JSON line each on stdout.
 
-Commands: ``check`` (is it right), ``prepare`` (compile, warm up, check the final states), ``run`` (time it,
-between two looks at how busy the core is).
+Commands: ``check`` (is it right), ``prepare`` (compile, warm up, check the final states), ``run`` (time it).
 The process ends when stdin closes, so no worker outlives the benchmark.
 """
 
@@ -20,41 +19,19 @@ from typing import Any
 if hasattr(os, "sched_setaffinity") and os.environ.get("BENCH_CORES"):
     os.sched_setaffinity(0, {int(c) for c in os.environ["BENCH_CORES"].split(",")})
 
-import numpy as np
 from checks import check_moments, check_peer, check_training, moments
 from peers import load
 from workloads import Training, Workload
 
 
-class Gauge:
-    """How busy is this core with what is not ours? Seconds of a fixed loop that fills the arithmetic units.
-
-    A job on the other hardware thread of the core cannot be seen from inside a virtual machine, but it slows this
-    loop, and every dense kernel, by 1.4 to 1.7 times.
-    """
-
-    def __init__(self) -> None:
-        self.a = np.linspace(-1.0, 1.0, 48 * 48).reshape(48, 48)
-        self.out = np.empty_like(self.a)
-        self.read()
-
-    def read(self) -> float:
-        began = time.perf_counter()
-        for _ in range(60):
-            np.matmul(self.a, self.a, out=self.out)
-        return time.perf_counter() - began
-
-
 class Worker:
     def __init__(self, name: str) -> None:
         self.peer = load(name)
-        self.gauge = Gauge()
         self.work: Callable[[], Any] | None = None
 
     def hello(self) -> dict[str, Any]:
         available = self.peer.available()
         about = {"available": available, "label": self.peer.label, "dtype": self.peer.dtype}
-        about["gauge"] = min(self.gauge.read() for _ in range(100))
         return {**about, "versions": self.peer.versions() if available else {}}
 
     def check(self, work: dict[str, Any]) -> dict[str, Any]:
@@ -75,6 +52,8 @@ class Worker:
         first = time.perf_counter() - began
         if expected:
             n, mean, std = expected
+            import numpy as np
+
             check_moments(moments(self.peer.to_numpy(result, wanted)), (n, np.array(mean), np.array(std)))
         del result
         warm = first if first > 0.1 and not self.peer.compiles else self._time(1)
@@ -91,9 +70,7 @@ class Worker:
         return {"supported": True, "n_chains": wanted.batch_size, "first": first, "warm": first}
 
     def run(self, inner: int) -> dict[str, Any]:
-        before = self.gauge.read()
-        seconds = self._time(inner)
-        return {"seconds": seconds, "gauge": [before, self.gauge.read()]}
+        return {"seconds": self._time(inner)}
 
     def _time(self, inner: int) -> float:
         work = self.work

@@ -159,8 +159,8 @@ class Training:
 
 W1 = Workload("W1", 2, 1, 20_000, 100)
 W1_SMALL = Workload("W1-small", 2, 1, 96, 30)
-W2A = Workload("W2 K=8 D=2", 8, 2, 40_000, 100)
-W2B = Workload("W2 K=16 D=32", 16, 32, 8_000, 100)
+W2A = Workload("W2 K=8 D=2", 8, 2, 8_000, 100)
+W2B = Workload("W2 K=16 D=32", 16, 32, 1_600, 100)
 W3 = Training()
 
 # Enough to see that the script and every peer work; says nothing about speed.

@@ -78,7 +78,7 @@ class Notebook(Peer):
     """The notebook's way: every step of every chain also computes the energy and the parameter gradients."""
 
     label = "pure Python (notebook)"
-    max_chain_steps = 60_000
+    max_chain_steps = 25_000
 
     def supports(self, work: Workload) -> bool:
         return work.two_wells and work.n_threads == 1
@@ -101,7 +101,7 @@ class GradientOnly(Peer):
     """The best plain Python we know: only dE/dx, one exponential, everything in local names."""
 
     label = "pure Python (gradient only)"
-    max_chain_steps = 60_000
+    max_chain_steps = 25_000
 
     def supports(self, work: Workload) -> bool:
         return work.two_wells and work.n_threads == 1
