@@ -55,6 +55,20 @@ cdef void two_wells_grad(in_t x, out_t q, in_t scale, out_t out, Py_ssize_t n, d
         out[i] = fma(t, far, near) / fma(t, 0.5, 0.5)
 
 
+cdef void two_wells_weights(in_t q, in_t scale, out_t w1, out_t w2, Py_ssize_t n) noexcept nogil:
+    # The same operations as in the general path, so the same bits, in 2 loops instead of 13.
+    cdef Py_ssize_t i
+    cdef double t, near, far
+    for i in range(n):
+        t = exp_tail(q[i]) * fabs(scale[i])
+        # The floor of exp_neg is 2e-300: times a large square it would be a number.
+        t = 0.0 if t < 1e-299 else t
+        near = 1.0 / (1.0 + t)
+        far = t * near
+        w1[i] = near if scale[i] < 0.0 else far
+        w2[i] = far if scale[i] < 0.0 else near
+
+
 cdef void two_wells_energy(in_t x, in_t t, out_t out, Py_ssize_t n, double a1, double m1, double k1,
                            double a2, double m2, double k2, double c) noexcept nogil:
     cdef Py_ssize_t i
@@ -345,6 +359,11 @@ cdef class WellMixture(Energy):
     cdef void normalised_weights(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         cdef Py_ssize_t j
         cdef double* ties = work + (self.n_wells + 1) * stride
+        if self.n_wells == 2 and self.n_features == 1:
+            two_wells_reduce(x, ties, ties + stride, n, self.a[0], self.m[0], self.k[0],
+                             self.a[1], self.m[1], self.k[1])
+            two_wells_weights(ties, ties + stride, work, work + stride, n)
+            return
         self.weights(x, work, n, stride)
         reciprocal(ties, ties + stride, n)
         for j in range(self.n_wells):
