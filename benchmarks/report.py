@@ -14,9 +14,9 @@ Table = list[list[str]]
 
 TARGETS = """\
 The targets were set against the forms in the fifth column; for some libraries we found faster forms afterwards,
-and the last columns tell how fastebm stands against those. The median counts. Best is the ratio of the shortest
-samples: on a shared machine the other thread of the core is mostly at somebody else's work, which costs code
-that fills the arithmetic units more (1.5 times) than code that waits for memory or calls."""
+and the last columns tell how fastebm stands against those. The median counts; best is the ratio of the shortest
+samples, which other people's work on the same core disturbs least. What would have to change for the targets that
+are not met is on the page "How fast and why" of the documentation."""
 
 HOW = """\
 Every peer does the same work in its best form known to us (compiled and warm, gradient by hand unless the row
