@@ -13,10 +13,10 @@ from workloads import Training, Workload, describe
 Table = list[list[str]]
 
 TARGETS = """\
-The targets were set against the forms in the fifth column; for some libraries we found faster forms afterwards,
-and the last columns tell how fastebm stands against those. The median counts; best is the ratio of the shortest
-samples, which other people's work on the same core disturbs least. What would have to change for the targets that
-are not met is on the page "How fast and why" of the documentation."""
+The targets were set against the forms in the fifth column. Where there is a faster form, one that we found since
+or one in float32, the last columns tell how fastebm stands against it. The median counts; best is the ratio of
+the shortest samples, which other people's work on the same core disturbs least. What would have to change for the
+targets that are not met is on the page "How fast and why" of the documentation."""
 
 HOW = """\
 Every peer does the same work in its best form known to us (compiled and warm, gradient by hand unless the row

@@ -13,7 +13,7 @@ LEVELS = {"AVX-512": "x86-64-v4", "AVX2": "x86-64-v3"}
 
 @dataclass(frozen=True)
 class Target:
-    """``usual`` are the forms the target was set with; ``faster`` are faster ones, found afterwards."""
+    """``usual`` are the forms the target was set with; ``faster`` are faster ones, found since or in float32."""
 
     work: str
     against: str

@@ -126,7 +126,7 @@ class Timing:
         return statistics.median((a / mine) / (b / its) for a, b in pairs)
 
     def best_ratio_to(self, other: Timing) -> float:
-        """The same of the shortest samples, which disturbances touch least."""
+        """The same ratio, of the shortest samples, which are disturbed least."""
         return min(self.seconds) / self.chain_steps / (min(other.seconds) / other.chain_steps)
 
     def as_dict(self) -> dict[str, Any]:

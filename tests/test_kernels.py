@@ -74,8 +74,8 @@ def octant_inputs(rng, n):
     return np.concatenate([rng.uniform(0.0, 1.0, n // 2), scales, [1.0, 0.5, 2.0**-52]])
 
 
-# Inputs, the true function, the same in extended precision, and the limit. The largest errors in 4e8 points (exp:
-# 2.9e8): 1.077, 1.165 (by u = 0.705, where the last two additions round a number of the result's
+# Inputs, the true function, the same in extended precision, and the limit. The largest errors in about
+# 3e8 points: 1.077, 1.165 (by u = 0.705, where the last two additions round a number of the result's
 # size), 1.436 (by sqrt(2) - 1, where the exponent of 1 + x turns; 1.17 elsewhere), 1.549 and 1.790.
 QUARTER_PI = np.longdouble(np.pi / 4) + np.longdouble(3.061616997868383e-17)
 KERNELS = {

@@ -56,13 +56,13 @@ cdef void two_wells_grad(in_t x, out_t q, in_t scale, out_t out, Py_ssize_t n, d
 
 
 cdef void two_wells_weights(in_t q, in_t scale, out_t w1, out_t w2, Py_ssize_t n) noexcept nogil:
-    # The same operations as in the general path, so the same bits, in 2 loops instead of 13.
+    # The same operations as in the general path, in 2 loops instead of 13.
     cdef Py_ssize_t i
-    cdef double t, near, far
+    cdef double t, near, far, floor = exp_neg(690.0)
     for i in range(n):
         t = exp_tail(q[i]) * fabs(scale[i])
-        # The floor of exp_neg is 2e-300: times a large square it would be a number.
-        t = 0.0 if t < 1e-299 else t
+        # As in `boltzmann`: times a large square the floor would be a number.
+        t = 0.0 if t <= floor else t
         near = 1.0 / (1.0 + t)
         far = t * near
         w1[i] = near if scale[i] < 0.0 else far
@@ -391,13 +391,13 @@ cdef class WellMixture(Energy):
     cdef void two_wells(self, const double* x, double* energy, double* grad, double* work,
                         Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         # Two wells in one dimension share one exponential. energy or grad may be NULL.
-        cdef double* scale = work + stride
+        cdef double* signed_scale = work + stride
         cdef double a1 = self.a[0], m1 = self.m[0], k1 = self.k[0], a2 = self.a[1], m2 = self.m[1], k2 = self.k[1]
-        two_wells_reduce(x, work, scale, n, a1, m1, k1, a2, m2, k2)
+        two_wells_reduce(x, work, signed_scale, n, a1, m1, k1, a2, m2, k2)
         if grad is not NULL:
-            two_wells_grad(x, work, scale, grad, n, a1, m1, a2, m2)
+            two_wells_grad(x, work, signed_scale, grad, n, a1, m1, a2, m2)
         else:
-            two_wells_ratio(work, scale, n)
+            two_wells_ratio(work, signed_scale, n)
         if energy is not NULL:
             two_wells_energy(x, work, energy, n, a1, m1, k1, a2, m2, k2, self.c)
 

@@ -1,7 +1,7 @@
 # Branch-free elementary functions, written so that gcc vectorises the loop that calls them.
 #
 # Every operation is an IEEE add, multiply, divide, square root or an explicit fma, so all instruction-set levels give
-# the same bits. Coefficients: tools/minimax.py. The errors stated are the largest in at least 3e8 points over the whole
+# the same bits. Coefficients: tools/minimax.py. The errors stated are the largest in about 3e8 points over the whole
 # range; tests/test_kernels.py measures them against mpmath and long double.
 
 from libc.math cimport fma

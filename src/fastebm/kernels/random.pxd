@@ -162,7 +162,7 @@ cdef inline void turn(out_t z0, out_t z1, Py_ssize_t n) noexcept nogil:
 
 cdef inline void normal_pairs(Key key, uint64_t chain0, uint64_t c1, Py_ssize_t n, out_t z0, out_t z1) noexcept nogil:
     # Two standard normals for each of the chains chain0 .. chain0 + n - 1. Short loops instead of one: each then has
-    # several iterations in flight (AVX2 2.15 in place of 3.0 ns a number).
+    # several iterations in flight (AVX2 2.4 in place of 3.0 ns a number).
     random_words(key, chain0, c1, n, z0, z1)
     squared_radii(z0, n)
     turn(z0, z1, n)

@@ -153,7 +153,7 @@ cdef class Loop:
         cdef Py_ssize_t i, d, n = self.n_chains
         cdef int64_t row, replay
         if self.fifo:
-            replay = min(self.n_replay, self.ring_size)
+            replay = min(min(self.n_replay, self.ring_size), n)
             if 0 < replay < self.ring_size:
                 draw_subset(&self.ring_order[0], self.ring_size, replay, &self.chosen[0], &self.swapped[0], self.u,
                             self.key, counter(REPLAY, 0, self.update))
