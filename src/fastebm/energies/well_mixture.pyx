@@ -10,7 +10,9 @@ import numpy as np
 from .._check import integer
 from .._seed import seed_sequence
 
-from ..kernels.math cimport exp_neg, exp_reduce, exp_tail, from_bits, in_t, lane_sum, log1p_positive, out_t, to_bits
+from ..kernels.math cimport (
+    exp_neg, exp_reduce, exp_tail, fill, from_bits, in_t, lane_sum, log1p_positive, lower, out_t, to_bits,
+)
 from .base cimport Energy
 
 cdef double RAW_A_LIMIT = 5.0
@@ -125,13 +127,6 @@ cdef void two_feature_well(in_t x, out_t e, out_t low, Py_ssize_t n, Py_ssize_t 
         low[i] = low[i] if low[i] < v else v
 
 
-cdef void lower(in_t e, out_t low, Py_ssize_t n) noexcept nogil:
-    # A NaN in e stays: the comparison is false for it, and low[i] is read only where it is true.
-    cdef Py_ssize_t i
-    for i in range(n):
-        low[i] = low[i] if low[i] < e[i] else e[i]
-
-
 cdef void boltzmann(out_t e, in_t low, out_t ties, out_t rest, Py_ssize_t n) noexcept nogil:
     # e becomes exp(low - e). Wells exactly at the minimum are counted apart from the others, so that log1p sees small
     # sums in full precision.
@@ -179,12 +174,6 @@ cdef void scale(out_t w, in_t by, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
         w[i] *= by[i]
-
-
-cdef void fill(out_t v, Py_ssize_t n, double value) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        v[i] = value
 
 
 cdef void add_pull(in_t x, in_t w, out_t g, Py_ssize_t n, double a2, double m) noexcept nogil:

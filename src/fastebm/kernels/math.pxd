@@ -151,6 +151,19 @@ cdef inline double octant_cos(double w) noexcept nogil:
     return fma(z, p, 1.0)
 
 
+cdef inline void fill(out_t v, Py_ssize_t n, double value) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        v[i] = value
+
+
+cdef inline void lower(in_t e, out_t low, Py_ssize_t n) noexcept nogil:
+    # A NaN in e stays: the comparison is false for it, and low[i] is read only where it is true.
+    cdef Py_ssize_t i
+    for i in range(n):
+        low[i] = low[i] if low[i] < e[i] else e[i]
+
+
 cdef inline double lane_sum(in_t v, Py_ssize_t n) noexcept nogil:
     # Sum in eight fixed lanes: vectorises without reassociation, so the bits are the same at every level.
     cdef double s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0

@@ -12,7 +12,7 @@ import numpy as np
 from .._check import first_bad, numeric, real
 
 from ..energies.base cimport Energy
-from ..kernels.math cimport exp_neg, in_t, lane_sum, log_normal, out_t
+from ..kernels.math cimport exp_neg, fill, in_t, lane_sum, log_normal, lower, out_t
 from ..kernels.metropolis cimport adopt, decide
 from ..kernels.random cimport PROPOSAL, PROPOSAL_ACCEPT, Key, counter, normal_pairs, uniform_pairs
 from .base cimport Sampler, Tally
@@ -47,18 +47,6 @@ cdef void add_square(in_t x, out_t e, Py_ssize_t n, double mean, double std) noe
     for i in range(n):
         z = (x[i] - mean) / std
         e[i] = fma(0.5 * z, z, e[i])
-
-
-cdef void fill(out_t e, Py_ssize_t n, double value) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        e[i] = value
-
-
-cdef void lower(in_t e, out_t low, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        low[i] = low[i] if low[i] < e[i] else e[i]
 
 
 cdef void add_boltzmann(in_t e, in_t low, out_t total, Py_ssize_t n) noexcept nogil:
