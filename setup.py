@@ -16,17 +16,17 @@ from setuptools.command.build_ext import build_ext
 
 # Compiled once.
 PLAIN = [
-    "fastebm._cpu",
-    "fastebm._control",
-    "fastebm._fast",
+    "fastebm._runtime.cpu",
+    "fastebm._runtime.control",
+    "fastebm._runtime.fast",
     "fastebm.energies.base",
     "fastebm.energies.python_energy",
     "fastebm.energies.tempered",
     "fastebm.samplers.base",
-    "fastebm._notebook",
+    "fastebm.notebook._compiled",
 ]
 
-# Compiled once per level; `fastebm._isa` picks one level when the package is imported.
+# Compiled once per level; `fastebm._runtime.isa` picks one level when the package is imported.
 LEVELLED = [
     "fastebm.kernels.probe",
     "fastebm.energies.well_mixture",

@@ -5,10 +5,15 @@ Run: python examples/notebook_dropin.py [--quick]
 
 import argparse
 import random
+import sys
 import time
+from pathlib import Path
 
-import fastebm._notebook_reference as plain
 import fastebm.notebook as compiled
+
+# The same functions in plain Python: what the tests hold the compiled ones against.
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+import notebook_oracle as plain
 
 THETA = [0.1, -1.2, 0.0, 0.2, 1.3, 0.2, 0.0]
 

@@ -17,7 +17,7 @@ from collections import Counter
 import numpy as np
 
 import fastebm as fe
-from fastebm.density.em import maximum_likelihood_wells
+from fastebm.mixtures.em import maximum_likelihood_wells
 
 TRUTH = fe.WellMixture.from_mixture([0.55, 0.45], [-2.0, 1.8], [0.45, 0.55])
 GRID = np.linspace(-9, 9, 20_001)

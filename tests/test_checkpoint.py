@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastebm as fe
-from fastebm._errors import TrainingError, TrainingInterrupted
+from fastebm._runtime.errors import TrainingError, TrainingInterrupted
 from fastebm.storage import archive
 
 TRUTH = fe.WellMixture.from_mixture([0.55, 0.45], [-2.0, 1.8], [0.45, 0.55])

@@ -15,7 +15,7 @@ import fastebm as fe
 from fastebm import cli
 from fastebm.cli.tables import read_table
 from fastebm.datasets import load_old_faithful
-from fastebm.density.em import maximum_likelihood_wells
+from fastebm.mixtures.em import maximum_likelihood_wells
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastebm as fe
-from fastebm.density.log_partition import log_partition
+from fastebm.partition.log_partition import log_partition
 
 X = fe.WellMixture.from_mixture([0.5, 0.5], [-2.0, 2.0], [0.5, 0.5]).exact_sample(400, seed=1)
 

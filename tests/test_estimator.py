@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import fastebm as fe
-from fastebm.density.em import maximum_likelihood_wells
-from fastebm.density.selection import select_n_wells
+from fastebm.fitting.selection import select_n_wells
+from fastebm.mixtures.em import maximum_likelihood_wells
 
 try:
     import sklearn

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastebm as fe
-from fastebm.density.em import maximum_likelihood_wells
+from fastebm.mixtures.em import maximum_likelihood_wells
 
 
 def case(seed):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastebm as fe
-from fastebm.density import ais, quadrature
+from fastebm.partition import ais, quadrature
 
 TRUTH = [0.9039, -2.0, -0.2, 0.5025, 1.8, 0.2, 0.3]
 

@@ -17,13 +17,13 @@ import time
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import notebook_oracle as oracle
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-import fastebm._notebook as compiled
-from fastebm import _notebook_reference as oracle
 from fastebm import notebook as nb
+from fastebm.notebook import _compiled as compiled
 
 DATA = Path(__file__).parent / "data"
 TREE = ast.parse((DATA / "notebook_original.py").read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from stats import Z_LIMIT, chi2_limit, two_sample_z
 
 import fastebm as fe
-from fastebm.density.em import maximum_likelihood_wells
+from fastebm.mixtures.em import maximum_likelihood_wells
 
 CD = fe.ContrastiveDivergence
 TRUTH = fe.WellMixture.from_mixture([0.55, 0.45], [-2.0, 1.8], [0.45, 0.55])

@@ -11,7 +11,7 @@ import numpy as np
 import fastebm as fe
 from fastebm import notebook
 from fastebm.datasets import two_normals_truth
-from fastebm.density.em import maximum_likelihood_wells
+from fastebm.mixtures.em import maximum_likelihood_wells
 
 # Okabe and Ito's colours; line styles repeat the distinction.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#999999"

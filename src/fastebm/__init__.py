@@ -3,12 +3,19 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ._errors import FastEBMWarning, ModelFileError, NonFiniteError, TrainingError, TrainingInterrupted
-from ._info import __version__, info
+from ._runtime.errors import (
+    FastEBMWarning,
+    ModelFileError,
+    NonFiniteError,
+    TrainingError,
+    TrainingInterrupted,
+)
+from ._runtime.info import __version__, info
 from .energies import Energy, PythonEnergy, WellMixture
+from .mixtures.starts import initial_wells
 from .samplers import MALA, SGLD, IndependenceMH, MixtureMH, Sampler, SampleResult
 from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
-from .training.recipes import initial_wells
+from .training.after_fit import CHECKS as _CHECKS
 
 __all__ = [
     "MALA",
@@ -55,25 +62,35 @@ _LATER = {
     "Diagnostic": "diagnostics",
     "EnergyDensity": "estimator",
     "GradientReport": "diagnostics",
-    "LogPartition": "density.log_partition",
-    "ScaledWells": "density.scaled_wells",
-    "UntrustedEstimateError": "density.log_partition",
+    "LogPartition": "partition.log_partition",
+    "ScaledWells": "fitting.scaled_wells",
+    "UntrustedEstimateError": "partition.log_partition",
     "barrier_crossings": "diagnostics",
     "check_grad": "diagnostics",
     "diagnose": "diagnostics",
     "ess": "diagnostics",
-    "fit_wells": "density.scaled_wells",
+    "fit_wells": "fitting.scaled_wells",
     "load": "io",
-    "log_partition": "density.log_partition",
+    "log_partition": "partition.log_partition",
     "mode_occupancy": "diagnostics",
     "rhat": "diagnostics",
     "save": "io",
 }
-_ROOMS = ("datasets", "density", "diagnostics", "interchange", "io", "notebook", "plotting", "reference")
+_ROOMS = (
+    "datasets",
+    "density",
+    "diagnostics",
+    "fitting",
+    "interchange",
+    "io",
+    "mixtures",
+    "notebook",
+    "partition",
+    "plotting",
+    "reference",
+)
 
 if TYPE_CHECKING:
-    from .density.log_partition import LogPartition, UntrustedEstimateError, log_partition
-    from .density.scaled_wells import ScaledWells, fit_wells
     from .diagnostics import (
         Diagnostic,
         GradientReport,
@@ -85,7 +102,19 @@ if TYPE_CHECKING:
     )
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
+    from .fitting.scaled_wells import ScaledWells, fit_wells
     from .io import load, save
+    from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
+
+
+def _diagnosed(result, data):
+    # The checks are above training in the order of rooms, and loaded only when a run ends.
+    from .diagnostics.diagnose import after_fit
+
+    return after_fit(result, data)
+
+
+_CHECKS.append(_diagnosed)
 
 
 def __getattr__(name):

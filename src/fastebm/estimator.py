@@ -6,10 +6,10 @@ import numbers
 
 import numpy as np
 
-from ._check import describe
-from ._seed import seed_sequence
-from .density.scaled_wells import ScaledWells, fit_wells
-from .density.selection import select_n_wells
+from ._runtime.check import describe
+from ._runtime.seed import seed_sequence
+from .fitting.scaled_wells import ScaledWells, fit_wells
+from .fitting.selection import select_n_wells
 
 try:
     from sklearn.base import BaseEstimator, DensityMixin

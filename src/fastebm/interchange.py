@@ -6,8 +6,8 @@ from importlib import import_module
 
 import numpy as np
 
-from ._check import describe, numeric
-from .density.scaled_wells import ScaledWells
+from ._runtime.check import describe, numeric
+from .fitting.scaled_wells import ScaledWells
 from .samplers.result import SampleResult
 from .training.replay import ReplayBuffer
 from .training.result import TrainingResult

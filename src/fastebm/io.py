@@ -6,9 +6,9 @@ from dataclasses import fields
 
 import numpy as np
 
-from ._errors import ModelFileError
-from .density.scaled_wells import ScaledWells
+from ._runtime.errors import ModelFileError
 from .diagnostics.diagnostic import Diagnostic
+from .fitting.scaled_wells import ScaledWells
 from .storage.codec import DAMAGE, KIND, REGISTRY, Decoder, Encoder, register
 from .training.replay import ReplayBuffer
 from .training.result import TrainingResult, history_array

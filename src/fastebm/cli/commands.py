@@ -13,7 +13,7 @@ import json
 import os
 import sys
 
-from .._info import __version__, info
+from .._runtime.info import __version__, info
 
 DEMO_PICTURE = "demo.png"
 

@@ -9,12 +9,12 @@ from typing import cast
 
 import numpy as np
 
-from .._seed import seed_sequence
+from .._runtime.seed import seed_sequence
 from ..datasets import load_old_faithful, two_normals, two_normals_truth
-from ..density.em import maximum_likelihood_wells
 from ..energies.well_mixture import WellMixture
+from ..mixtures.em import maximum_likelihood_wells
+from ..mixtures.starts import initial_wells
 from ..training import ContrastiveDivergence, TrainingResult
-from ..training.recipes import initial_wells
 
 # Old Faithful over 20 seeds, largest difference from maximum likelihood of any weight, mean or width: 2.1 % with the
 # default 256 chains and 800 updates, 0.7 % with these.

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._check import describe
-from .._info import __version__
-from .._seed import seed_sequence
-from ..density.scaled_wells import ScaledWells, fit_wells
-from ..density.selection import select_n_wells
+from .._runtime.check import describe
+from .._runtime.info import __version__
+from .._runtime.seed import seed_sequence
 from ..energies import Energy
+from ..fitting.scaled_wells import ScaledWells, fit_wells
+from ..fitting.selection import select_n_wells
 from ..io import load, save
 from ..training.result import TrainingResult
 from .tables import Table, TableError, read_table

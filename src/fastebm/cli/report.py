@@ -7,7 +7,7 @@ import html
 
 import numpy as np
 
-from .._info import info
+from .._runtime.info import info
 from ..plotting import (
     plot_buffer,
     plot_density,

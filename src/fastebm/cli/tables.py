@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._check import choice
-from .._progress import bar
+from .._runtime.check import choice
+from .._runtime.progress import bar
 
 # Characters of text parsed at a time; 1e6 rows of two columns are about ten such pieces.
 PIECE = 1 << 22

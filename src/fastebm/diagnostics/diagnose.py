@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._check import describe, integer, samples
-from .._errors import NonFiniteError
-from .._seed import seed_sequence
-from ..density.log_partition import LogPartition
+from .._runtime.check import describe, integer, samples
+from .._runtime.errors import NonFiniteError
+from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
+from ..partition.log_partition import LogPartition
 from ..samplers.base import Sampler
 from ..training.result import TrainingResult
 from . import mixing, partition, population, temperature, training

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._check import describe, real, samples
+from .._runtime.check import describe, real, samples
 from ..energies.base import Energy
 
 

@@ -6,10 +6,11 @@ import numpy as np
 
 from ..energies.base import Energy
 from ..energies.well_mixture import WellMixture
+from ..mixtures.kmeans import group_mixture
 from ..samplers.base import Sampler
 from ..samplers.mala import MALA
 from ..samplers.sgld import SGLD
-from ..training import recipes
+from ..training.recipes import local_variance
 from . import advice
 from .diagnostic import Diagnostic
 from .population import ENOUGH_CHAINS, ROUNDS, Population
@@ -134,7 +135,7 @@ def _modes(population: Population):
     if isinstance(energy, WellMixture):
         return (energy, energy.weights_) if energy.n_wells > 1 else (None, None)
     x = population.extended
-    centres = recipes.group_mixture(x, 2, np.random.default_rng(0))[1]
+    centres = group_mixture(x, 2, np.random.default_rng(0))[1]
     if len(centres) < 2 or energy.n_features > 2:
         return (centres if len(centres) > 1 else None), None
     pad = x.std(axis=0) + 1e-9
@@ -265,7 +266,7 @@ def step_too_big(sampler: Sampler, x: np.ndarray, n_groups: int, rng) -> list[Di
     if not isinstance(sampler, SGLD):
         return []
     try:
-        v = recipes.local_variance(x, n_groups, rng)
+        v = local_variance(x, n_groups, rng)
     except ValueError:
         return []
     value = sampler.noise_std**2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..density.log_partition import MAX_GAP, MAX_SD, LogPartition
+from ..partition.log_partition import MAX_GAP, MAX_SD, LogPartition
 from .diagnostic import Diagnostic
 
 

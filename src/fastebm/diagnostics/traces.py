@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from .._check import first_bad, numeric
+from .._runtime.check import first_bad, numeric
 from ..energies.base import Energy
 from ..energies.well_mixture import WellMixture
 

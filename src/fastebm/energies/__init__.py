@@ -1,6 +1,6 @@
 """Energies: the contract in `base`, then one file for each energy."""
 
-from .._isa import level_path
+from .._runtime.isa import level_path
 
 __path__ = level_path(list(__path__))
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import disjoint_base
 
-from .._seed import _Seed
+from .._runtime.seed import _Seed
 
 OVERFLOW_ADVICE: str
 

@@ -6,9 +6,9 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from .._check import finite_result, samples, vector
+from .._runtime.check import finite_result, samples, vector
 
-from .._fast cimport finite
+from .._runtime.fast cimport finite
 from ..kernels.layout cimport gather, scatter
 
 cdef enum Quantity:

@@ -4,7 +4,7 @@ from threading import get_ident
 
 import numpy as np
 
-from .._check import describe, integer, numeric
+from .._runtime.check import describe, integer, numeric
 
 from .base cimport Energy
 

@@ -6,8 +6,8 @@ from libc.stdlib cimport free, malloc
 
 import numpy as np
 
-from .._check import integer, numeric, first_bad, real
-from .._seed import seed_sequence
+from .._runtime.check import integer, numeric, first_bad, real
+from .._runtime.seed import seed_sequence
 
 from ..kernels.math cimport in_t, out_t
 from .base cimport Energy

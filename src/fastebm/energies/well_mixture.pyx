@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from .._check import integer
-from .._seed import seed_sequence
+from .._runtime.check import integer
+from .._runtime.seed import seed_sequence
 
 from ..kernels.math cimport (
     exp_neg, exp_reduce, exp_tail, fill, from_bits, in_t, lane_sum, log1p_positive, lower, out_t, to_bits,
@@ -556,7 +556,7 @@ cdef class WellMixture(Energy):
         ValueError
             If shapes disagree or a value is out of range.
         """
-        from .._check import first_bad, numeric
+        from .._runtime.check import first_bad, numeric
 
         weights, means, stds = (numeric(v, n) for v, n in ((weights, "weights"), (means, "means"), (stds, "stds")))
         if weights.ndim != 1 or weights.size == 0 or means.shape != stds.shape or means.shape[:1] != weights.shape:

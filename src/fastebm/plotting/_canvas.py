@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from .._check import interval, samples
+from .._runtime.check import interval, samples
 from ..energies.base import Energy
 
 # Okabe and Ito, Color Universal Design, 2008.

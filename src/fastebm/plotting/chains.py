@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._check import choice, first_bad, integer, numeric
+from .._runtime.check import choice, first_bad, integer, numeric
 from ._canvas import BLUE, GREY, ORANGE, an_energy, axes, bins, log_z, names, span, styles
 from .landscape import plot_landscape
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .._check import choice, samples
+from .._runtime.check import choice, samples
 from ._canvas import BLUE, GREY, an_energy, axes, bins, log_z, names, span, spread_of
 
 GRID = 160

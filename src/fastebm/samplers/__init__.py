@@ -1,6 +1,6 @@
 """Samplers: the contract and the driver in `base`, then one file for each sampler."""
 
-from .._isa import level_path
+from .._runtime.isa import level_path
 
 __path__ = level_path(list(__path__))
 

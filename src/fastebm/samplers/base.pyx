@@ -5,15 +5,15 @@ from libc.string cimport memset
 
 import numpy as np
 
-from .._check import integer, samples
-from .._errors import NonFiniteError
-from .._progress import bar
-from .._seed import key as seed_key
-from .._threads import resolve, submit
+from .._runtime.check import integer, samples
+from .._runtime.errors import NonFiniteError
+from .._runtime.progress import bar
+from .._runtime.seed import key as seed_key
+from .._runtime.threads import resolve, submit
 from .result import SampleResult
 
-from .._control cimport Control, now
-from .._fast cimport finite
+from .._runtime.control cimport Control, now
+from .._runtime.fast cimport finite
 from ..energies.base cimport Energy
 from ..kernels.layout cimport gather, scatter
 from ..kernels.random cimport Key

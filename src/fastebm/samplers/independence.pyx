@@ -7,7 +7,7 @@ from libc.string cimport memcpy
 
 import numpy as np
 
-from .._check import first_bad, numeric, real
+from .._runtime.check import first_bad, numeric, real
 
 from ..energies.base cimport Energy
 from ..kernels.math cimport in_t, lane_sum, out_t

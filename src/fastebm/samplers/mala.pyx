@@ -6,7 +6,7 @@ from libc.math cimport INFINITY, fma
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
-from .._check import interval, real
+from .._runtime.check import interval, real
 
 from ..energies.base cimport Energy
 from ..kernels.math cimport in_t, lane_sum, out_t

@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 import numpy as np
 
-from .._check import first_bad, numeric, real
+from .._runtime.check import first_bad, numeric, real
 
 from ..energies.base cimport Energy
 from ..kernels.math cimport exp_neg, fill, in_t, lane_sum, log_normal, lower, out_t

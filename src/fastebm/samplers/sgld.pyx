@@ -5,7 +5,7 @@ import math
 from libc.math cimport fma
 from libc.stdint cimport int64_t, uint64_t
 
-from .._check import interval, real
+from .._runtime.check import interval, real
 
 from ..energies.base cimport Energy
 from ..kernels.math cimport in_t, out_t

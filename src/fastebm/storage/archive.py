@@ -14,8 +14,8 @@ import zipfile
 
 import numpy as np
 
-from .._check import describe
-from .._errors import ModelFileError
+from .._runtime.check import describe
+from .._runtime.errors import ModelFileError
 
 FORMAT = "fastebm"
 VERSION = 1

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import energies, samplers
-from .._check import describe
-from .._errors import ModelFileError
+from .._runtime.check import describe
+from .._runtime.errors import ModelFileError
 
 # The key that marks a node of the tree as something other than a plain dict.
 KIND = "$"

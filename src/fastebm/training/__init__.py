@@ -1,6 +1,6 @@
 """The trainer, its replay buffer and its compiled loop."""
 
-from .._isa import level_path
+from .._runtime.isa import level_path
 
 __path__ = level_path(list(__path__))
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
-from .._control import Control
+from .._runtime.control import Control
 from ..energies.base import Energy
 from ..samplers.base import Sampler
 

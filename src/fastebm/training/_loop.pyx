@@ -6,7 +6,7 @@ from libc.math cimport INFINITY, fma, isfinite, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from .._control cimport Control
+from .._runtime.control cimport Control
 from ..energies.base cimport Energy
 from ..kernels.math cimport exp_neg, in_t, lane_sum, out_t
 from ..kernels.random cimport BATCH, REINIT, REPLAY, RESAMPLE, Key, counter, unit, threefry, uniform_pairs

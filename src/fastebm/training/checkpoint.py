@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from .._check import integer
-from .._errors import ModelFileError
+from .._runtime.check import integer
+from .._runtime.errors import ModelFileError
 from ..storage.codec import DAMAGE, Decoder, Encoder, register
 
 

@@ -6,9 +6,9 @@ import copy
 
 import numpy as np
 
-from .._check import choice, describe, first_bad, integer, interval, numeric, real, samples
-from .._errors import ModelFileError
-from .._seed import seed_sequence
+from .._runtime.check import choice, describe, first_bad, integer, interval, numeric, real, samples
+from .._runtime.errors import ModelFileError
+from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
 from ..energies.well_mixture import WellMixture
 from ..samplers.base import Sampler

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._check import integer, samples
-from .._seed import seed_sequence
+from .._runtime.check import integer, samples
+from .._runtime.seed import seed_sequence
 
 
 class ReplayBuffer:

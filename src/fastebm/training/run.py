@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._control import Control
-from .._errors import TrainingError, TrainingInterrupted
-from .._progress import bar
+from .._runtime.check import check_size
+from .._runtime.control import Control
+from .._runtime.errors import TrainingError, TrainingInterrupted
+from .._runtime.progress import bar
 from ..energies.well_mixture import WellMixture
+from ..mixtures.starts import check_distinct
 from ..samplers.mala import MALA
 from . import recipes
 from ._loop import Loop
@@ -32,9 +34,9 @@ class TrainingState(NamedTuple):
 def choose(trainer, x, rng):
     """What a run takes from the data: samplers, the reinitialisation box and the first chains."""
     groups = getattr(trainer.energy, "n_wells", 2)
-    recipes.check_size(x)
+    check_size(x)
     if isinstance(trainer.energy, WellMixture):
-        recipes.check_distinct(x, groups)
+        check_distinct(x, groups)
     sampler = trainer.sampler or MALA(recipes.default_step_size(x, groups, rng))
     global_move = trainer.global_move
     if isinstance(global_move, str):

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._check import choice, integer, samples
-from .._seed import seed_sequence
+from .._runtime.check import choice, integer, samples
+from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
 from ..energies.python_energy import PythonEnergy
 from ..energies.well_mixture import WellMixture
+from ..mixtures.em import maximum_likelihood_wells
+from ..mixtures.starts import initial_wells
 from ..training.contrastive import ContrastiveDivergence
-from ..training.recipes import GLOBAL_MOVE_FEATURES, initial_wells
+from ..training.recipes import GLOBAL_MOVE_FEATURES
 from ..training.result import TrainingResult
-from .em import maximum_likelihood_wells
 
 RECIPES = ("auto", "contrastive", "em")
 # raw_a of a well stays inside +-5, so its standard deviation lies in this range of standardised units.

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 
-from ._cpu import cpu_level
+from .cpu import cpu_level
 
-_HERE = os.path.dirname(__file__)
+_HERE = os.path.dirname(os.path.dirname(__file__))
 _NEEDS = {"x86-64-v4": 4, "x86-64-v3": 3, "x86-64": 1, "generic": 0}
 
 

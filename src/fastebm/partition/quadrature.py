@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .._check import describe, integer, numeric, real, samples
+from .._runtime.check import describe, integer, numeric, real, samples
 from ..energies.base import Energy
 
 # Gauss-Kronrod 7-15 on [-1, 1] (QUADPACK, Piessens et al. 1983): nodes from the right end to 0, and their weights.

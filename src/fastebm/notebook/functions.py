@@ -23,7 +23,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import fastebm._notebook as _compiled
+from . import _compiled
 
 __all__ = [
     "SampleReplayBuffer",

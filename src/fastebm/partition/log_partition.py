@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._check import choice, describe, integer, samples
-from .._errors import NonFiniteError
-from .._seed import seed_sequence
+from .._runtime.check import choice, describe, integer, samples
+from .._runtime.errors import NonFiniteError
+from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
 from . import ais, quadrature
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from . import _isa, _threads
+from . import isa as _isa
+from . import threads as _threads
 
 __version__ = "0.1.0"
 

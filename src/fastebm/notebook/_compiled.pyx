@@ -2,7 +2,7 @@
 
 Every function that draws takes a `random.getstate()` tuple and returns the new one with its result, so the
 global generator is touched only by the caller, and only after success. The arithmetic is that of
-`fastebm._notebook_reference`, operation by operation, with the same C library: the results are the same bits.
+`tests/notebook_oracle.py`, operation by operation, with the same C library: the results are the same bits.
 """
 
 cimport cython

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._check import describe
-from ._fast import int_key
+from .check import describe
+from .fast import int_key
 
 if TYPE_CHECKING:
     # What NumPy takes as a seed, less its legacy generators. Not at run time: numpy.random is an import of its own.

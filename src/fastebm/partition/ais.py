@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._check import describe, integer, samples
-from .._seed import seed_sequence
+from .._runtime.check import describe, integer, samples
+from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
 from ..energies.tempered import Normal, Tempered
 from ..samplers.mala import MALA

@@ -7,8 +7,11 @@ import operator
 
 import numpy as np
 
-from ._errors import NonFiniteError
-from ._fast import all_finite
+from .errors import NonFiniteError
+from .fast import all_finite
+
+# Beyond it squares are useless.
+LARGEST = 1e100
 
 
 def describe(value: object) -> str:
@@ -141,3 +144,12 @@ def finite_result(array: np.ndarray, what: str, advice: str) -> None:
     if not all_finite(np.ascontiguousarray(array).reshape(-1)):
         row = int(np.argwhere(~np.isfinite(array))[0][0])
         raise NonFiniteError(f"{what} is not finite for sample {row}: {advice}")
+
+
+def check_size(x: np.ndarray) -> None:
+    """Raise ValueError if squares of the data, or sums of them, leave the range of float64."""
+    largest = float(np.abs(x).max())
+    if largest > LARGEST:
+        raise ValueError(
+            f"X holds values up to {largest:.3g}, whose squares overflow; rescale the data to a spread near 1"
+        )

@@ -6,7 +6,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from ._check import integer
+from .check import integer
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._check import integer, samples
+from .._runtime.check import integer, samples
 from ..energies.well_mixture import WellMixture
-from ..training.recipes import initial_wells
+from .starts import initial_wells
 
 
 def maximum_likelihood_wells(

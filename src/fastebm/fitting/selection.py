@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._check import integer, samples
-from .._seed import seed_sequence
+from .._runtime.check import integer, samples
+from .._runtime.seed import seed_sequence
 from .scaled_wells import SELECTION_ROWS, fit_wells
 
 # In standard errors. Old Faithful's two columns, 20 seeds: the best lead over two wells is 1.0 to 2.2.

@@ -1,0 +1,1 @@
+"""What is true of wells only: k-means, starting wells, expectation-maximisation."""

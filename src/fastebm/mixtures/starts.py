@@ -1,0 +1,55 @@
+"""Starting wells, placed on the data."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .._runtime.check import check_size, integer, samples
+from .._runtime.seed import seed_sequence
+from ..energies.well_mixture import WellMixture
+from .kmeans import distinct_rows, group_mixture
+
+
+def check_distinct(x: np.ndarray, n_wells: int) -> None:
+    """Raise ValueError if there are more wells than distinct rows."""
+    found = distinct_rows(x, n_wells)
+    if found < n_wells:
+        raise ValueError(
+            f"X has {found} distinct rows, fewer than n_wells={n_wells}; use fewer wells or more data"
+        )
+
+
+def initial_wells(X, n_wells: int = 2, *, seed=None) -> WellMixture:
+    """Return a WellMixture to start training from: one well on each k-means group of the data.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features), or (n_samples,)
+        Finite data.
+    n_wells : int, default 2
+        Number of wells, at most the number of distinct rows of X.
+    seed : None, int, SeedSequence or Generator
+        Seeds k-means++.
+
+    Returns
+    -------
+    WellMixture
+        With the groups' means, standard deviations (kept within the range of raw_a) and shares.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If X is not finite data or has fewer distinct rows than wells.
+    """
+    n_features = np.shape(X)[1] if np.ndim(X) == 2 else 1
+    x, _ = samples(X, n_features)
+    k = integer(n_wells, "n_wells", 1)
+    check_size(x)
+    check_distinct(x, k)
+    rng = np.random.default_rng(seed_sequence(seed))
+    weights, means, stds = group_mixture(x, k, rng)
+    # Just inside raw_a = +-5, where the derivative still moves it.
+    narrow, wide = math.exp(-2.45) * math.sqrt(0.5), math.exp(2.45) * math.sqrt(0.5)
+    return WellMixture.from_mixture(weights, means, np.clip(stds, narrow, wide))

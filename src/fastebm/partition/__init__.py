@@ -1,0 +1,1 @@
+"""log Z: closed form, quadrature, annealed importance sampling."""
