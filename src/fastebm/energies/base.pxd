@@ -8,17 +8,23 @@
 cdef class Energy:
     cdef readonly Py_ssize_t n_features
     cdef readonly Py_ssize_t n_params
-    # Chains per call that suit this energy; results never depend on it.
+    # Chains per call that suit this energy. A sum over chains is the sum, in order, of the sums of such blocks, so its
+    # last bits depend on it, and nothing else does.
     cdef readonly Py_ssize_t block_size
     cdef double* theta_ptr
-    cdef public object failure
+    # Exceptions that wait for take_failure, by thread: two runs may fail at once.
+    cdef dict failures
 
     # Called once by __init__ of a concrete energy, before it sets theta.
     cdef int allocate(self, Py_ssize_t n_features, Py_ssize_t n_params) except -1
     # theta -> constants. Called after every change of theta.
     cdef void prepare(self) noexcept nogil
     cdef void load_theta(self, const double* theta) noexcept nogil
-    # Scratch, in doubles, that the block methods need for n chains.
+    # Remember an exception for take_failure. Needs the GIL; returns -1, for a block method to return.
+    cdef int fail(self, object error) noexcept
+    # Scratch, in doubles, that this energy's own block methods need for n chains. To be overridden, not called.
+    cdef Py_ssize_t scratch_size(self, Py_ssize_t n) noexcept nogil
+    # Scratch that a caller provides: all that any block method may touch, the defaults included. n is the stride.
     cdef Py_ssize_t work_size(self, Py_ssize_t n) noexcept nogil
 
     # out[i] = E(x_i)
@@ -30,8 +36,8 @@ cdef class Energy:
     # Both at once. The default calls the two above.
     cdef int energy_grad_block(self, const double* x, double* energy, double* grad, double* work,
                                Py_ssize_t n, Py_ssize_t stride) noexcept nogil
-    # acc[p] += sum_i dE/dtheta_p (x_i)
-    cdef int param_grad_block(self, const double* x, double* acc, double* work,
+    # acc[p] += sum_i weights[i] dE/dtheta_p (x_i); weights may be NULL, which stands for ones.
+    cdef int param_grad_block(self, const double* x, const double* weights, double* acc, double* work,
                               Py_ssize_t n, Py_ssize_t stride) noexcept nogil
     # out[i] = trace of the Hessian in x at x_i. The default takes central differences of grad_block.
     cdef int laplacian_block(self, const double* x, double* out, double* work,

@@ -1,15 +1,19 @@
 """The energy contract, and everything that all energies share."""
 
+cimport cython
 from libc.math cimport fabs
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+from threading import get_ident
+
 import numpy as np
 
-from .._runtime.check import finite_result, samples, vector
+from .._runtime.check import describe, finite_result, samples, vector
 
 from .._runtime.fast cimport finite
 from ..kernels.layout cimport gather, scatter
+from ..kernels.scratch cimport aligned
 
 cdef enum Quantity:
     ENERGY, GRAD, PARAM_GRAD, MEAN_PARAM_GRAD, LAPLACIAN
@@ -24,7 +28,8 @@ cdef int run_blocks(Energy energy, Quantity what, const double* rows, double* ou
     cdef Py_ssize_t start = 0, i, p, m, n_features = energy.n_features, n_params = energy.n_params
     cdef double* x = scratch
     cdef double* result = x + n_features * stride
-    cdef double* work = result + n_features * stride
+    cdef double* sums = result + n_features * stride
+    cdef double* work = sums + ((n_params + 7) & ~7)
     cdef int status = 0
     while start < n and not status:
         m = min(size, n - start)
@@ -37,10 +42,13 @@ cdef int run_blocks(Energy energy, Quantity what, const double* rows, double* ou
             status = energy.grad_block(x, result, work, m, stride)
             scatter(result, out + start * n_features, m, n_features, stride)
         elif what == MEAN_PARAM_GRAD:
-            status = energy.param_grad_block(x, out, work, m, stride)
+            memset(sums, 0, n_params * sizeof(double))
+            status = energy.param_grad_block(x, NULL, sums, work, m, stride)
+            for p in range(n_params):
+                out[p] += sums[p]
         else:
             for i in range(m):
-                status |= energy.param_grad_block(x + i, out + (start + i) * n_params, work, 1, stride)
+                status |= energy.param_grad_block(x + i, NULL, out + (start + i) * n_params, work, 1, stride)
         start += m
     if what == MEAN_PARAM_GRAD:
         for p in range(n_params):
@@ -53,7 +61,6 @@ cdef evaluate(Energy energy, Quantity what, X, tuple shape, str name):
     cdef Py_ssize_t n, size, stride
     cdef const double[:, ::1] rows
     cdef double[::1] out, scratch
-    cdef double* aligned
     cdef int status
     energy._check_ready()
     array, flat = samples(X, energy.n_features)
@@ -64,13 +71,12 @@ cdef evaluate(Energy energy, Quantity what, X, tuple shape, str name):
     result = np.zeros(shape)
     if result.size == 0:
         return result
-    # x and a result, then work; four more rooms of that size for the default laplacian_block.
-    scratch = np.empty(6 * energy.n_features * stride + energy.work_size(stride) + 8)
-    aligned = <double*>((<size_t>&scratch[0] + 63) & ~<size_t>63)
+    # x, a result and the sums of a block, then work.
+    scratch = np.empty(2 * energy.n_features * stride + energy.n_params + 8 + energy.work_size(stride) + 8)
     rows = array
     out = result.reshape(-1)
     with nogil:
-        status = run_blocks(energy, what, &rows[0, 0], &out[0], aligned, n, size, stride)
+        status = run_blocks(energy, what, &rows[0, 0], &out[0], aligned(&scratch[0]), n, size, stride)
     if status:
         energy.raise_failure()
     if finite(&out[0], result.size):
@@ -92,6 +98,10 @@ cdef class Energy:
         Dimension of x.
     n_params : int
         Number of parameters.
+    has_param_grad, has_log_partition, has_exact_sample : bool
+        Can it be trained; is log Z known in closed form; can it be sampled directly?
+    modes : ndarray of shape (n_modes, n_features) or None
+        Centres of its modes, where they are known; then `mode_shares` and `mode_scales` have a row for each.
     """
 
     def __dealloc__(self):
@@ -116,16 +126,29 @@ cdef class Energy:
         memcpy(self.theta_ptr, theta, self.n_params * sizeof(double))
         self.prepare()
 
-    cdef Py_ssize_t work_size(self, Py_ssize_t n) noexcept nogil:
+    cdef int fail(self, object error) noexcept:
+        if self.failures is None:
+            self.failures = {}
+        self.failures[get_ident()] = error
+        return -1
+
+    cdef Py_ssize_t scratch_size(self, Py_ssize_t n) noexcept nogil:
         return 0
+
+    @cython.final
+    cdef Py_ssize_t work_size(self, Py_ssize_t n) noexcept nogil:
+        # The default laplacian's two moved copies of the block and two gradients come first.
+        return 4 * self.n_features * n + self.scratch_size(n)
 
     cdef int energy_block(self, const double* x, double* out, double* work,
                           Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        return -1
+        with gil:
+            return self.fail(_missing(self, "energy_block"))
 
     cdef int grad_block(self, const double* x, double* out, double* work,
                         Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        return -1
+        with gil:
+            return self.fail(_missing(self, "grad_block"))
 
     cdef int energy_grad_block(self, const double* x, double* energy, double* grad, double* work,
                                Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
@@ -133,19 +156,22 @@ cdef class Energy:
             return -1
         return self.grad_block(x, grad, work, n, stride)
 
-    cdef int param_grad_block(self, const double* x, double* acc, double* work,
+    cdef int param_grad_block(self, const double* x, const double* weights, double* acc, double* work,
                               Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        return 0
+        if self.n_params == 0:
+            return 0
+        with gil:
+            return self.fail(_missing(self, "param_grad_block"))
 
     cdef int laplacian_block(self, const double* x, double* out, double* work,
                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        # Central differences with delta = 6e-6 (1 + |x|), about the cube root of the machine epsilon. The two moved
-        # copies of the block and the two gradients lie behind the scratch that grad_block itself needs.
+        # Central differences with delta = 6e-6 (1 + |x|), about the cube root of the machine epsilon.
         cdef Py_ssize_t d, i, width = self.n_features * stride
-        cdef double* low = work + self.work_size(stride)
+        cdef double* low = work
         cdef double* high = low + width
         cdef double* glow = high + width
         cdef double* ghigh = glow + width
+        cdef double* rest = ghigh + width
         cdef double delta
         memset(out, 0, n * sizeof(double))
         for d in range(self.n_features):
@@ -155,7 +181,7 @@ cdef class Energy:
                 delta = 6e-6 * (1.0 + fabs(x[d * stride + i]))
                 low[d * stride + i] -= delta
                 high[d * stride + i] += delta
-            if self.grad_block(low, glow, work, n, stride) or self.grad_block(high, ghigh, work, n, stride):
+            if self.grad_block(low, glow, rest, n, stride) or self.grad_block(high, ghigh, rest, n, stride):
                 return -1
             for i in range(n):
                 out[i] += ((ghigh[d * stride + i] - glow[d * stride + i])
@@ -172,15 +198,67 @@ cdef class Energy:
 
     def take_failure(self):
         """Return and forget the exception that stopped a block method on this thread, or None."""
-        failure, self.failure = self.failure, None
-        return failure
+        return None if self.failures is None else self.failures.pop(get_ident(), None)
 
     def raise_failure(self):
         """Raise the exception that stopped a block method on this thread, as itself."""
         failure = self.take_failure()
         if failure is None:
-            raise NotImplementedError(f"{type(self).__name__} does not implement this quantity")
+            raise RuntimeError(f"a block method of {type(self).__name__} returned -1 and left no exception (see fail)")
         raise failure
+
+    @property
+    def has_param_grad(self):
+        """Can it be trained: has it parameters, and their gradient?"""
+        return self.n_params > 0
+
+    @property
+    def has_log_partition(self):
+        """Is log Z known in closed form?"""
+        return type(self).log_partition is not Energy.log_partition
+
+    @property
+    def has_exact_sample(self):
+        """Can independent samples be drawn directly?"""
+        return type(self).exact_sample is not Energy.exact_sample
+
+    @property
+    def modes(self):
+        """Centres of the modes, shape (n_modes, n_features), in the units of x; None where they are not known."""
+        return None
+
+    @property
+    def mode_shares(self):
+        """Mass of each mode, shape (n_modes,), sums to 1; None where the modes are not known."""
+        return None
+
+    @property
+    def mode_scales(self):
+        """Standard deviation around each mode, shape (n_modes, n_features), the scale for step sizes; None where the
+        modes are not known."""
+        return None
+
+    @property
+    def scale_limits(self):
+        """(smallest, largest) standard deviation that a mode can be given by theta, or None if there is no limit."""
+        return None
+
+    @property
+    def theta_limits(self):
+        """(low, high), each of shape (n_params,): beyond them a parameter has no effect; infinite where it always
+        has."""
+        edge = np.full(self.n_params, np.inf)
+        return -edge, edge
+
+    def shares(self, X):
+        """Share of each mode in the density at every sample, where the modes are known.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_modes)
+            Rows sum to 1; the mean over the density is `mode_shares`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not know its modes")
 
     def energy(self, X):
         """E(x) of every sample.
@@ -288,6 +366,21 @@ cdef class Energy:
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self._arguments().items())})"
+
+
+def as_energy(value, str name="energy"):
+    """Return value if it is an energy whose constructor has run; TypeError if not."""
+    if not isinstance(value, Energy):
+        raise TypeError(f"{name} must be an Energy, got {describe(value)}")
+    value._check_ready()
+    return value
+
+
+def _missing(energy, method):
+    return NotImplementedError(
+        f"{type(energy).__name__} has no {method}: block methods are written in Cython (see 'How to add an energy' in "
+        "CONTRIBUTING.md); for functions in Python use fastebm.PythonEnergy"
+    )
 
 
 def _rebuild(cls, arguments, theta):

@@ -150,9 +150,9 @@ cdef class Tempered(Energy):
         self.block_size = end.block_size
         self.allocate(start.n_features, 0)
 
-    cdef Py_ssize_t work_size(self, Py_ssize_t n) noexcept nogil:
-        # A gradient or an energy of the start, then the larger scratch of the two (with its default laplacian's room).
-        return (6 * self.n_features + 1) * n + max(self.start.work_size(n), self.end.work_size(n)) + 8
+    cdef Py_ssize_t scratch_size(self, Py_ssize_t n) noexcept nogil:
+        # A gradient and an energy of the start, then the larger scratch of the two.
+        return (self.n_features + 1) * n + max(self.start.work_size(n), self.end.work_size(n))
 
     cdef int energy_block(self, const double* x, double* out, double* work,
                           Py_ssize_t n, Py_ssize_t stride) noexcept nogil:

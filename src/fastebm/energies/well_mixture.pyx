@@ -1,224 +1,27 @@
 """A mixture of quadratic wells, joined by log-sum-exp."""
 
-from libc.math cimport INFINITY, copysign, fabs, fma
+from libc.math cimport INFINITY, fabs
 from libc.stdlib cimport free, malloc
 
 import math
 
 import numpy as np
 
-from .._runtime.check import integer
+from .._runtime.check import first_bad, integer, numeric, samples
 from .._runtime.seed import seed_sequence
 
-from ..kernels.math cimport (
-    exp_neg, exp_reduce, exp_tail, fill, from_bits, in_t, lane_sum, log1p_positive, lower, out_t, to_bits,
+from ..kernels.layout cimport gather, scatter
+from ..kernels.math cimport exp_neg, fill, lane_sum, lower
+from ..kernels.scratch cimport aligned
+from ..kernels.wells cimport (
+    add_four_pulls, add_four_squares, add_pull, add_scaled, add_spread, add_square, add_two_squares,
+    boltzmann, boltzmann_sum, invert, mixture_energy, reciprocal, scale, two_feature_well,
+    two_wells_energy, two_wells_grad, two_wells_ratio, two_wells_reduce, two_wells_weights, well_moments,
 )
 from .base cimport Energy
 
 cdef double RAW_A_LIMIT = 5.0
 
-
-# ---- block loops ----
-
-cdef void two_wells_reduce(in_t x, out_t q, out_t scale, Py_ssize_t n, double a1, double m1, double k1,
-                           double a2, double m2, double k2) noexcept nogil:
-    # exp(-|e1 - e2|) = exp_tail(q) * |scale|; scale has the sign of e1 - e2.
-    cdef Py_ssize_t i
-    cdef double d1, d2, diff
-    for i in range(n):
-        d1 = x[i] - m1
-        d2 = x[i] - m2
-        diff = fma(a1 * d1, d1, k1) - fma(a2 * d2, d2, k2)
-        scale[i] = copysign(from_bits(exp_reduce(fabs(diff), &q[i])), diff)
-
-
-cdef void two_wells_ratio(out_t q, in_t scale, Py_ssize_t n) noexcept nogil:
-    # q becomes t = exp(-|e1 - e2|).
-    cdef Py_ssize_t i
-    for i in range(n):
-        q[i] = exp_tail(q[i]) * fabs(scale[i])
-
-
-cdef void two_wells_grad(in_t x, out_t q, in_t scale, out_t out, Py_ssize_t n, double a1, double m1,
-                         double a2, double m2) noexcept nogil:
-    # q becomes t. The nearer well's gradient plus t times the farther's, over 1 + t: one exp and one division. With
-    # two_wells_reduce 1.55 ns (AVX2), in one loop 1.69: the exponential is long, and fewer iterations are in flight.
-    cdef Py_ssize_t i
-    cdef double g1, g2, t, near, far
-    for i in range(n):
-        g1 = a1 * (x[i] - m1)
-        g2 = a2 * (x[i] - m2)
-        t = exp_tail(q[i]) * fabs(scale[i])
-        q[i] = t
-        near = g1 if scale[i] < 0.0 else g2
-        # The other of the two, by exclusive or: cheaper than a second blend.
-        far = from_bits(to_bits(g1) ^ to_bits(g2) ^ to_bits(near))
-        # 2 (near + t far) / (1 + t)
-        out[i] = fma(t, far, near) / fma(t, 0.5, 0.5)
-
-
-cdef void two_wells_weights(in_t q, in_t scale, out_t w1, out_t w2, Py_ssize_t n) noexcept nogil:
-    # The same operations as in the general path, in 2 loops instead of 13.
-    cdef Py_ssize_t i
-    cdef double t, near, far, floor = exp_neg(690.0)
-    for i in range(n):
-        t = exp_tail(q[i]) * fabs(scale[i])
-        # As in `boltzmann`: times a large square the floor would be a number.
-        t = 0.0 if t <= floor else t
-        near = 1.0 / (1.0 + t)
-        far = t * near
-        w1[i] = near if scale[i] < 0.0 else far
-        w2[i] = far if scale[i] < 0.0 else near
-
-
-cdef void two_wells_energy(in_t x, in_t t, out_t out, Py_ssize_t n, double a1, double m1, double k1,
-                           double a2, double m2, double k2, double c) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef double d1, d2, e1, e2, low
-    for i in range(n):
-        d1 = x[i] - m1
-        d2 = x[i] - m2
-        e1 = fma(a1 * d1, d1, k1)
-        e2 = fma(a2 * d2, d2, k2)
-        low = e1 if e1 < e2 else e2
-        out[i] = (low - log1p_positive(t[i])) + c
-
-
-cdef void add_square(in_t x, out_t e, Py_ssize_t n, double a, double m) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef double d
-    for i in range(n):
-        d = x[i] - m
-        e[i] = fma(a * d, d, e[i])
-
-
-cdef void add_two_squares(in_t x, out_t e, Py_ssize_t n, Py_ssize_t stride, in_t a, in_t m) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef double a0 = a[0], a1 = a[1], m0 = m[0], m1 = m[1], d0, d1
-    for i in range(n):
-        d0 = x[i] - m0
-        d1 = x[stride + i] - m1
-        e[i] = fma(a1 * d1, d1, fma(a0 * d0, d0, e[i]))
-
-
-cdef void add_four_squares(in_t x, out_t e, Py_ssize_t n, Py_ssize_t stride, in_t a, in_t m) noexcept nogil:
-    # Four features at once: 0.09 ns for a well and feature instead of 0.15, where loads and stores were the limit.
-    cdef Py_ssize_t i
-    cdef double a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3], m0 = m[0], m1 = m[1], m2 = m[2], m3 = m[3]
-    cdef double d0, d1, d2, d3
-    for i in range(n):
-        d0 = x[i] - m0
-        d1 = x[stride + i] - m1
-        d2 = x[2 * stride + i] - m2
-        d3 = x[3 * stride + i] - m3
-        e[i] = fma(a3 * d3, d3, fma(a2 * d2, d2, fma(a1 * d1, d1, fma(a0 * d0, d0, e[i]))))
-
-
-cdef void two_feature_well(in_t x, out_t e, out_t low, Py_ssize_t n, Py_ssize_t stride, in_t a, in_t m,
-                           double k) noexcept nogil:
-    # The energy and the minimum so far in one pass: 2-5 % of a step for 8 wells.
-    cdef Py_ssize_t i
-    cdef double a0 = a[0], a1 = a[1], m0 = m[0], m1 = m[1], d0, d1, v
-    for i in range(n):
-        d0 = x[i] - m0
-        d1 = x[stride + i] - m1
-        v = fma(a1 * d1, d1, fma(a0 * d0, d0, k))
-        e[i] = v
-        low[i] = low[i] if low[i] < v else v
-
-
-cdef void boltzmann(out_t e, in_t low, out_t ties, out_t rest, Py_ssize_t n) noexcept nogil:
-    # e becomes exp(low - e). Wells exactly at the minimum are counted apart from the others, so that log1p sees small
-    # sums in full precision.
-    cdef Py_ssize_t i
-    cdef double d, t
-    for i in range(n):
-        d = e[i] - low[i]
-        # Not the floor of exp_neg: times a large square (a well 1e150 away) that would be a number.
-        t = 0.0 if d > 690.0 else exp_neg(d)
-        ties[i] += 1.0 if d == 0.0 else 0.0
-        rest[i] += 0.0 if d == 0.0 else t
-        e[i] = t
-
-
-cdef void boltzmann_sum(out_t e, in_t low, out_t total, Py_ssize_t n) noexcept nogil:
-    # The same without counting ties: all that a gradient needs.
-    cdef Py_ssize_t i
-    cdef double d, t
-    for i in range(n):
-        d = e[i] - low[i]
-        t = 0.0 if d > 690.0 else exp_neg(d)
-        total[i] += t
-        e[i] = t
-
-
-cdef void invert(out_t v, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        v[i] = 1.0 / v[i]
-
-
-cdef void mixture_energy(in_t low, in_t ties, in_t rest, out_t out, Py_ssize_t n, double c) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        out[i] = (low[i] - log1p_positive(rest[i] + (ties[i] - 1.0))) + c
-
-
-cdef void reciprocal(in_t ties, out_t rest, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        rest[i] = 1.0 / (ties[i] + rest[i])
-
-
-cdef void scale(out_t w, in_t by, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        w[i] *= by[i]
-
-
-cdef void add_pull(in_t x, in_t w, out_t g, Py_ssize_t n, double a2, double m) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        g[i] = fma(w[i], a2 * (x[i] - m), g[i])
-
-
-cdef void add_four_pulls(in_t x, in_t w, out_t g, Py_ssize_t n, Py_ssize_t stride, Py_ssize_t features,
-                         in_t a2, in_t m) noexcept nogil:
-    # Four wells at once: 0.10 ns for a well and feature instead of 0.19.
-    cdef Py_ssize_t i
-    cdef double b0 = a2[0], b1 = a2[features], b2 = a2[2 * features], b3 = a2[3 * features]
-    cdef double m0 = m[0], m1 = m[features], m2 = m[2 * features], m3 = m[3 * features], v
-    for i in range(n):
-        v = x[i]
-        g[i] = fma(w[3 * stride + i], b3 * (v - m3), fma(w[2 * stride + i], b2 * (v - m2),
-                   fma(w[stride + i], b1 * (v - m1), fma(w[i], b0 * (v - m0), g[i]))))
-
-
-cdef void well_moments(in_t x, in_t w, out_t first, out_t second, Py_ssize_t n, double m) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef double d
-    for i in range(n):
-        d = x[i] - m
-        first[i] = w[i] * d
-        second[i] = first[i] * d
-
-
-cdef void add_spread(in_t x, in_t g, in_t w, out_t out, Py_ssize_t n, double a2, double m) noexcept nogil:
-    # Subtracts w (2 a d - grad)^2, this well's part of the variance of the wells' gradients.
-    cdef Py_ssize_t i
-    cdef double s
-    for i in range(n):
-        s = fma(a2, x[i] - m, -g[i])
-        out[i] = fma(-w[i] * s, s, out[i])
-
-
-cdef void add_scaled(in_t w, out_t out, Py_ssize_t n, double by) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        out[i] = fma(w[i], by, out[i])
-
-
-# ---- the energy ----
 
 cdef class WellMixture(Energy):
     r"""Log-sum-exp of quadratic wells with diagonal precision.
@@ -305,7 +108,7 @@ cdef class WellMixture(Energy):
             self.k[j] = well[2 * features]
         self.c = self.theta_ptr[self.n_params - 1]
 
-    cdef Py_ssize_t work_size(self, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t scratch_size(self, Py_ssize_t n) noexcept nogil:
         # A weight for each well; low, ties, rest; a gradient for the laplacian.
         return n * (self.n_wells + 3 + self.n_features)
 
@@ -427,7 +230,7 @@ cdef class WellMixture(Energy):
         self.pull(x, work, low + 2 * stride, grad, n, stride)
         return 0
 
-    cdef int param_grad_block(self, const double* x, double* acc, double* work,
+    cdef int param_grad_block(self, const double* x, const double* weights, double* acc, double* work,
                               Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         cdef Py_ssize_t j, d, i, features = self.n_features
         # low and ties are free once the weights are normalised.
@@ -435,6 +238,9 @@ cdef class WellMixture(Energy):
         cdef double* second = first + stride
         cdef double* well
         self.normalised_weights(x, work, n, stride)
+        if weights is not NULL:
+            for j in range(self.n_wells):
+                scale(work + j * stride, weights, n)
         for j in range(self.n_wells):
             well = acc + j * (2 * features + 1)
             for d in range(features):
@@ -444,7 +250,7 @@ cdef class WellMixture(Energy):
                     well[d] += self.a[i] * lane_sum(second, n)
                 well[features + d] -= self.a2[i] * lane_sum(first, n)
             well[2 * features] += lane_sum(work + j * stride, n)
-        acc[self.n_params - 1] += n
+        acc[self.n_params - 1] += n if weights is NULL else lane_sum(weights, n)
         return 0
 
     cdef int laplacian_block(self, const double* x, double* out, double* work,
@@ -508,6 +314,67 @@ cdef class WellMixture(Energy):
         return np.exp(-0.5 * self._wells()[0]) * math.sqrt(0.5)
 
     @property
+    def modes(self):
+        """Centres of the wells, as `means_`."""
+        return self.means_
+
+    @property
+    def mode_shares(self):
+        """Mass of each well, as `weights_`."""
+        return self.weights_
+
+    @property
+    def mode_scales(self):
+        """Standard deviation of each well, as `stds_`."""
+        return self.stds_
+
+    @property
+    def scale_limits(self):
+        """(0.0581, 8.61): the standard deviations at which raw_a is clipped."""
+        return math.exp(-0.5 * RAW_A_LIMIT) * math.sqrt(0.5), math.exp(0.5 * RAW_A_LIMIT) * math.sqrt(0.5)
+
+    @property
+    def theta_limits(self):
+        """(low, high), each of shape (n_params,): -5 and 5 for raw_a, infinite for the others."""
+        high = np.full(self.n_params, np.inf)
+        high[:self.n_params - 1].reshape(self.n_wells, -1)[:, :self.n_features] = RAW_A_LIMIT
+        return -high, high
+
+    def shares(self, X):
+        """Share of each well in the density at every sample, exp(-e_j) / sum_i exp(-e_i).
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_wells)
+            Rows sum to 1; the mean over the density is `weights_`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `energy` does.
+        """
+        cdef Py_ssize_t start, m, n, size, stride
+        cdef const double[:, ::1] rows
+        cdef double[:, ::1] out
+        cdef double[::1] memory
+        cdef double* x
+        cdef double* work
+        self._check_ready()
+        rows, _ = samples(X, self.n_features)
+        n, size = rows.shape[0], self.block_size
+        stride = (size + 7) & ~7
+        result = np.empty((n, self.n_wells))
+        out, memory = result, np.empty(self.n_features * stride + self.work_size(stride) + 8)
+        x = aligned(&memory[0])
+        work = x + self.n_features * stride
+        for start in range(0, n, size):
+            m = min(size, n - start)
+            gather(&rows[start, 0], x, m, self.n_features, stride)
+            self.normalised_weights(x, work, m, stride)
+            scatter(work, &out[start, 0], m, self.n_wells, stride)
+        return result
+
+    @property
     def param_names(self):
         """Names of the parameters, in the order of theta."""
         cdef Py_ssize_t j, d
@@ -556,8 +423,6 @@ cdef class WellMixture(Energy):
         ValueError
             If shapes disagree or a value is out of range.
         """
-        from .._runtime.check import first_bad, numeric
-
         weights, means, stds = (numeric(v, n) for v, n in ((weights, "weights"), (means, "means"), (stds, "stds")))
         if weights.ndim != 1 or weights.size == 0 or means.shape != stds.shape or means.shape[:1] != weights.shape:
             raise ValueError(

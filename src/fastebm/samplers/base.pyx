@@ -5,7 +5,7 @@ from libc.string cimport memset
 
 import numpy as np
 
-from .._runtime.check import integer, samples
+from .._runtime.check import describe, integer, samples
 from .._runtime.errors import NonFiniteError
 from .._runtime.progress import bar
 from .._runtime.seed import key as seed_key
@@ -175,6 +175,36 @@ cdef class Sampler:
                        uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
         return -1
 
+    @property
+    def exact_at(self):
+        """Temperature T at which exp(-E / T) / Z is invariant, or None if it is invariant at none."""
+        return None
+
+    @property
+    def adjusted(self):
+        """Has it an accept step?"""
+        return False
+
+    @property
+    def step_size(self):
+        """Step size in squared units of x, or None if it has none."""
+        return None
+
+    @property
+    def temperature(self):
+        """T of the density exp(-E / T) / Z that it samples, exactly or nearly; None if it has none."""
+        return None
+
+    @property
+    def intended_temperature(self):
+        """The temperature that was asked for: 1 where only a noise level was given."""
+        return 1.0 if self.temperature is None else self.temperature
+
+    @property
+    def bounds(self):
+        """(low, high) that no coordinate leaves, or None."""
+        return None
+
     def _is_ready(self):
         """Has __init__ run?"""
         return True
@@ -299,6 +329,14 @@ cdef class Sampler:
         shown = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v!r}" for k, v in self._arguments().items()
                           if v is not None)
         return f"{type(self).__name__}({shown})"
+
+
+def as_sampler(value, str name="sampler"):
+    """Return value if it is a sampler whose constructor has run; TypeError if not."""
+    if not isinstance(value, Sampler):
+        raise TypeError(f"{name} must be a Sampler, got {describe(value)}")
+    value._check_ready()
+    return value
 
 
 def _rebuild(cls, arguments):

@@ -103,6 +103,16 @@ cdef class IndependenceMH(Sampler):
         """Upper corner, shape (1,) or (n_features,)."""
         return np.array([self.corners[self.n_corners + i] for i in range(self.n_corners)])
 
+    @property
+    def exact_at(self):
+        """Its temperature."""
+        return self.temperature
+
+    @property
+    def adjusted(self):
+        """True: proposals are accepted or rejected."""
+        return True
+
     def _is_ready(self):
         return self.corners is not NULL
 

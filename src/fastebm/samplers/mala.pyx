@@ -85,6 +85,16 @@ cdef class MALA(Sampler):
         if self.bounds is not None:
             self.low, self.high = self.bounds
 
+    @property
+    def exact_at(self):
+        """Its temperature; None with bounds, which cut the density off."""
+        return self.temperature if self.bounds is None else None
+
+    @property
+    def adjusted(self):
+        """True: proposals are accepted or rejected."""
+        return True
+
     def _is_ready(self):
         return self.step_size > 0.0
 

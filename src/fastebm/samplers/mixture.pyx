@@ -141,6 +141,16 @@ cdef class MixtureMH(Sampler):
         if self.n_features != energy.n_features:
             raise ValueError(f"the proposal has n_features={self.n_features}, but the energy has {energy.n_features}")
 
+    @property
+    def exact_at(self):
+        """Its temperature."""
+        return self.temperature
+
+    @property
+    def adjusted(self):
+        """True: proposals are accepted or rejected."""
+        return True
+
     def _is_ready(self):
         return self.reached is not NULL
 

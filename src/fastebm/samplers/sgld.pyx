@@ -46,7 +46,7 @@ cdef class SGLD(Sampler):
     temperature : float, default 1.0
         T > 0: the target is exp(-E / T), and noise_std = sqrt(2 * step_size * T).
     noise_std : float, optional
-        Noise per step, at least 0. If given, it decides, and `temperature` reports noise_std^2 / (2 * step_size).
+        Noise per step, at least 0, in place of temperature, which then reports noise_std^2 / (2 * step_size).
     bounds : (float, float), optional
         Clip every coordinate after every step. Clipping puts atoms of probability on the bounds; by default there
         is none.
@@ -54,7 +54,8 @@ cdef class SGLD(Sampler):
     Raises
     ------
     ValueError, TypeError
-        If a value is not a number, not finite or out of its range, or bounds are reversed.
+        If a value is not a number, not finite or out of its range, bounds are reversed, or temperature and noise_std are
+        both given and contradict each other.
 
     See Also
     --------
@@ -78,17 +79,25 @@ cdef class SGLD(Sampler):
     cdef readonly object bounds
     cdef double low
     cdef double high
-    cdef object given_noise
+    cdef object given
 
-    def __init__(self, step_size, *, temperature=1.0, noise_std=None, bounds=None):
+    def __init__(self, step_size, *, temperature=None, noise_std=None, bounds=None):
         self.step_size = real(step_size, "step_size", above=0)
-        self.temperature = real(temperature, "temperature", above=0)
-        self.given_noise = noise_std
+        asked = None if temperature is None else real(temperature, "temperature", above=0)
+        self.temperature = 1.0 if asked is None else asked
         if noise_std is None:
             self.noise_std = math.sqrt(2.0 * self.step_size * self.temperature)
+            self.given = {"temperature": self.temperature}
         else:
             self.noise_std = real(noise_std, "noise_std", minimum=0)
             self.temperature = self.noise_std * self.noise_std / (2.0 * self.step_size)
+            if asked is not None and not math.isclose(asked, self.temperature, rel_tol=1e-9):
+                raise ValueError(
+                    f"temperature={asked:g} needs noise_std=sqrt(2 * step_size * temperature)="
+                    f"{math.sqrt(2.0 * self.step_size * asked):.6g}, but noise_std={self.noise_std:g} was given too; "
+                    "leave one of them out"
+                )
+            self.given = {"temperature": asked, "noise_std": self.noise_std}
         self.bounds = interval(bounds, "bounds")
         if self.bounds is not None:
             self.low, self.high = self.bounds
@@ -127,6 +136,10 @@ cdef class SGLD(Sampler):
         return 0
 
     def _arguments(self):
-        if self.given_noise is not None:
-            return {"step_size": self.step_size, "noise_std": self.noise_std, "bounds": self.bounds}
-        return {"step_size": self.step_size, "temperature": self.temperature, "bounds": self.bounds}
+        return {"step_size": self.step_size, **self.given, "bounds": self.bounds}
+
+    @property
+    def intended_temperature(self):
+        """The temperature that was asked for: 1 if only a noise level was."""
+        asked = self.given["temperature"]
+        return 1.0 if asked is None else asked

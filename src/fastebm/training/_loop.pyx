@@ -213,7 +213,7 @@ cdef class Loop:
         memset(g, 0, self.n_params * sizeof(double))
         while start < n:
             m = min(size, n - start)
-            if self.energy.param_grad_block(x + start, g, self.work, m, self.stride):
+            if self.energy.param_grad_block(x + start, NULL, g, self.work, m, self.stride):
                 return -1
             start += m
             if start >= until:
@@ -247,7 +247,7 @@ cdef class Loop:
             if i & 255 == 255 and self.control.poll(<double>self.update):
                 return -1
             memset(self.one, 0, self.n_params * sizeof(double))
-            if self.energy.param_grad_block(self.xn + i, self.one, self.work, 1, self.stride):
+            if self.energy.param_grad_block(self.xn + i, NULL, self.one, self.work, 1, self.stride):
                 return -1
             mean[0] = fma(self.weight[i], self.e[i], mean[0])
             for p in range(self.n_params):
