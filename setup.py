@@ -23,6 +23,8 @@ PLAIN = [
     "fastebm.energies.python_energy",
     "fastebm.energies.tempered",
     "fastebm.samplers.base",
+    "fastebm.samplers.cycle",
+    "fastebm.samplers.driver",
     "fastebm.notebook._compiled",
 ]
 

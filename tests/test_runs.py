@@ -12,7 +12,7 @@ from cases import ENERGIES, SAMPLERS
 from numpy.testing import assert_array_equal
 
 import fastebm as fe
-from fastebm.samplers import base
+from fastebm.samplers import driver
 
 TWO_WELLS = fe.WellMixture(theta=[0.5, -1.0, 0.2, 0.1, 1.2, 0.0, 0.3])
 
@@ -47,7 +47,7 @@ def starts(energy, n, seed=1):
 def test_same_bytes_for_any_number_of_threads(sampler, energy, monkeypatch):
     used = []
     monkeypatch.setattr(
-        base, "submit", lambda f, copies, submit=base.submit: used.append(copies) or submit(f, copies)
+        driver, "submit", lambda f, copies, submit=driver.submit: used.append(copies) or submit(f, copies)
     )
     # Enough chains for several blocks of every energy, enough steps to be worth threads.
     n = 200_000 if isinstance(energy, fe.PythonEnergy) else 6_001

@@ -173,9 +173,12 @@ def test_temperature_and_noise_are_two_names_of_one_thing():
     assert warm.noise_std == math.sqrt(2 * 0.02 * 0.5) and warm.temperature == 0.5
     cold = fe.SGLD(0.055, noise_std=0.085)
     assert cold.noise_std == 0.085 and cold.temperature == pytest.approx(0.085**2 / 0.11, rel=1e-15)
-    # The explicit noise decides.
-    both = fe.SGLD(0.055, temperature=3.0, noise_std=0.085)
-    assert (both.noise_std, both.temperature) == (cold.noise_std, cold.temperature)
+    assert (warm.intended_temperature, cold.intended_temperature) == (0.5, 1.0)
+    # Both, if they agree; nothing is dropped in silence.
+    both = fe.SGLD(0.02, temperature=0.5, noise_std=warm.noise_std)
+    assert (both.noise_std, both.intended_temperature) == (warm.noise_std, 0.5)
+    with pytest.raises(ValueError, match=r"temperature=3 needs noise_std=.*0\.574456, but noise_std=0\.085"):
+        fe.SGLD(0.055, temperature=3.0, noise_std=0.085)
     x0 = np.linspace(-3, 3, 50)
     same = fe.SGLD(0.02, noise_std=math.sqrt(2 * 0.02 * 0.5))
     np.testing.assert_array_equal(warm.sample(TRUTH, x0, 9, seed=1), same.sample(TRUTH, x0, 9, seed=1))

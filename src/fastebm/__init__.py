@@ -13,7 +13,7 @@ from ._runtime.errors import (
 from ._runtime.info import __version__, info
 from .energies import Energy, PythonEnergy, WellMixture
 from .mixtures.starts import initial_wells
-from .samplers import MALA, SGLD, IndependenceMH, MixtureMH, Sampler, SampleResult
+from .samplers import MALA, SGLD, Cycle, IndependenceMH, MixtureMH, RunState, Sampler, SampleResult, cycle
 from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
 from .training.after_fit import CHECKS as _CHECKS
 
@@ -21,6 +21,7 @@ __all__ = [
     "MALA",
     "SGLD",
     "ContrastiveDivergence",
+    "Cycle",
     "Diagnostic",
     "Energy",
     "EnergyDensity",
@@ -33,6 +34,7 @@ __all__ = [
     "NonFiniteError",
     "PythonEnergy",
     "ReplayBuffer",
+    "RunState",
     "SampleResult",
     "Sampler",
     "ScaledWells",
@@ -44,6 +46,7 @@ __all__ = [
     "__version__",
     "barrier_crossings",
     "check_grad",
+    "cycle",
     "diagnose",
     "ess",
     "fit_wells",

@@ -9,7 +9,8 @@ cdef class Control:
     cdef volatile int stop
     cdef unsigned long owner
 
-    # Cheap: reads the clock, and takes the GIL at most every 50 ms. Nonzero: stop, `failure` says why.
+    # Cheap: reads the clock, and takes the GIL at most every 50 ms. Nonzero: stop, `failure` says why. A negative done
+    # leaves the bar as it is.
     cdef int poll(self, double done) noexcept nogil
 
 

@@ -56,7 +56,8 @@ cdef class Control:
         with gil:
             try:
                 PyErr_CheckSignals()
-                self.show(done)
+                if done >= 0.0:
+                    self.show(done)
             except BaseException as error:
                 self.failure = error
                 self.stop = 1

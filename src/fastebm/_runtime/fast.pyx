@@ -1,5 +1,6 @@
 """The checks of every call that would take longer in Python than a small run takes to compute."""
 
+from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint32_t, uint64_t
 
 
@@ -15,13 +16,27 @@ cdef uint32_t mix(uint32_t x, uint32_t y) noexcept nogil:
     return result ^ (result >> 16)
 
 
+cdef double* address(object array) except NULL:
+    cdef Py_buffer view
+    cdef void* start
+    PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS)
+    start = view.buf
+    PyBuffer_Release(&view)
+    return <double*>start
+
+
 def int_key(seed):
     """The two words of ``numpy.random.SeedSequence(seed).generate_state(2, uint64)``, for 0 <= seed < 2**64.
 
     NumPy takes 20 us for it, this 0.1 us. The algorithm is O'Neill's seed_seq_fe with NumPy's constants; NumPy
     guarantees that it stays, and a test compares the two.
     """
-    cdef uint64_t entropy = seed
+    cdef uint64_t low, high
+    key_words(seed, &low, &high)
+    return low, high
+
+
+cdef void key_words(uint64_t entropy, uint64_t* low, uint64_t* high) noexcept nogil:
     cdef uint32_t[4] pool
     cdef uint32_t constant = <uint32_t>0x43B0D7E5
     cdef uint64_t[4] state
@@ -35,7 +50,7 @@ def int_key(seed):
     constant = <uint32_t>0x8B51F9DD
     for i in range(4):
         state[i] = hash_word(pool[i], &constant, <uint32_t>0x58F38DED)
-    return state[0] | (state[1] << 32), state[2] | (state[3] << 32)
+    low[0], high[0] = state[0] | (state[1] << 32), state[2] | (state[3] << 32)
 
 
 cdef bint finite(const double* values, Py_ssize_t n) noexcept nogil:

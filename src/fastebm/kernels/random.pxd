@@ -63,6 +63,10 @@ cdef enum:
     REPLAY = 5
     REINIT = 6
     RESAMPLE = 7
+    # Keys for the parts of a cycle.
+    DERIVE = 8
+    # The state that new chains have beside x.
+    CHAIN_STATE = 9
 
 
 cdef inline uint64_t rotl(uint64_t x, int r) noexcept nogil:

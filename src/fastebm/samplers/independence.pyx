@@ -13,6 +13,7 @@ from ..energies.base cimport Energy
 from ..kernels.math cimport in_t, lane_sum, out_t
 from ..kernels.metropolis cimport adopt, decide
 from ..kernels.random cimport PROPOSAL, PROPOSAL_ACCEPT, Key, counter, uniform_pairs
+from ..kernels.scratch cimport Arena, carve
 from .base cimport Sampler, Tally
 
 
@@ -35,6 +36,35 @@ cdef void log_ratio(in_t ex, in_t ey, out_t ratio, Py_ssize_t n, double beta) no
     cdef Py_ssize_t i
     for i in range(n):
         ratio[i] = beta * (ex[i] - ey[i])
+
+
+cdef struct Room:
+    # The proposal (one spare feature: uniforms come in pairs); two energies, what is taken and what is not a number,
+    # the log-ratio, the uniforms of two steps; what the energy needs.
+    double* y
+    double* ex
+    double* ey
+    double* take
+    double* bad
+    double* ratio
+    double* u_even
+    double* u_odd
+    double* rest
+
+
+cdef Py_ssize_t lay_out(Energy energy, Py_ssize_t stride, double* memory, Room* room) noexcept nogil:
+    cdef Arena arena
+    arena.at, arena.used = memory, 0
+    room.y = carve(&arena, (energy.n_features + 1) * stride)
+    room.ex = carve(&arena, stride)
+    room.ey = carve(&arena, stride)
+    room.take = carve(&arena, stride)
+    room.bad = carve(&arena, stride)
+    room.ratio = carve(&arena, stride)
+    room.u_even = carve(&arena, stride)
+    room.u_odd = carve(&arena, stride)
+    room.rest = carve(&arena, energy.work_size(stride))
+    return arena.used
 
 
 cdef class IndependenceMH(Sampler):
@@ -61,6 +91,9 @@ cdef class IndependenceMH(Sampler):
     cdef readonly double temperature
     cdef double* corners
     cdef Py_ssize_t n_corners
+
+    def __cinit__(self, *args, **kwargs):
+        self.purposes = 1 << PROPOSAL | 1 << PROPOSAL_ACCEPT
 
     def __init__(self, low, high, *, temperature=1.0):
         cdef const double[::1] flat
@@ -117,48 +150,40 @@ cdef class IndependenceMH(Sampler):
         return self.corners is not NULL
 
     cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
-        # The proposal (one spare feature: uniforms come in pairs), two energies, take, bad, ratio, the uniforms of
-        # two steps.
-        return (energy.n_features + 8) * n + energy.work_size(n)
+        cdef Room room
+        return lay_out(energy, n, NULL, &room)
 
-    cdef int run_block(self, Energy energy, double* x, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
-                       uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
+    cdef int run_block(self, Energy energy, double* x, double* state, double* work, Py_ssize_t n, Py_ssize_t stride,
+                       Key key, uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
+        cdef Room room
         cdef Py_ssize_t d, c, features = energy.n_features
-        cdef double* y = work
-        cdef double* ex = y + (features + 1) * stride
-        cdef double* ey = ex + stride
-        cdef double* take = ey + stride
-        cdef double* bad = take + stride
-        cdef double* ratio = bad + stride
-        cdef double* u_even = ratio + stride
-        cdef double* u_odd = u_even + stride
-        cdef double* rest = u_odd + stride
         cdef uint64_t step
         cdef double low, high
-        if energy.energy_block(x, ex, rest, n, stride):
+        lay_out(energy, stride, work, &room)
+        if energy.energy_block(x, room.ex, room.rest, n, stride):
             return -1
         for d in range(features):
             c = d if self.n_corners > 1 else 0
-            wall_off(x + d * stride, ex, n, self.corners[c], self.corners[self.n_corners + c])
+            wall_off(x + d * stride, room.ex, n, self.corners[c], self.corners[self.n_corners + c])
         for step in range(step0, step0 + <uint64_t>n_steps):
             for d in range(0, features, 2):
-                uniform_pairs(key, chain0, counter(PROPOSAL, d >> 1, step), n, y + d * stride, y + (d + 1) * stride)
+                uniform_pairs(key, chain0, counter(PROPOSAL, d >> 1, step), n, room.y + d * stride, room.y + (d + 1) * stride)
             for d in range(features):
                 c = d if self.n_corners > 1 else 0
                 low, high = self.corners[c], self.corners[self.n_corners + c]
-                spread(y + d * stride, n, low, high - low)
-            if energy.energy_block(y, ey, rest, n, stride):
+                spread(room.y + d * stride, n, low, high - low)
+            if energy.energy_block(room.y, room.ey, room.rest, n, stride):
                 return -1
             if step == step0 or step & 1 == 0:
-                uniform_pairs(key, chain0, counter(PROPOSAL_ACCEPT, 0, step >> 1), n, u_even, u_odd)
-            log_ratio(ex, ey, ratio, n, 1.0 / self.temperature)
-            decide(ratio, ey, u_odd if step & 1 else u_even, take, bad, n)
+                uniform_pairs(key, chain0, counter(PROPOSAL_ACCEPT, 0, step >> 1), n, room.u_even, room.u_odd)
+            log_ratio(room.ex, room.ey, room.ratio, n, 1.0 / self.temperature)
+            decide(room.ratio, room.ey, room.u_odd if step & 1 else room.u_even, room.take, room.bad, n)
             tally.proposed += n
-            tally.accepted += <int64_t>lane_sum(take, n)
-            tally.undefined += <int64_t>lane_sum(bad, n)
-            adopt(take, ey, ex, n)
+            tally.accepted += <int64_t>lane_sum(room.take, n)
+            tally.undefined += <int64_t>lane_sum(room.bad, n)
+            adopt(room.take, room.ey, room.ex, n)
             for d in range(features):
-                adopt(take, y + d * stride, x + d * stride, n)
+                adopt(room.take, room.y + d * stride, x + d * stride, n)
         return 0
 
     def _arguments(self):

@@ -12,6 +12,7 @@ from ..energies.base cimport Energy
 from ..kernels.math cimport in_t, lane_sum, out_t
 from ..kernels.metropolis cimport adopt, decide
 from ..kernels.random cimport ACCEPT, LANGEVIN_NOISE, Key, counter, normal_pairs, uniform_pairs
+from ..kernels.scratch cimport Arena, carve
 from .base cimport Sampler, Tally
 
 
@@ -42,6 +43,44 @@ cdef void log_ratio(in_t ex, in_t ey, out_t q, Py_ssize_t n, double beta, double
     cdef Py_ssize_t i
     for i in range(n):
         q[i] = fma(beta, ex[i] - ey[i], -per_q * q[i])
+
+
+cdef struct Room:
+    # Two gradients, the proposal, the normals of two steps; two energies, the log-ratio, what is taken and what is not
+    # a number, the uniforms of two steps; what the energy needs.
+    double* gx
+    double* gy
+    double* y
+    double* even
+    double* odd
+    double* ex
+    double* ey
+    double* q
+    double* take
+    double* bad
+    double* u_even
+    double* u_odd
+    double* rest
+
+
+cdef Py_ssize_t lay_out(Energy energy, Py_ssize_t stride, double* memory, Room* room) noexcept nogil:
+    cdef Py_ssize_t width = energy.n_features * stride
+    cdef Arena arena
+    arena.at, arena.used = memory, 0
+    room.gx = carve(&arena, width)
+    room.gy = carve(&arena, width)
+    room.y = carve(&arena, width)
+    room.even = carve(&arena, width)
+    room.odd = carve(&arena, width)
+    room.ex = carve(&arena, stride)
+    room.ey = carve(&arena, stride)
+    room.q = carve(&arena, stride)
+    room.take = carve(&arena, stride)
+    room.bad = carve(&arena, stride)
+    room.u_even = carve(&arena, stride)
+    room.u_odd = carve(&arena, stride)
+    room.rest = carve(&arena, energy.work_size(stride))
+    return arena.used
 
 
 cdef class MALA(Sampler):
@@ -77,6 +116,9 @@ cdef class MALA(Sampler):
     cdef double low
     cdef double high
 
+    def __cinit__(self, *args, **kwargs):
+        self.purposes = 1 << LANGEVIN_NOISE | 1 << ACCEPT
+
     def __init__(self, step_size, *, temperature=1.0, bounds=None):
         self.step_size = real(step_size, "step_size", above=0)
         self.temperature = real(temperature, "temperature", above=0)
@@ -99,56 +141,47 @@ cdef class MALA(Sampler):
         return self.step_size > 0.0
 
     cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
-        # Two gradients, the proposal, the normals of two steps; two energies, q, take, bad, the uniforms of two steps.
-        return (5 * energy.n_features + 7) * n + energy.work_size(n)
+        cdef Room room
+        return lay_out(energy, n, NULL, &room)
 
-    cdef int run_block(self, Energy energy, double* x, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
-                       uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
+    cdef int run_block(self, Energy energy, double* x, double* state, double* work, Py_ssize_t n, Py_ssize_t stride,
+                       Key key, uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
+        cdef Room room
         cdef Py_ssize_t d, features = energy.n_features, width = energy.n_features * stride
-        cdef double* gx = work
-        cdef double* gy = gx + width
-        cdef double* y = gy + width
-        cdef double* even = y + width
-        cdef double* odd = even + width
-        cdef double* ex = odd + width
-        cdef double* ey = ex + stride
-        cdef double* q = ey + stride
-        cdef double* take = q + stride
-        cdef double* bad = take + stride
-        cdef double* u_even = bad + stride
-        cdef double* u_odd = u_even + stride
-        cdef double* rest = u_odd + stride
         cdef double* z
         cdef uint64_t step
         cdef double h = self.step_size, beta = 1.0 / self.temperature
         cdef bint bounded = self.bounds is not None
-        if energy.energy_grad_block(x, ex, gx, rest, n, stride):
+        lay_out(energy, stride, work, &room)
+        if energy.energy_grad_block(x, room.ex, room.gx, room.rest, n, stride):
             return -1
         for step in range(step0, step0 + <uint64_t>n_steps):
             if step == step0 or step & 1 == 0:
                 for d in range(features):
                     normal_pairs(key, chain0, counter(LANGEVIN_NOISE, d, step >> 1), n,
-                                 even + d * stride, odd + d * stride)
-                uniform_pairs(key, chain0, counter(ACCEPT, 0, step >> 1), n, u_even, u_odd)
-            z = odd if step & 1 else even
+                                 room.even + d * stride, room.odd + d * stride)
+                uniform_pairs(key, chain0, counter(ACCEPT, 0, step >> 1), n, room.u_even, room.u_odd)
+            z = room.odd if step & 1 else room.even
             for d in range(features):
-                propose(x + d * stride, gx + d * stride, z + d * stride, y + d * stride, n, -h, self.noise_std)
-            if energy.energy_grad_block(y, ey, gy, rest, n, stride):
+                propose(x + d * stride, room.gx + d * stride, z + d * stride, room.y + d * stride, n, -h,
+                        self.noise_std)
+            if energy.energy_grad_block(room.y, room.ey, room.gy, room.rest, n, stride):
                 return -1
-            memset(q, 0, n * sizeof(double))
+            memset(room.q, 0, n * sizeof(double))
             for d in range(features):
-                reverse_distance(x + d * stride, gx + d * stride, y + d * stride, gy + d * stride, q, n, h)
+                reverse_distance(x + d * stride, room.gx + d * stride, room.y + d * stride, room.gy + d * stride,
+                                 room.q, n, h)
                 if bounded:
-                    outside(y + d * stride, ey, n, self.low, self.high)
-            log_ratio(ex, ey, q, n, beta, 0.25 * beta / h)
-            decide(q, ey, u_odd if step & 1 else u_even, take, bad, n)
+                    outside(room.y + d * stride, room.ey, n, self.low, self.high)
+            log_ratio(room.ex, room.ey, room.q, n, beta, 0.25 * beta / h)
+            decide(room.q, room.ey, room.u_odd if step & 1 else room.u_even, room.take, room.bad, n)
             tally.proposed += n
-            tally.accepted += <int64_t>lane_sum(take, n)
-            tally.undefined += <int64_t>lane_sum(bad, n)
-            adopt(take, ey, ex, n)
+            tally.accepted += <int64_t>lane_sum(room.take, n)
+            tally.undefined += <int64_t>lane_sum(room.bad, n)
+            adopt(room.take, room.ey, room.ex, n)
             for d in range(features):
-                adopt(take, y + d * stride, x + d * stride, n)
-                adopt(take, gy + d * stride, gx + d * stride, n)
+                adopt(room.take, room.y + d * stride, x + d * stride, n)
+                adopt(room.take, room.gy + d * stride, room.gx + d * stride, n)
         return 0
 
     def _arguments(self):

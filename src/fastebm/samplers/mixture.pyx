@@ -15,6 +15,7 @@ from ..energies.base cimport Energy
 from ..kernels.math cimport exp_neg, fill, in_t, lane_sum, log_normal, lower, out_t
 from ..kernels.metropolis cimport adopt, decide
 from ..kernels.random cimport PROPOSAL, PROPOSAL_ACCEPT, Key, counter, normal_pairs, uniform_pairs
+from ..kernels.scratch cimport Arena, carve
 from .base cimport Sampler, Tally
 
 
@@ -68,6 +69,53 @@ cdef void log_ratio(in_t ex, in_t ey, in_t qx, in_t qy, out_t ratio, Py_ssize_t 
         ratio[i] = fma(beta, ex[i] - ey[i], qy[i] - qx[i])
 
 
+cdef struct Room:
+    # The normals of two steps, the proposal; two energies, two q, what is taken and what is not a number, the
+    # log-ratio, the component, four uniforms; the components' energies and three rows more for their sum; what the
+    # energy needs.
+    double* even
+    double* odd
+    double* y
+    double* ex
+    double* ey
+    double* qx
+    double* qy
+    double* take
+    double* bad
+    double* ratio
+    double* part
+    double* u_even
+    double* u_odd
+    double* c_even
+    double* c_odd
+    double* sums
+    double* rest
+
+
+cdef Py_ssize_t lay_out(Energy energy, Py_ssize_t n_parts, Py_ssize_t stride, double* memory, Room* room) noexcept nogil:
+    cdef Py_ssize_t width = energy.n_features * stride
+    cdef Arena arena
+    arena.at, arena.used = memory, 0
+    room.even = carve(&arena, width)
+    room.odd = carve(&arena, width)
+    room.y = carve(&arena, width)
+    room.ex = carve(&arena, stride)
+    room.ey = carve(&arena, stride)
+    room.qx = carve(&arena, stride)
+    room.qy = carve(&arena, stride)
+    room.take = carve(&arena, stride)
+    room.bad = carve(&arena, stride)
+    room.ratio = carve(&arena, stride)
+    room.part = carve(&arena, stride)
+    room.u_even = carve(&arena, stride)
+    room.u_odd = carve(&arena, stride)
+    room.c_even = carve(&arena, stride)
+    room.c_odd = carve(&arena, stride)
+    room.sums = carve(&arena, (n_parts + 3) * stride)
+    room.rest = carve(&arena, energy.work_size(stride))
+    return arena.used
+
+
 cdef class MixtureMH(Sampler):
     r"""Propose from a fixed normal mixture, whatever the current state, and accept with the Hastings ratio.
 
@@ -103,6 +151,9 @@ cdef class MixtureMH(Sampler):
     cdef double* mean
     cdef double* std
     cdef object given
+
+    def __cinit__(self, *args, **kwargs):
+        self.purposes = 1 << PROPOSAL | 1 << PROPOSAL_ACCEPT
 
     def __init__(self, weights, means, stds, *, temperature=1.0):
         cdef const double[::1] flat
@@ -155,9 +206,8 @@ cdef class MixtureMH(Sampler):
         return self.reached is not NULL
 
     cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
-        # The normals of two steps, the proposal; two energies, two q, take, bad, ratio, the component, four uniforms;
-        # the components' energies and three more for their sum.
-        return (3 * energy.n_features + 15 + self.n_parts) * n + energy.work_size(n)
+        cdef Room room
+        return lay_out(energy, self.n_parts, n, NULL, &room)
 
     cdef void minus_log_q(self, const double* x, double* out, double* work,
                           Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
@@ -176,52 +226,38 @@ cdef class MixtureMH(Sampler):
             add_boltzmann(e + j * stride, work, work + stride, n)
         minus_log(work, work + stride, out, n)
 
-    cdef int run_block(self, Energy energy, double* x, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
-                       uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
+    cdef int run_block(self, Energy energy, double* x, double* state, double* work, Py_ssize_t n, Py_ssize_t stride,
+                       Key key, uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
+        cdef Room room
         cdef Py_ssize_t d, features = energy.n_features, width = energy.n_features * stride
-        cdef double* even = work
-        cdef double* odd = even + width
-        cdef double* y = odd + width
-        cdef double* ex = y + width
-        cdef double* ey = ex + stride
-        cdef double* qx = ey + stride
-        cdef double* qy = qx + stride
-        cdef double* take = qy + stride
-        cdef double* bad = take + stride
-        cdef double* ratio = bad + stride
-        cdef double* part = ratio + stride
-        cdef double* u_even = part + stride
-        cdef double* u_odd = u_even + stride
-        cdef double* c_even = u_odd + stride
-        cdef double* c_odd = c_even + stride
-        cdef double* sums = c_odd + stride
-        cdef double* rest = sums + (self.n_parts + 3) * stride
         cdef uint64_t step
-        if energy.energy_block(x, ex, rest, n, stride):
+        lay_out(energy, self.n_parts, stride, work, &room)
+        if energy.energy_block(x, room.ex, room.rest, n, stride):
             return -1
-        self.minus_log_q(x, qx, sums, n, stride)
+        self.minus_log_q(x, room.qx, room.sums, n, stride)
         for step in range(step0, step0 + <uint64_t>n_steps):
             if step == step0 or step & 1 == 0:
                 for d in range(features):
-                    normal_pairs(key, chain0, counter(PROPOSAL, d, step >> 1), n, even + d * stride, odd + d * stride)
-                uniform_pairs(key, chain0, counter(PROPOSAL, features, step >> 1), n, c_even, c_odd)
-                uniform_pairs(key, chain0, counter(PROPOSAL_ACCEPT, 0, step >> 1), n, u_even, u_odd)
-            choose(c_odd if step & 1 else c_even, part, n, self.reached, self.n_parts)
-            memcpy(y, odd if step & 1 else even, width * sizeof(double))
+                    normal_pairs(key, chain0, counter(PROPOSAL, d, step >> 1), n,
+                                 room.even + d * stride, room.odd + d * stride)
+                uniform_pairs(key, chain0, counter(PROPOSAL, features, step >> 1), n, room.c_even, room.c_odd)
+                uniform_pairs(key, chain0, counter(PROPOSAL_ACCEPT, 0, step >> 1), n, room.u_even, room.u_odd)
+            choose(room.c_odd if step & 1 else room.c_even, room.part, n, self.reached, self.n_parts)
+            memcpy(room.y, room.odd if step & 1 else room.even, width * sizeof(double))
             for d in range(features):
-                place(y + d * stride, part, sums, n, self.mean + d, self.std + d, self.n_parts, features)
-            if energy.energy_block(y, ey, rest, n, stride):
+                place(room.y + d * stride, room.part, room.sums, n, self.mean + d, self.std + d, self.n_parts, features)
+            if energy.energy_block(room.y, room.ey, room.rest, n, stride):
                 return -1
-            self.minus_log_q(y, qy, sums, n, stride)
-            log_ratio(ex, ey, qx, qy, ratio, n, 1.0 / self.temperature)
-            decide(ratio, ey, u_odd if step & 1 else u_even, take, bad, n)
+            self.minus_log_q(room.y, room.qy, room.sums, n, stride)
+            log_ratio(room.ex, room.ey, room.qx, room.qy, room.ratio, n, 1.0 / self.temperature)
+            decide(room.ratio, room.ey, room.u_odd if step & 1 else room.u_even, room.take, room.bad, n)
             tally.proposed += n
-            tally.accepted += <int64_t>lane_sum(take, n)
-            tally.undefined += <int64_t>lane_sum(bad, n)
-            adopt(take, ey, ex, n)
-            adopt(take, qy, qx, n)
+            tally.accepted += <int64_t>lane_sum(room.take, n)
+            tally.undefined += <int64_t>lane_sum(room.bad, n)
+            adopt(room.take, room.ey, room.ex, n)
+            adopt(room.take, room.qy, room.qx, n)
             for d in range(features):
-                adopt(take, y + d * stride, x + d * stride, n)
+                adopt(room.take, room.y + d * stride, x + d * stride, n)
         return 0
 
     def _arguments(self):

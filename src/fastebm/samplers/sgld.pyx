@@ -10,6 +10,7 @@ from .._runtime.check import interval, real
 from ..energies.base cimport Energy
 from ..kernels.math cimport in_t, out_t
 from ..kernels.random cimport LANGEVIN_NOISE, Key, counter, normal_pairs
+from ..kernels.scratch cimport Arena, carve
 from .base cimport Sampler, Tally
 
 
@@ -33,6 +34,25 @@ cdef int64_t clipped_step(out_t x, in_t g, in_t z, Py_ssize_t n, double minus_h,
         clipped += 1 if c != y else 0
         x[i] = fma(0.0, y, c)
     return clipped
+
+
+cdef struct Room:
+    # The gradient, the normals of two steps; what the energy needs.
+    double* g
+    double* even
+    double* odd
+    double* rest
+
+
+cdef Py_ssize_t lay_out(Energy energy, Py_ssize_t stride, double* memory, Room* room) noexcept nogil:
+    cdef Py_ssize_t width = energy.n_features * stride
+    cdef Arena arena
+    arena.at, arena.used = memory, 0
+    room.g = carve(&arena, width)
+    room.even = carve(&arena, width)
+    room.odd = carve(&arena, width)
+    room.rest = carve(&arena, energy.work_size(stride))
+    return arena.used
 
 
 cdef class SGLD(Sampler):
@@ -81,6 +101,9 @@ cdef class SGLD(Sampler):
     cdef double high
     cdef object given
 
+    def __cinit__(self, *args, **kwargs):
+        self.purposes = 1 << LANGEVIN_NOISE
+
     def __init__(self, step_size, *, temperature=None, noise_std=None, bounds=None):
         self.step_size = real(step_size, "step_size", above=0)
         asked = None if temperature is None else real(temperature, "temperature", above=0)
@@ -106,33 +129,31 @@ cdef class SGLD(Sampler):
         return self.step_size > 0.0
 
     cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
-        # Gradient, and the normals of two steps.
-        return 3 * energy.n_features * n + energy.work_size(n)
+        cdef Room room
+        return lay_out(energy, n, NULL, &room)
 
-    cdef int run_block(self, Energy energy, double* x, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
-                       uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
+    cdef int run_block(self, Energy energy, double* x, double* state, double* work, Py_ssize_t n, Py_ssize_t stride,
+                       Key key, uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
+        cdef Room room
         cdef Py_ssize_t d, features = energy.n_features, width = energy.n_features * stride
-        cdef double* g = work
-        cdef double* even = g + width
-        cdef double* odd = even + width
-        cdef double* rest = odd + width
         cdef double* z
         cdef uint64_t step
         cdef bint bounded = self.bounds is not None
+        lay_out(energy, stride, work, &room)
         for step in range(step0, step0 + <uint64_t>n_steps):
             if step == step0 or step & 1 == 0:
                 for d in range(features):
                     normal_pairs(key, chain0, counter(LANGEVIN_NOISE, d, step >> 1), n,
-                                 even + d * stride, odd + d * stride)
-            z = odd if step & 1 else even
-            if energy.grad_block(x, g, rest, n, stride):
+                                 room.even + d * stride, room.odd + d * stride)
+            z = room.odd if step & 1 else room.even
+            if energy.grad_block(x, room.g, room.rest, n, stride):
                 return -1
             for d in range(features):
                 if bounded:
-                    tally.clipped += clipped_step(x + d * stride, g + d * stride, z + d * stride, n,
+                    tally.clipped += clipped_step(x + d * stride, room.g + d * stride, z + d * stride, n,
                                                   -self.step_size, self.noise_std, self.low, self.high)
                 else:
-                    langevin_step(x + d * stride, g + d * stride, z + d * stride, n, -self.step_size, self.noise_std)
+                    langevin_step(x + d * stride, room.g + d * stride, z + d * stride, n, -self.step_size, self.noise_std)
         return 0
 
     def _arguments(self):

@@ -182,7 +182,7 @@ cdef class Loop:
             step = 0
             while step < n_steps:
                 count = min(PIECE, n_steps - step)
-                if sampler.run_block(self.energy, self.xn + start, self.work, m, self.stride, self.key, start,
+                if sampler.run_block(self.energy, self.xn + start, NULL, self.work, m, self.stride, self.key, start,
                                      self.update * n_steps + step, count, tally):
                     return -1
                 step += count
