@@ -19,6 +19,7 @@ PLAIN = [
     "fastebm._runtime.cpu",
     "fastebm._runtime.control",
     "fastebm._runtime.fast",
+    "fastebm._runtime.team",
     "fastebm.energies.base",
     "fastebm.energies.python_energy",
     "fastebm.energies.tempered",
@@ -36,7 +37,11 @@ LEVELLED = [
     "fastebm.samplers.mala",
     "fastebm.samplers.independence",
     "fastebm.samplers.mixture",
-    "fastebm.training._loop",
+    "fastebm.training.history",
+    "fastebm.training.loop",
+    "fastebm.training.negatives",
+    "fastebm.training.optimiser",
+    "fastebm.training.positive",
 ]
 
 # Holds the memoryview code that every module would otherwise carry a copy of (about 100 KB each).

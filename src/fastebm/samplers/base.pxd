@@ -24,9 +24,9 @@ cdef class Sampler:
     # Doubles of state that each chain has beside x (momenta, replicas); by default none. In a block state[s * stride + i]
     # is number s of chain i.
     cdef Py_ssize_t state_size(self, Energy energy) noexcept nogil
-    # The state of new chains, before their first step.
+    # The state of new chains, before their first step, which has the number step0.
     cdef int start_block(self, Energy energy, const double* x, double* state, double* work, Py_ssize_t n,
-                         Py_ssize_t stride, Key key, uint64_t chain0) noexcept nogil
+                         Py_ssize_t stride, Key key, uint64_t chain0, uint64_t step0) noexcept nogil
     # Called before run_block where x or the energy's theta was changed by somebody else since the last step: compute
     # again what in the state follows from them. By default nothing.
     cdef int refresh_block(self, Energy energy, const double* x, double* state, double* work, Py_ssize_t n,

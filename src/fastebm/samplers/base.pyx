@@ -40,7 +40,7 @@ cdef class Sampler:
         return 0
 
     cdef int start_block(self, Energy energy, const double* x, double* state, double* work, Py_ssize_t n,
-                         Py_ssize_t stride, Key key, uint64_t chain0) noexcept nogil:
+                         Py_ssize_t stride, Key key, uint64_t chain0, uint64_t step0) noexcept nogil:
         return 0
 
     cdef int refresh_block(self, Energy energy, const double* x, double* state, double* work, Py_ssize_t n,

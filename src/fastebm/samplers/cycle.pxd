@@ -19,7 +19,7 @@ cdef class Part:
     cdef Py_ssize_t widths(self, Energy energy) noexcept nogil
     cdef Py_ssize_t most_work(self, Energy energy, Py_ssize_t n) noexcept nogil
     cdef int start(self, Energy energy, const double* x, double* state, double* work, Py_ssize_t n, Py_ssize_t stride,
-                   Key key, uint64_t chain0) noexcept nogil
+                   Key key, uint64_t chain0, uint64_t round) noexcept nogil
     cdef int turn(self, Energy energy, double* x, double* state, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
                   uint64_t chain0, uint64_t round, Tally* tally, bint moved) noexcept nogil
 

@@ -30,13 +30,14 @@ cdef class Part:
         return own if self.following is None else max(own, self.following.most_work(energy, n))
 
     cdef int start(self, Energy energy, const double* x, double* state, double* work, Py_ssize_t n, Py_ssize_t stride,
-                   Key key, uint64_t chain0) noexcept nogil:
-        if self.sampler.start_block(energy, x, state, work, n, stride, self.key_for(key), chain0):
+                   Key key, uint64_t chain0, uint64_t round) noexcept nogil:
+        if self.sampler.start_block(energy, x, state, work, n, stride, self.key_for(key), chain0,
+                                    round * self.n_steps):
             return -1
         if self.following is None:
             return 0
         return self.following.start(energy, x, state + self.sampler.state_size(energy) * stride, work, n, stride, key,
-                                    chain0)
+                                    chain0, round)
 
     cdef int turn(self, Energy energy, double* x, double* state, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
                   uint64_t chain0, uint64_t round, Tally* tally, bint moved) noexcept nogil:
@@ -135,8 +136,8 @@ cdef class Cycle(Sampler):
         return self.first.widths(energy)
 
     cdef int start_block(self, Energy energy, const double* x, double* state, double* work, Py_ssize_t n,
-                         Py_ssize_t stride, Key key, uint64_t chain0) noexcept nogil:
-        return self.first.start(energy, x, state, work, n, stride, key, chain0)
+                         Py_ssize_t stride, Key key, uint64_t chain0, uint64_t step0) noexcept nogil:
+        return self.first.start(energy, x, state, work, n, stride, key, chain0, step0)
 
     cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
         return self.first.most_work(energy, n)

@@ -96,7 +96,7 @@ cdef class _Run:
             gather(self.state + start * self.width, room.state, m, self.width, self.stride)
             if self.fresh:
                 if self.sampler.start_block(self.energy, room.x, room.state, room.work, m, self.stride, self.key,
-                                            chain0):
+                                            chain0, self.first_step):
                     return -1
             elif self.sampler.refresh_block(self.energy, room.x, room.state, room.work, m, self.stride):
                 return -1
@@ -282,8 +282,11 @@ def _drive(Sampler sampler not None, Energy energy not None, x0, n_steps, seed, 
         raise ValueError(f"n_steps={steps} is too many: a run has fewer than 2**40 steps in all")
     run.x = address(x)
     chain_state = None
+    if continued:
+        chain_state = _fitting(x0, run.n, run.width).copy()
+    elif run.width:
+        chain_state = np.zeros((run.n, run.width))
     if run.width:
-        chain_state = _fitting(x0, run.n, run.width).copy() if continued else np.zeros((run.n, run.width))
         run.state = address(chain_state)
     trace = np.empty((steps // every, *x.shape)) if every else None
     run.sampler, run.energy, run.n_threads = sampler, energy, n_threads

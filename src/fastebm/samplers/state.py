@@ -108,6 +108,4 @@ class RunState:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return (
-            f"RunState({len(self)} chains from number {self.first_chain} on, before step {self.next_step})"
-        )
+        return f"RunState({len(self)} chains from number {self.first_chain} on, before step {self.next_step})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -46,8 +46,46 @@ register(
     "Checkpoint",
     Checkpoint,
     lambda c: {f.name: getattr(c, f.name) for f in fields(c)},
-    lambda f: Checkpoint(**f),
+    lambda fields: _decode(fields),
 )
+
+
+def _decode(fields: dict) -> Checkpoint:
+    saved = Checkpoint(**fields)
+    return replace(saved, state=_upgraded(saved)) if "chains" in saved.state else saved
+
+
+def _upgraded(saved: Checkpoint) -> dict:
+    """The state of a checkpoint of version 0.1.0, in which it was one flat dict."""
+    old, settings = saved.state, saved.settings
+    tallies = []
+    if settings["n_steps"] > 0:
+        tallies.append([int(v) for v in old["tally"][:3]])
+    if saved.choices["global_move"] is not None and settings["n_global"] > 0:
+        tallies.append([int(v) for v in old["global_tally"][:3]])
+    if settings["buffer"] == "fifo":
+        negatives = {name: old[name] for name in ("store", "ring_start", "ring_size")}
+    else:
+        chains = old["chains"]
+        negatives = {"chains": chains, "states": np.zeros((len(chains), 1)), "started": old["update"] > 0}
+        if settings["weighting"] == "jarzynski":
+            negatives |= {name: old[name] for name in ("log_weight", "smallest_ess", "n_resampled")}
+    return {
+        "update": old["update"],
+        "key": old["key"],
+        "tallies": tallies,
+        "positive": {},
+        "negatives": negatives,
+        "optimiser": {
+            name: old[name] for name in ("theta", "total", "averaged", "first", "second", "decay1", "decay2")
+        },
+        "history": {
+            "rows": old["history"][:, :3].copy(),
+            "steps": np.arange(old["update"]),
+            "thetas": old["history"][:, 3:].copy(),
+            "every": 1,
+        },
+    }
 
 
 def data_digest(x: np.ndarray) -> str:

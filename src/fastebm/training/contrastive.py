@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import copy
+import inspect
+from dataclasses import fields
 
 import numpy as np
 
-from .._runtime.check import choice, describe, first_bad, integer, interval, numeric, real, samples
+from .._runtime.check import describe, samples
 from .._runtime.errors import ModelFileError
 from .._runtime.seed import seed_sequence
-from ..energies.base import Energy
+from .._runtime.threads import resolve
+from ..energies.base import as_energy
 from ..energies.well_mixture import WellMixture
-from ..samplers.base import Sampler
 from ..samplers.sgld import SGLD
 from .checkpoint import read_checkpoint
 from .run import Training, choose
+from .settings import Settings
+
+OPTIONS = {f.name for f in fields(Settings)} - {"energy", "sampler"}
+NOTEBOOK_PARAMS = ("raw_a1", "m1", "k1", "raw_a2", "m2", "k2", "c")
 
 
 class ContrastiveDivergence:
@@ -47,6 +53,12 @@ class ContrastiveDivergence:
         Length of a step.
     optimizer : {"sgd", "adam"}, default "sgd"
         Adam uses betas 0.9, 0.999. It turns a small constant bias of the chains into a steady drift; prefer "sgd".
+    schedule : {"constant", "linear", "cosine"}, default "constant"
+        The learning rate over the updates: as it is, or falling to 0 along a line or half a cosine.
+    warm_up : int, default 0
+        Updates over which the learning rate rises to its full length, before the schedule begins.
+    clip_norm : float, optional
+        Largest Euclidean norm of a gradient; a longer one is scaled down to it.
     buffer : {"persistent", "fifo"}, default "persistent"
         "persistent" updates the chains in place. "fifo" is the replay buffer of the teaching notebook: finished
         chains are appended, starts are drawn from the store, and a fraction `reinit_prob` of them starts afresh.
@@ -63,6 +75,9 @@ class ContrastiveDivergence:
         Numbers or arrays of shape (n_params,); theta is kept inside.
     average : float, default 0.5
         The fitted theta is the mean over this last fraction of the updates (Polyak averaging); 0 takes the last theta.
+    ema : float, optional
+        The fitted theta is an exponential moving average with this decay, between 0 and 1 (0.99 remembers about 100
+        updates), in place of `average`.
     init : {"auto", "data", "uniform", "model"}, default "auto"
         Where persistent chains start: at rows of the data, uniformly on `reinit_range`, or at exact samples of the
         starting energy (if it has ``exact_sample``). "auto" is "data", but "model" under Jarzynski weights, which are
@@ -75,9 +90,13 @@ class ContrastiveDivergence:
         Steps of the global move per update.
     weighting : {"none", "jarzynski"}, default "none"
         "jarzynski" weights every chain by the work done on it as theta changed, so that mode shares are right even
-        where no chain changes its mode. It needs a Metropolis sampler, many chains (1024 and more) and a learning_rate
+        where no chain changes its mode. It needs samplers that are exact at temperature 1, chains that follow the
+        starting energy, many chains (1024 and more) and a learning_rate
         of 0.03 or less: a finite population shifts the shares by about learning_rate * n_params / n_chains per update
         (three wells in ten dimensions, 800 updates: up to 0.003 nats lost at 0.03, up to 0.05 at 0.1).
+    trace_theta : bool or "auto", default "auto"
+        Keep theta of every update in the history. "auto": if that is at most 2^24 numbers (128 MB); otherwise a thinned
+        trace is kept as ``result.theta_trace``.
 
     Raises
     ------
@@ -103,72 +122,56 @@ class ContrastiveDivergence:
     True
     """
 
-    def __init__(
-        self,
-        energy,
-        sampler=None,
-        *,
-        n_updates=800,
-        n_steps=5,
-        batch_size=None,
-        n_chains=256,
-        learning_rate=0.1,
-        optimizer="sgd",
-        buffer="persistent",
-        buffer_size=None,
-        reinit_prob=0.0,
-        reinit_range=None,
-        l2=0.0,
-        theta_bounds=None,
-        average=0.5,
-        init="auto",
-        global_move="auto",
-        n_global=1,
-        weighting="none",
-    ):
-        if not isinstance(energy, Energy):
-            raise TypeError(f"energy must be an Energy, got {describe(energy)}")
-        if energy.n_params == 0:
-            raise ValueError(f"energy {energy!r} has no parameters to train")
-        for value, name in (
-            (sampler, "sampler"),
-            (None if global_move == "auto" else global_move, "global_move"),
-        ):
-            if value is not None and not isinstance(value, Sampler):
-                raise TypeError(f"{name} must be a Sampler, got {describe(value)}")
-            if value is not None:
-                value._check_ready()
-                value.check(energy)
-        self.energy = energy
-        self.sampler = sampler
-        self.n_updates = integer(n_updates, "n_updates", 0, 2**40 - 1)
-        self.n_steps = integer(n_steps, "n_steps", 0, 2**30)
-        self.batch_size = None if batch_size is None else integer(batch_size, "batch_size", 1)
-        self.n_chains = integer(n_chains, "n_chains", 1)
-        self.learning_rate = real(learning_rate, "learning_rate", above=0)
-        self.optimizer = choice(optimizer, "optimizer", ("sgd", "adam"))
-        self.buffer = choice(buffer, "buffer", ("persistent", "fifo"))
-        self.buffer_size = 14000 if buffer_size is None else integer(buffer_size, "buffer_size", 0)
-        self.reinit_prob = real(reinit_prob, "reinit_prob", minimum=0, maximum=1)
-        self.reinit_range = interval(reinit_range, "reinit_range")
-        self.l2 = self._per_param(l2, "l2")
-        if (self.l2 < 0).any():
-            raise ValueError(f"l2 must not be negative, got {describe(l2)}")
-        self.theta_bounds = self._bounds(theta_bounds)
-        self.average = real(average, "average", minimum=0, maximum=1)
-        self.init = choice(init, "init", ("auto", "data", "uniform", "model"))
-        self.global_move = global_move
-        self.n_global = integer(n_global, "n_global", 0, 2**30)
-        self.weighting = choice(weighting, "weighting", ("none", "jarzynski"))
-        if self.weighting == "jarzynski" and (self.buffer != "persistent" or self.reinit_prob > 0):
-            raise ValueError(
-                "weighting='jarzynski' needs buffer='persistent' and reinit_prob=0: a weight belongs to a chain"
+    def __init__(self, energy, sampler=None, **options):
+        unknown = options.keys() - OPTIONS
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__} has no option {min(unknown)!r}; it has {', '.join(sorted(OPTIONS))}"
             )
-        if self.weighting == "jarzynski" and isinstance(sampler, SGLD):
-            raise ValueError(
-                "weighting='jarzynski' needs a sampler that leaves exp(-E) invariant: use MALA, not SGLD"
-            )
-        self.last_result = None
+        object.__setattr__(self, "settings", Settings(energy, sampler, **options))
+        object.__setattr__(self, "_last_result", None)
+
+    def __getattr__(self, name):
+        if name in OPTIONS or name in ("energy", "sampler"):
+            return getattr(self.__dict__["settings"], name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __setattr__(self, name, value):
+        raise AttributeError(
+            f"{name!r} cannot be assigned: a trainer's settings are checked together; use "
+            f"trainer.replace({name}=...), which returns a new trainer"
+        )
+
+    def __dir__(self):
+        return sorted({*super().__dir__(), *OPTIONS, "energy", "sampler"})
+
+    # A copy or a pickle is made of the arguments, as __setattr__ refuses the rest.
+    def __reduce__(self):
+        return _rebuild, (type(self), self.get_params())
+
+    @property
+    def last_result(self):
+        """Result of the last `fit`, an interrupted one included; None before."""
+        return self._last_result
+
+    def get_params(self, deep=True):
+        """Return the arguments of this trainer, defaults included, as a dict; deep is there for scikit-learn."""
+        return self.settings.given
+
+    def replace(self, **changes):
+        """Return a new trainer with some arguments changed and all of them checked again.
+
+        Parameters
+        ----------
+        **changes
+            Arguments of `ContrastiveDivergence`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As the constructor does.
+        """
+        return type(self)(**(self.get_params() | changes))
 
     @classmethod
     def notebook(cls, energy=None, **changes):
@@ -186,7 +189,7 @@ class ContrastiveDivergence:
         """
         if energy is None:
             energy = WellMixture(theta=[0.0, -0.2, 0.0, 0.0, 0.2, 0.0, 0.0])
-        if not isinstance(energy, WellMixture) or (energy.n_wells, energy.n_features) != (2, 1):
+        if as_energy(energy).param_names != NOTEBOOK_PARAMS:
             raise ValueError(
                 f"the notebook's recipe is for two wells in one dimension, got {describe(energy)}"
             )
@@ -220,6 +223,7 @@ class ContrastiveDivergence:
         checkpoint=None,
         checkpoint_every=100,
         diagnose=True,
+        n_threads=None,
     ):
         """Train on X.
 
@@ -261,19 +265,45 @@ class ContrastiveDivergence:
         """
         x, flat = samples(X, self.energy.n_features)
         _check_callback(callback)
+        if n_threads is not None:
+            resolve(n_threads)
+        return self._fit(
+            x,
+            flat,
+            seed_sequence(seed),
+            progress,
+            callback,
+            checkpoint,
+            checkpoint_every,
+            diagnose,
+            n_threads,
+        )
+
+    def _fit(
+        self,
+        x,
+        flat,
+        sequence,
+        progress=False,
+        callback=None,
+        checkpoint=None,
+        checkpoint_every=100,
+        diagnose=True,
+        n_threads=None,
+    ):
+        """`fit` for data, shape (n, n_features), that a door above has checked."""
         if self.batch_size is not None and self.batch_size > len(x):
             raise ValueError(f"batch_size={self.batch_size} is larger than the data ({len(x)} rows)")
-        sequence = seed_sequence(seed)
         # Children, so that a choice made from the data does not shift the stream of the chains.
         choices, stream = (copy.copy(sequence)).spawn(2)
-        made = choose(self, x, np.random.default_rng(choices))
-        run = Training(self, x, flat, made, stream)
+        made = choose(self.settings, x, np.random.default_rng(choices))
+        run = Training(self, x, flat, made, stream, n_threads)
         if checkpoint is not None:
             run.write_to(checkpoint, checkpoint_every)
         return run.run(progress, callback, diagnose)
 
     @classmethod
-    def resume(cls, path, X, *, progress=False, callback=None):
+    def resume(cls, path, X, *, progress=False, callback=None, n_threads=None):
         """Continue a run from its checkpoint, which is kept up to date.
 
         Parameters
@@ -282,7 +312,7 @@ class ContrastiveDivergence:
             What `fit` was given as ``checkpoint``.
         X : array-like
             The data of the run: the same rows in the same order.
-        progress, callback
+        progress, callback, n_threads
             As in `fit`.
 
         Returns
@@ -304,12 +334,12 @@ class ContrastiveDivergence:
         n_features = np.shape(X)[1] if np.ndim(X) == 2 else 1
         x, _ = samples(X, n_features)
         _check_callback(callback)
+        if n_threads is not None:
+            resolve(n_threads)
         saved = read_checkpoint(path, x)
         try:
             trainer = cls(**saved.settings)
-            run = Training(
-                trainer, x, saved.flat, saved.choices | {"chains": saved.state["chains"].copy()}, 0
-            )
+            run = Training(trainer, x, saved.flat, saved.choices, 0, n_threads)
             run.loop.restore(saved.state)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise ModelFileError(
@@ -317,56 +347,6 @@ class ContrastiveDivergence:
             ) from None
         run.write_to(path, saved.every, written=run.loop.update)
         return run.run(progress, callback)
-
-    def _settings(self):
-        return {
-            name: getattr(self, name)
-            for name in (
-                "energy",
-                "sampler",
-                "n_updates",
-                "n_steps",
-                "batch_size",
-                "n_chains",
-                "learning_rate",
-                "optimizer",
-                "buffer",
-                "buffer_size",
-                "reinit_prob",
-                "reinit_range",
-                "l2",
-                "theta_bounds",
-                "average",
-                "init",
-                "global_move",
-                "n_global",
-                "weighting",
-            )
-        }
-
-    def _per_param(self, value, name):
-        array = numeric(value, name)
-        if array.ndim and array.shape != (self.energy.n_params,):
-            raise ValueError(
-                f"{name} must be a number or have shape ({self.energy.n_params},), got {array.shape}"
-            )
-        first_bad(np.atleast_1d(array), name)
-        return np.broadcast_to(array, (self.energy.n_params,)).copy()
-
-    def _bounds(self, value):
-        if value is None:
-            edge = np.full(self.energy.n_params, np.finfo(float).max)
-            return -edge, edge
-        try:
-            low, high = value
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"theta_bounds must be a pair (low, high) or None, got {describe(value)}"
-            ) from None
-        low, high = self._per_param(low, "theta_bounds[0]"), self._per_param(high, "theta_bounds[1]")
-        if not (low <= high).all():
-            raise ValueError(f"theta_bounds are reversed: low {describe(low)} is above high {describe(high)}")
-        return low, high
 
     def __repr__(self):
         return (
@@ -378,3 +358,13 @@ class ContrastiveDivergence:
 def _check_callback(callback):
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, got {describe(callback)}")
+
+
+def _rebuild(cls, arguments):
+    return cls(**arguments)
+
+
+# What help() and an editor show: the settings are spelled once.
+ContrastiveDivergence.__signature__ = inspect.signature(Settings).replace(  # type: ignore[attr-defined]
+    return_annotation=inspect.Signature.empty
+)

@@ -23,13 +23,14 @@ class TrainingResult:
         The fitted parameters: the mean over the last `average` of the updates, or the last ones.
     history : structured ndarray of shape (n_updates,)
         ``step`` (update, from 0), ``energy_data`` and ``energy_model`` (mean energy of the batch and of the chains),
-        ``energy_gap`` (their difference) and ``theta`` (n_params), all as they were when the update began.
+        ``energy_gap`` (their difference) and, unless the trace is a thinned one, ``theta`` (n_params), all as they were
+        when the update began.
     buffer : ReplayBuffer
         The chains after the last update.
     settings : dict
         What the trainer was told: ``n_steps``, ``n_global``, ``n_chains``, ``batch_size``, ``learning_rate``,
         ``optimizer``, ``buffer``, ``reinit_prob``, ``reinit_range``, ``l2``, ``theta_bounds``, ``average`` and
-        ``weighting``.
+        ``weighting``, ``schedule``, ``warm_up``, ``clip_norm`` and ``ema``.
     warnings : list
         What `fastebm.diagnose` has to say; empty for a run that gives no cause for doubt.
     sampler, global_move : Sampler or None
@@ -42,6 +43,8 @@ class TrainingResult:
         Smallest effective fraction of the chains under Jarzynski weights; 1 without weights.
     log_weights : ndarray of shape (n_chains,)
         Log-weights of the chains under the last theta; zeros without weighting.
+    thinned : tuple of two ndarray, or None
+        Updates and thetas of a thinned trace; None where the history has theta of every update.
     """
 
     energy: Energy
@@ -57,27 +60,38 @@ class TrainingResult:
     log_weights: np.ndarray
     settings: dict = field(default_factory=dict)
     warnings: list = field(default_factory=list)
+    thinned: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def theta_steps(self) -> np.ndarray:
+        """Updates of `theta_trace`, shape (n_kept,); the last update is always among them."""
+        return self.history["step"] if self.thinned is None else self.thinned[0]
+
+    @property
+    def theta_trace(self) -> np.ndarray:
+        """Theta as it was when those updates began, shape (n_kept, n_params)."""
+        return self.history["theta"] if self.thinned is None else self.thinned[1]
 
     def __repr__(self) -> str:
         notes = f", {len(self.warnings)} warnings" if self.warnings else ""
         return f"TrainingResult({self.energy!r}, {len(self.history)} updates{notes})"
 
 
-def history_array(raw: np.ndarray, n_params: int) -> np.ndarray:
-    """Turn the loop's rows (energy_data, energy_model, ess, theta...) into the structured history."""
-    history = np.empty(
-        len(raw),
-        dtype=[
-            ("step", np.int64),
-            ("energy_data", np.float64),
-            ("energy_model", np.float64),
-            ("energy_gap", np.float64),
-            ("theta", np.float64, (n_params,)),
-        ],
-    )
-    history["step"] = np.arange(len(raw))
-    history["energy_data"] = raw[:, 0]
-    history["energy_model"] = raw[:, 1]
-    history["energy_gap"] = raw[:, 0] - raw[:, 1]
-    history["theta"] = raw[:, 3:]
+def history_array(numbers: np.ndarray, thetas: np.ndarray | None) -> np.ndarray:
+    """Turn the loop's rows (energy_data, energy_model, ess) and thetas, if there is one a row, into the history."""
+    kinds: list = [
+        ("step", np.int64),
+        ("energy_data", np.float64),
+        ("energy_model", np.float64),
+        ("energy_gap", np.float64),
+    ]
+    if thetas is not None:
+        kinds.append(("theta", np.float64, (thetas.shape[1],)))
+    history = np.empty(len(numbers), dtype=kinds)
+    history["step"] = np.arange(len(numbers))
+    history["energy_data"] = numbers[:, 0]
+    history["energy_model"] = numbers[:, 1]
+    history["energy_gap"] = numbers[:, 0] - numbers[:, 1]
+    if thetas is not None:
+        history["theta"] = thetas
     return history

@@ -11,15 +11,38 @@ from .._runtime.check import check_size
 from .._runtime.control import Control
 from .._runtime.errors import TrainingError, TrainingInterrupted
 from .._runtime.progress import bar
-from ..energies.well_mixture import WellMixture
 from ..mixtures.starts import check_distinct
+from ..samplers.cycle import Cycle
 from ..samplers.mala import MALA
 from . import recipes
-from ._loop import Loop
 from .after_fit import warnings_of
 from .checkpoint import Checkpoint, Writer, data_digest
+from .history import History
+from .loop import OWN_PURPOSES, Loop, state_size
+from .negatives import Fifo, Persistent, Weighted
+from .optimiser import Adam, Average, Optimiser, Schedule
+from .positive import Positive
 from .replay import ReplayBuffer
 from .result import TrainingResult, history_array
+
+# What a result tells of its settings.
+REPORTED = (
+    "n_steps",
+    "n_global",
+    "n_chains",
+    "learning_rate",
+    "optimizer",
+    "schedule",
+    "warm_up",
+    "clip_norm",
+    "buffer",
+    "reinit_prob",
+    "l2",
+    "theta_bounds",
+    "average",
+    "ema",
+    "weighting",
+)
 
 
 class TrainingState(NamedTuple):
@@ -31,87 +54,99 @@ class TrainingState(NamedTuple):
     energy_model: float
 
 
-def choose(trainer, x, rng):
+def choose(settings, x, rng):
     """What a run takes from the data: samplers, the reinitialisation box and the first chains."""
-    groups = getattr(trainer.energy, "n_wells", 2)
+    modes = settings.energy.modes
+    groups = 2 if modes is None else len(modes)
     check_size(x)
-    if isinstance(trainer.energy, WellMixture):
+    if modes is not None:
         check_distinct(x, groups)
-    sampler = trainer.sampler or MALA(recipes.default_step_size(x, groups, rng))
-    global_move = trainer.global_move
+    sampler = settings.sampler or MALA(recipes.default_step_size(x, groups, rng))
+    global_move = settings.global_move
     if isinstance(global_move, str):
-        persistent = trainer.buffer == "persistent"
+        persistent = settings.buffer == "persistent"
         global_move = recipes.default_global_move(x, groups, rng) if persistent else None
-    low, high = trainer.reinit_range or (x.min(axis=0), x.max(axis=0))
+    low, high = settings.reinit_range or (x.min(axis=0), x.max(axis=0))
     low = np.broadcast_to(np.asarray(low, dtype=float), x.shape[1:]).copy()
     high = np.broadcast_to(np.asarray(high, dtype=float), x.shape[1:]).copy()
-    chains = _first_chains(trainer, x, low, high, rng)
+    chains = _first_chains(settings, x, low, high, rng)
     return {"sampler": sampler, "global_move": global_move, "low": low, "high": high, "chains": chains}
 
 
-def _first_chains(trainer, x, low, high, rng):
-    n = trainer.n_chains
-    if trainer.init == "model" or (trainer.init == "auto" and trainer.weighting == "jarzynski"):
-        try:
-            return trainer.energy.exact_sample(n, rng)
-        except NotImplementedError:
-            if trainer.init == "model":
-                raise
-    if trainer.init == "uniform":
+def _first_chains(settings, x, low, high, rng):
+    n = settings.n_chains
+    if settings.init == "model" or (settings.init == "auto" and settings.weighting == "jarzynski"):
+        return settings.energy.exact_sample(n, rng)
+    if settings.init == "uniform":
         return rng.uniform(low, high, (n, x.shape[1]))
     return x[rng.choice(len(x), n, replace=n > len(x))]
+
+
+def _move(settings, sampler, global_move):
+    """The moves of an update as one sampler, and which of its tallies are the local sampler's and the global move's."""
+    parts = [(sampler, settings.n_steps), (global_move, settings.n_global)]
+    parts = [(s, n) if s is not None and n > 0 else None for s, n in parts]
+    taken = [p for p in parts if p is not None]
+    local = parts[0][0].n_tallies if parts[0] else 0
+    return Cycle(taken, reserved=OWN_PURPOSES) if taken else None, local
 
 
 class Training:
     """One run: the choices made from the data, the compiled loop, and the result."""
 
-    def __init__(self, trainer, x, flat, choices, stream):
-        self.trainer, self.x, self.flat = trainer, x, flat
+    def __init__(self, trainer, x, flat, choices, stream, n_threads=None):
+        self.trainer, self.settings, self.x, self.flat = trainer, trainer.settings, x, flat
+        s = self.settings
         # A copy: the loop moves its theta.
-        self.energy = copy.copy(trainer.energy)
+        self.energy = copy.copy(s.energy)
         self.sampler, self.global_move = choices["sampler"], choices["global_move"]
-        self.low, self.high, self.chains = choices["low"], choices["high"], choices["chains"]
-        self.raw = np.zeros((trainer.n_updates, 3 + self.energy.n_params))
+        self.low, self.high = choices["low"], choices["high"]
         self.writer = None
-        n = trainer.n_chains
-        fifo = trainer.buffer == "fifo"
-        self.store = np.empty((trainer.buffer_size if fifo else 0, x.shape[1]))
-        self.control = Control(None, float(trainer.n_updates))
+        self.batch = min(s.batch_size or 256, len(x))
+        self.control = Control(None, float(s.n_updates))
+        move, self.n_local = _move(s, self.sampler, self.global_move)
+        self.negatives = self._negatives(choices, 0 if move is None else state_size(move, self.energy))
+        n_params = self.energy.n_params
+        self.optimiser = (Adam if s.optimizer == "adam" else Optimiser)(
+            self.energy.theta,
+            Schedule(s.learning_rate, s.n_updates, s.schedule, s.warm_up),
+            Average(n_params, int(s.n_updates * (1.0 - s.average)), s.ema or 0.0),
+            s.l2,
+            *s.theta_bounds,
+            s.clip_norm,
+        )
+        self.history = History(s.n_updates, n_params, s.trace_theta)
         self.loop = Loop(
             self.energy,
-            self.sampler,
-            self.global_move,
-            x,
-            store=self.store,
-            ring=(0, 0),
-            chains=self.chains,
-            history=self.raw,
-            n_updates=trainer.n_updates,
-            n_steps=trainer.n_steps,
-            global_steps=trainer.n_global,
-            batch=min(trainer.batch_size or 256, len(x)),
-            learning_rate=trainer.learning_rate,
-            optimizer=trainer.optimizer,
-            fifo=fifo,
-            # The exact share, rounded down: 96 x 0.7 is 67, and 90 x 0.7 is 63 although 90 * 0.7 < 63 in floating
-            # point.
-            n_replay=int(n * (1.0 - trainer.reinit_prob) + 1e-9),
-            reinit_prob=trainer.reinit_prob,
-            reinit_low=self.low,
-            reinit_high=self.high,
-            l2=trainer.l2,
-            lower=trainer.theta_bounds[0],
-            upper=trainer.theta_bounds[1],
-            average_from=int(trainer.n_updates * (1.0 - trainer.average)),
-            weighted=trainer.weighting == "jarzynski",
+            move,
+            Positive(x, self.batch),
+            self.negatives,
+            self.optimiser,
+            self.history,
+            n_updates=s.n_updates,
             seed=stream,
             control=self.control,
+            n_threads=n_threads,
         )
+
+    def _negatives(self, choices, width):
+        s, d = self.settings, self.x.shape[1]
+        if s.buffer == "fifo":
+            self.chains = np.empty((s.buffer_size, d))
+            # The exact share, rounded down: 96 x 0.7 is 67, and 90 x 0.7 is 63 although 90 * 0.7 < 63 in floating
+            # point.
+            n_replay = int(s.n_chains * (1.0 - s.reinit_prob) + 1e-9)
+            return Fifo(s.n_chains, d, width, self.low, self.high, rows=self.chains, n_replay=n_replay)
+        # A run that is resumed finds its chains in the state that it restores.
+        self.chains = choices.get("chains", np.zeros((s.n_chains, d)))
+        if s.weighting == "jarzynski":
+            return Weighted(self.chains, width, self.low, self.high)
+        return Persistent(self.chains, width, self.low, self.high, reinit_prob=s.reinit_prob)
 
     def write_to(self, path, every, written=-1):
         """Write a checkpoint now, unless the file is of update `written`, and from now on."""
         kept = {
-            "settings": self.trainer._settings(),
+            "settings": self.settings.given,
             "choices": {
                 "sampler": self.sampler,
                 "global_move": self.global_move,
@@ -129,7 +164,7 @@ class Training:
         self.writer.write(self.loop.update)
 
     def run(self, progress, callback, diagnose=True):
-        total = self.trainer.n_updates
+        total = self.settings.n_updates
         display = bar(progress, total, "training", "update")
         self.control.bar = display
         try:
@@ -141,12 +176,12 @@ class Training:
             # It came in Python code, between two updates: while the last checkpoint was written, most likely.
             status, self.control.failure = -1, interrupt
         except OSError:
-            self.trainer.last_result = self.result()
+            self._keep(self.result())
             raise
         finally:
             if display is not None:
                 display.close()
-        result = self.trainer.last_result = self.result()
+        result = self._keep(self.result())
         if status == 0:
             if diagnose:
                 result.warnings.extend(warnings_of(result, self.x))
@@ -159,7 +194,7 @@ class Training:
                 f"learning_rate, or set theta_bounds; {kept}",
                 update,
                 result,
-                self.loop.last_theta,
+                self.optimiser.last,
             )
         failure = self.control.failure
         if isinstance(failure, KeyboardInterrupt):
@@ -177,7 +212,7 @@ class Training:
             return -1
 
     def _advance_in_parts(self, callback):
-        loop, writer, total = self.loop, self.writer, self.trainer.n_updates
+        loop, writer, total = self.loop, self.writer, self.settings.n_updates
         while loop.update < total:
             part = total if writer is None else writer.due(loop.update)
             status = loop.advance(1 if callback is not None else part)
@@ -191,50 +226,43 @@ class Training:
         return 0
 
     def _callback_state(self):
-        update = self.loop.update - 1
-        row = self.raw[update]
-        return TrainingState(update, self.loop.last_theta, float(row[0]), float(row[1]))
+        return TrainingState(self.loop.update - 1, self.optimiser.last, *self.history.last())
+
+    def _keep(self, result):
+        object.__setattr__(self.trainer, "_last_result", result)
+        return result
+
+    def _rate(self, counts):
+        proposed = sum(c["proposed"] for c in counts)
+        return sum(c["accepted"] for c in counts) / proposed if proposed else None
 
     def result(self):
-        loop, trainer = self.loop, self.trainer
-        done = loop.update
-        theta = loop.average_theta if trainer.average > 0 else loop.last_theta
-        energy = copy.copy(trainer.energy)
+        s, counts = self.settings, self.loop.counts
+        averaged = s.average > 0 or s.ema is not None
+        theta = self.optimiser.average.value(self.optimiser.last) if averaged else self.optimiser.last
+        energy = copy.copy(s.energy)
         energy.theta = theta
-        if trainer.buffer == "fifo":
-            buffer = ReplayBuffer._from_ring(self.store, *loop.ring, self.flat)
+        if s.buffer == "fifo":
+            ring = (self.negatives.ring_start, self.negatives.ring_size)
         else:
-            buffer = ReplayBuffer._from_ring(self.chains, 0, len(self.chains), self.flat)
-        counts = loop.counts
+            ring = (0, s.n_chains)
+        trace = self.history.trace()
         return TrainingResult(
             energy=energy,
             theta=theta,
-            history=history_array(self.raw[:done], energy.n_params),
-            buffer=buffer,
+            history=history_array(self.history.numbers(), trace[1] if self.history.full else None),
+            buffer=ReplayBuffer._from_ring(self.chains, *ring, self.flat),
             sampler=self.sampler,
             global_move=self.global_move,
-            acceptance_rate=_rate(counts["accepted"], counts["proposed"]),
-            global_acceptance_rate=_rate(counts["global_accepted"], counts["global_proposed"]),
-            n_clipped=counts["clipped"],
-            effective_sample_size=loop.smallest_ess,
-            log_weights=loop.weights,
+            acceptance_rate=self._rate(counts[: self.n_local]),
+            global_acceptance_rate=self._rate(counts[self.n_local :]),
+            n_clipped=sum(c["clipped"] for c in counts[: self.n_local]),
+            effective_sample_size=getattr(self.negatives, "smallest_ess", 1.0),
+            log_weights=self.negatives.log_weights,
             settings={
-                "n_steps": trainer.n_steps,
-                "n_global": trainer.n_global,
-                "n_chains": trainer.n_chains,
-                "batch_size": min(trainer.batch_size or 256, len(self.x)),
-                "learning_rate": trainer.learning_rate,
-                "optimizer": trainer.optimizer,
-                "buffer": trainer.buffer,
-                "reinit_prob": trainer.reinit_prob,
+                **{name: getattr(s, name) for name in REPORTED},
+                "batch_size": self.batch,
                 "reinit_range": (self.low, self.high),
-                "l2": trainer.l2,
-                "theta_bounds": trainer.theta_bounds,
-                "average": trainer.average,
-                "weighting": trainer.weighting,
             },
+            thinned=None if self.history.full else trace,
         )
-
-
-def _rate(accepted, proposed):
-    return accepted / proposed if proposed else None

@@ -1,0 +1,90 @@
+"""The history of a run: a few numbers of every update, and theta of all of them or of as many as fit."""
+
+import numpy as np
+
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy
+
+# Numbers of theta that a trace holds unless it is asked for in full: 128 MB.
+ROOM = 1 << 24
+# Rows of a thinned trace.
+FEWEST, MOST = 16, 1024
+
+
+cdef class History:
+    """Collects what the updates report.
+
+    Parameters
+    ----------
+    n_updates, n_params : int
+    trace_theta : bool or "auto"
+        Keep theta of every update; "auto": if that is at most 2^24 numbers. Otherwise every k-th is kept, with k doubled
+        whenever the room is full, and always the last.
+    """
+
+    def __init__(self, n_updates, n_params, trace_theta):
+        self.n_updates, self.n_params = n_updates, n_params
+        if trace_theta == "auto":
+            trace_theta = n_updates * n_params <= ROOM
+        # The last row of a thinned trace is that of the last update.
+        self.capacity = n_updates if trace_theta else min(n_updates, max(FEWEST, min(MOST, ROOM // max(n_params, 1))))
+        self.every = 1
+        self.scalars = np.zeros((n_updates, 3))
+        self.thetas = np.zeros((max(self.capacity, 1), max(n_params, 1)))
+        self.steps = np.zeros(max(self.capacity, 1), dtype=np.int64)
+        self.rows, self.kept, self.at = self.scalars, self.thetas, self.steps
+
+    cdef void add(self, double energy_data, double energy_model, double ess, const double* theta) noexcept nogil:
+        cdef Py_ssize_t i, place
+        cdef int64_t update = self.count
+        self.rows[update, 0], self.rows[update, 1], self.rows[update, 2] = energy_data, energy_model, ess
+        # The last row is on trial: the next update takes its place, unless it is one of those to keep.
+        place = self.n_kept
+        if place and self.at[place - 1] % self.every:
+            place -= 1
+        if place == self.capacity:
+            # Every second row makes room.
+            self.every *= 2
+            place = 0
+            for i in range(self.n_kept):
+                if self.at[i] % self.every == 0:
+                    if i != place:
+                        memcpy(&self.kept[place, 0], &self.kept[i, 0], self.n_params * sizeof(double))
+                        self.at[place] = self.at[i]
+                    place += 1
+        memcpy(&self.kept[place, 0], theta, self.n_params * sizeof(double))
+        self.at[place] = update
+        self.n_kept = place + 1
+        self.count = update + 1
+
+    @property
+    def full(self):
+        """Is theta of every update kept?"""
+        return self.capacity == self.n_updates
+
+    def last(self):
+        """(energy_data, energy_model) of the last update."""
+        return float(self.rows[self.count - 1, 0]), float(self.rows[self.count - 1, 1])
+
+    def numbers(self):
+        """energy_data, energy_model and the effective share of the chains, shape (count, 3)."""
+        return self.scalars[:self.count].copy()
+
+    def trace(self):
+        """(updates, thetas as they were when those began), shapes (n_kept,) and (n_kept, n_params)."""
+        return self.steps[:self.n_kept].copy(), self.thetas[:self.n_kept, :self.n_params].copy()
+
+    def state(self):
+        """All of it: a dict of ints and arrays."""
+        steps, thetas = self.trace()
+        return {"rows": self.numbers(), "steps": steps, "thetas": thetas, "every": self.every}
+
+    def restore(self, state):
+        """Go on from what `state` returned. Raises ValueError if it does not fit."""
+        count, kept = len(state["rows"]), len(state["steps"])
+        if not (state["rows"].shape == (count, 3) and state["thetas"].shape == (kept, self.n_params)
+                and count <= self.n_updates and kept <= self.capacity and state["every"] >= 1):
+            raise ValueError("the history does not fit the settings")
+        self.scalars[:count], self.steps[:kept] = state["rows"], state["steps"]
+        self.thetas[:kept, :self.n_params] = state["thetas"]
+        self.count, self.n_kept, self.every = count, kept, state["every"]
