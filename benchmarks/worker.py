@@ -19,6 +19,7 @@ from typing import Any
 if hasattr(os, "sched_setaffinity") and os.environ.get("BENCH_CORES"):
     os.sched_setaffinity(0, {int(c) for c in os.environ["BENCH_CORES"].split(",")})
 
+import levels
 from checks import check_moments, check_peer, check_training, moments
 from peers import load
 from workloads import Training, Workload
@@ -27,12 +28,21 @@ from workloads import Training, Workload
 class Worker:
     def __init__(self, name: str) -> None:
         self.peer = load(name)
+        self.level = os.environ.get("FASTEBM_ISA")
         self.work: Callable[[], Any] | None = None
 
     def hello(self) -> dict[str, Any]:
         available = self.peer.available()
         about = {"available": available, "label": self.peer.label, "dtype": self.peer.dtype}
-        return {**about, "versions": self.peer.versions() if available else {}}
+        if not available:
+            return {**about, "versions": {}}
+        says, wide = self.peer.instruction_set()
+        if wide and self.level == levels.AVX2:
+            raise levels.NotRestricted(f"told to use AVX2 at most, but reports: {says}")
+        # Only where there is a switch: at the other levels nothing was set.
+        ours = [levels.SWITCHES[library][0] for library in (*self.peer.libraries, "C library")]
+        set_to = {v: os.environ[v] for v in ours if v in os.environ and self.level == levels.AVX2}
+        return {**about, "versions": self.peer.versions(), "says": says, "switches": set_to}
 
     def check(self, work: dict[str, Any]) -> dict[str, Any]:
         wanted = Workload(**work)
@@ -57,7 +67,8 @@ class Worker:
             check_moments(moments(self.peer.to_numpy(result, wanted)), (n, np.array(mean), np.array(std)))
         del result
         warm = first if first > 0.1 and not self.peer.compiles else self._time(1)
-        return {"supported": True, "n_chains": wanted.n_chains, "first": first, "warm": warm}
+        about = {"first": first, "warm": warm, "avx512": self._avx512()}
+        return {"supported": True, "n_chains": wanted.n_chains, **about}
 
     def prepare_training(self, work: dict[str, Any]) -> dict[str, Any]:
         wanted = Training(**work)
@@ -67,10 +78,25 @@ class Worker:
         began = time.perf_counter()
         check_training(self.work(), wanted)
         first = time.perf_counter() - began
-        return {"supported": True, "n_chains": wanted.batch_size, "first": first, "warm": first}
+        about = {"first": first, "warm": first, "avx512": self._avx512()}
+        return {"supported": True, "n_chains": wanted.batch_size, **about}
 
     def run(self, inner: int) -> dict[str, Any]:
         return {"seconds": self._time(inner)}
+
+    def _avx512(self) -> bool | None:
+        """Whether the work leaves traces of AVX-512; an error where it must not."""
+        if self.level not in levels.NAMES:
+            return None
+        assert self.work is not None
+        began = time.perf_counter()
+        while time.perf_counter() - began < 0.02:
+            self.work()
+        time.sleep(0.01)
+        used = levels.avx512_used(time.perf_counter() - began)
+        if used and self.level == levels.AVX2:
+            raise levels.NotRestricted("told to use AVX2 at most, but the kernel saw AVX-512 state")
+        return used
 
     def _time(self, inner: int) -> float:
         work = self.work

@@ -25,12 +25,17 @@ class Peer(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     compiles: bool = False  # the first run is no measure of the next
     max_chain_steps: int | None = None  # a slow peer is timed on fewer chains
+    libraries: ClassVar[tuple[str, ...]] = ()  # of levels.SWITCHES; those whose speed is measured
 
     def available(self) -> bool:
         return all(importlib.util.find_spec(p) is not None for p in self.packages)
 
     def versions(self) -> dict[str, str]:
         return {p: importlib.metadata.version(p) for p in self.packages}
+
+    def instruction_set(self) -> tuple[str, bool]:
+        """What the library says it uses, and whether that is more than AVX2."""
+        return "", False
 
     def supports(self, work: Workload) -> bool:
         return True

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import levels
 import numpy as np
 from workloads import Training, Workload
 
@@ -16,10 +17,8 @@ class Fastebm(Peer):
     label = "fastebm"
     packages: ClassVar[tuple[str, ...]] = ("fastebm",)
 
-    def versions(self) -> dict[str, str]:
-        import fastebm as fe
-
-        return {**super().versions(), "isa": str(fe.info()["isa"])}
+    def instruction_set(self) -> tuple[str, bool]:
+        return _instruction_set()
 
     def prepare(self, work: Workload) -> Callable[[], np.ndarray]:
         import fastebm as fe
@@ -39,6 +38,13 @@ class Fastebm(Peer):
         return lambda: np.asarray(trainer.fit(data, seed=31, diagnose=False).theta)
 
 
+def _instruction_set() -> tuple[str, bool]:
+    import fastebm as fe
+
+    isa = str(fe.info()["isa"])
+    return isa, isa == levels.AVX512
+
+
 def notebook_trainer(fe: Any, energy: Any, work: Training) -> Any:
     """The one place that knows how fastebm spells the notebook's recipe."""
     return fe.ContrastiveDivergence.notebook(energy, n_updates=work.n_updates)
@@ -49,6 +55,9 @@ class FastebmNotebook(Peer):
 
     label = "fastebm.notebook (drop-in)"
     packages: ClassVar[tuple[str, ...]] = ("fastebm",)
+
+    def instruction_set(self) -> tuple[str, bool]:
+        return _instruction_set()
 
     def supports(self, work: Workload) -> bool:
         return work.two_wells and work.n_threads == 1
