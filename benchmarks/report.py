@@ -161,7 +161,7 @@ def instruction_set_table(rows: Sequence[dict[str, Any]]) -> str:
         used |= r["switches"]
     switches: Table = [["library", "switch"]]
     for variable, value in used.items():
-        short = f"={value}" if len(value) <= 80 else ": the processor's features without AVX-512"
+        short = f"={value}" if len(value) <= 120 else ": the processor's features without AVX-512"
         switches.append([libraries[variable], f"`{variable}{short}`"])
     return markdown(peers) + (f"\n\n{markdown(switches)}" if used else "")
 
