@@ -53,8 +53,8 @@ def bars(path: Path, timings: Sequence[Timing], title: str) -> None:
     ax.set_ylim(-0.6, len(order) - 0.4)
     ax.set_xscale("log")
     ax.set_xlim(left=1.0, right=3.0 * max(t.ns for t in timings))
-    pale = "; pale: everybody restricted to AVX2" if isa[1:] else ""
-    ax.set_xlabel(f"ns per chain-step, one thread, logarithmic; shorter is faster{pale}")
+    pale = "; pale: all restricted to AVX2" if isa[1:] else ""
+    ax.set_xlabel(f"ns per chain-step, one thread, logarithmic{pale}")
     ax.set_title(title, loc="left", color=INK)
     _plain(ax)
     figure.savefig(path, dpi=144)
@@ -70,7 +70,9 @@ def scaling(path: Path, curves: dict[str, dict[str, Any]]) -> None:
     dashed = f" ({levels.NAMES[levels.AVX2]})"
     if all(label.endswith(dashed) for label in ours):
         dashed = "nothing"
-    bare = {label: label.rsplit(" (", 1)[0] for label in labels}
+    bare = {label: label for label in labels}
+    for level in levels.NAMES.values():
+        bare = {label: name.removesuffix(f" ({level})") for label, name in bare.items()}
     others = list(dict.fromkeys(bare[label] for label in labels if label not in ours))
     colour = {label: LINES[i % len(LINES)] for i, label in enumerate(others)}
     for ax, (name, curve) in zip(axes.flat, curves.items(), strict=False):
@@ -83,9 +85,9 @@ def scaling(path: Path, curves: dict[str, dict[str, Any]]) -> None:
                 "lw": (2.4 if mine else 1.4) - (0.4 if label.endswith(dashed) else 0.0),
                 "zorder": 3 if mine else 2,
             }
-            ax.plot(
-                xs, ys, marker="o", ms=4, label=label, ls="--" if label.endswith(dashed) else "-", **style
-            )
+            second = label.endswith(dashed)
+            entry = None if second else bare[label]
+            ax.plot(xs, ys, marker="o", ms=4, label=entry, ls="--" if second else "-", **style)
         ax.set_xscale("log", base=curve["base"])
         ax.set_yscale("log")
         for axis in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
@@ -102,6 +104,8 @@ def scaling(path: Path, curves: dict[str, dict[str, Any]]) -> None:
     for ax in axes.flat:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
+    title = "dashed: restricted to AVX2" if any(label.endswith(dashed) for label in labels) else None
+    place = {"loc": "outside lower center", "ncols": 5, "frameon": False}
+    figure.legend(handles.values(), handles.keys(), title=title, **place)
     figure.savefig(path, dpi=144)
     plt.close(figure)

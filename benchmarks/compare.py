@@ -2,7 +2,7 @@
 
 At AVX2 the peers are restricted to AVX2 as well (levels.py).
 
-    python benchmarks/compare.py --quick     two to three minutes: the tables, on the terminal
+    python benchmarks/compare.py --quick     about three minutes: the tables, on the terminal
     python benchmarks/compare.py --full      also scaling curves; writes RESULTS.md, results.json, PNGs
     python benchmarks/compare.py --smoke     a few seconds: does everything still run? (for CI)
 
@@ -12,9 +12,6 @@ Install whatever of benchmarks/requirements.txt you want to see. For good figure
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -53,17 +50,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--wheel", help="a built wheel whose size is to be reported")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where --full writes")
     return parser.parse_args()
-
-
-def built_levels(failed: dict[str, str]) -> list[str]:
-    """Levels of the installed fastebm, best first; asked of another process, which keeps this one small."""
-    code = "import fastebm as fe, json; print(json.dumps(list(fe.info()['isa_available'])))"
-    env = {k: v for k, v in os.environ.items() if k != "FASTEBM_ISA"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, cwd="/")
-    if done.returncode:
-        failed["fastebm"] = (done.stderr.strip().splitlines() or ["cannot be imported"])[-1]
-        return []
-    return json.loads(done.stdout)
 
 
 def peer_levels(isa: list[str]) -> list[str | None]:
@@ -106,7 +92,10 @@ def main() -> int:
     unknown = sorted(set(names) - set(PEERS))
     if unknown:
         sys.exit(f"unknown peers: {', '.join(unknown)}; known: {', '.join(PEERS)}")
-    isa = built_levels(failed)
+    try:
+        isa = levels.built()
+    except levels.NotInstalled as error:
+        isa, failed["fastebm"] = [], str(error)
     note("starting and checking the peers")
     workers = start(names, isa, failed, note)
     rounds = options.rounds or (21 if full else 2 if smoke else 5)
@@ -134,7 +123,8 @@ def main() -> int:
     run["instruction_sets"] = _instruction_sets(workers, tables)
     for process in workers.values():
         process.close()
-    print(f"\n## Instruction sets\n\n{report.instruction_set_table(run['instruction_sets'])}")
+    if run["instruction_sets"]:
+        print(f"\n## Instruction sets\n\n{report.instruction_set_table(run['instruction_sets'])}")
     if not smoke:
         print(f"\n## Targets\n\n{report.target_table(run['targets'])}")
         note("footprint")

@@ -7,6 +7,7 @@ library is loaded, so they are in the environment before the worker's interprete
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from functools import lru_cache
@@ -71,6 +72,20 @@ print(json.dumps(found))
 
 class NotRestricted(RuntimeError):
     """A library uses AVX-512 where it was told not to."""
+
+
+class NotInstalled(RuntimeError):
+    """fastebm cannot be imported."""
+
+
+def built(python: str = sys.executable) -> list[str]:
+    """Levels of the installed fastebm that run here, best first; asked of another process, as in _probed."""
+    code = "import fastebm as fe, json; print(json.dumps(list(fe.info()['isa_available'])))"
+    env = {k: v for k, v in os.environ.items() if k != "FASTEBM_ISA"}
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, env=env, cwd="/")
+    if done.returncode:
+        raise NotInstalled((done.stderr.strip().splitlines() or ["cannot be imported"])[-1])
+    return json.loads(done.stdout)
 
 
 @lru_cache

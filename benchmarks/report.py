@@ -31,7 +31,8 @@ fastebm itself (see "Instruction sets"). Plain Python has nothing to restrict: i
 SWITCHES = """\
 What each peer ran with. At AVX2 the environment of its process restricts every library whose speed is measured; the
 worker stops if the library says otherwise, or if the kernel saw AVX-512 state (registers or masks) while the peer was
-at work. At AVX-512 nothing is set."""
+at work. XLA hands matrix products to YNNPACK, which has no switch: at AVX2 it is off, and XLA's own products do the
+work. At AVX-512 nothing is set; what is seen there may also be the C library copying memory."""
 
 
 def markdown(rows: Table) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 import levels
 from checks import reference_moments
-from workloads import Training, Workload
+from workloads import Fit, Training, Workload
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 _THREAD_VARIABLES = (
@@ -60,10 +60,16 @@ class Process:
     """A worker process; same process group as the benchmark, so one interrupt ends all."""
 
     def __init__(
-        self, peer: str, *, isa: str | None = None, n_threads: int = 1, python: str = sys.executable
+        self,
+        peer: str,
+        *,
+        isa: str | None = None,
+        n_threads: int = 1,
+        python: str = sys.executable,
+        key: str | None = None,
     ) -> None:
         self.peer, self.isa, self.n_threads = peer, isa, n_threads
-        self.key = f"{peer}@{isa}" if isa else peer
+        self.key = key or (f"{peer}@{isa}" if isa else peer)
         self._process = subprocess.Popen(
             [python, os.path.join(HERE, "worker.py"), peer],
             stdin=subprocess.PIPE,
@@ -163,7 +169,7 @@ class Settings:
 
 
 def measure(
-    work: Workload | Training, processes: Iterable[Process], settings: Settings, failed: dict[str, str]
+    work: Workload | Training | Fit, processes: Iterable[Process], settings: Settings, failed: dict[str, str]
 ) -> list[Timing]:
     """Prepare every peer, then time them in interleaved rounds; what fails goes to ``failed``."""
     expected: list[Any] = []
@@ -173,10 +179,11 @@ def measure(
     ready: list[tuple[Process, Timing]] = []
     for process in processes:
         try:
-            if isinstance(work, Training):
-                answer = process.ask("prepare_training", work=work.as_dict())
-            else:
+            if isinstance(work, Workload):
                 answer = process.ask("prepare", work=work.as_dict(), expected=expected)
+            else:
+                do = "prepare_fit" if isinstance(work, Fit) else "prepare_training"
+                answer = process.ask(do, work=work.as_dict())
         except PeerError as error:
             failed[f"{work.name}: {process.key}"] = str(error)
             settings.say(f"  {process.key}: left out, {error}")
@@ -188,10 +195,10 @@ def measure(
 
 
 def _timing(
-    process: Process, work: Workload | Training, answer: dict[str, Any], settings: Settings
+    process: Process, work: Workload | Training | Fit, answer: dict[str, Any], settings: Settings
 ) -> Timing:
     n_chains = answer["n_chains"]
-    steps = work.chain_steps if isinstance(work, Training) else n_chains * work.n_steps
+    steps = n_chains * work.n_steps if isinstance(work, Workload) else work.chain_steps
     inner = max(1, min(10_000, round(settings.shortest / max(answer["warm"], 1e-9))))
     about = (process.key, process.peer, process.isa, process.about["label"], process.about["dtype"])
     found = {"n_chains": n_chains, "first": answer["first"], "avx512": answer["avx512"]}

@@ -1,12 +1,14 @@
 """One peer in one process: reads JSON commands from stdin, answers one JSON line each on stdout.
 
-Commands: ``check`` (is it right), ``prepare`` (compile, warm up, check the final states), ``run`` (time it).
+Commands: ``check`` (is it right), ``prepare`` (compile, warm up, check the final states), ``run`` (time it),
+``digest`` (hash of the result).
 The process ends when stdin closes, so no worker outlives the benchmark.
 """
 
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 import os
 import sys
@@ -20,9 +22,9 @@ if hasattr(os, "sched_setaffinity") and os.environ.get("BENCH_CORES"):
     os.sched_setaffinity(0, {int(c) for c in os.environ["BENCH_CORES"].split(",")})
 
 import levels
-from checks import check_moments, check_peer, check_training, moments
+from checks import check_fit, check_moments, check_peer, check_training, moments
 from peers import load
-from workloads import Training, Workload
+from workloads import Fit, Training, Workload
 
 
 class Worker:
@@ -80,6 +82,23 @@ class Worker:
         first = time.perf_counter() - began
         about = {"first": first, "warm": first, "avx512": self._avx512()}
         return {"supported": True, "n_chains": wanted.batch_size, **about}
+
+    def prepare_fit(self, work: dict[str, Any]) -> dict[str, Any]:
+        wanted = Fit(**work)
+        self.work = self.peer.prepare_fit(wanted)
+        if self.work is None:
+            return {"supported": False}
+        check_fit(self.work(), wanted)
+        first = self._time(1)
+        about = {"first": first, "warm": first, "avx512": self._avx512()}
+        return {"supported": True, "n_chains": 256, **about}
+
+    def digest(self) -> dict[str, Any]:
+        """Of the result's bits, for versions which are to give the same."""
+        import numpy as np
+
+        assert self.work is not None
+        return {"sha256": hashlib.sha256(np.ascontiguousarray(self.work()).tobytes()).hexdigest()}
 
     def run(self, inner: int) -> dict[str, Any]:
         return {"seconds": self._time(inner)}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-from workloads import Training, Workload
+from workloads import Fit, Training, Workload
 
 
 class Peer(ABC):
@@ -50,4 +50,8 @@ class Peer(ABC):
 
     def prepare_training(self, work: Training) -> Callable[[], Any] | None:
         """Return a callable that trains once and returns theta, or None where this peer has no such thing."""
+        return None
+
+    def prepare_fit(self, work: Fit) -> Callable[[], Any] | None:
+        """Return a callable that runs the default fit and returns theta: fastebm only."""
         return None

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import levels
 import numpy as np
-from workloads import Training, Workload
+from workloads import Fit, Training, Workload
 
 from .base import Peer
 
@@ -36,6 +36,17 @@ class Fastebm(Peer):
         trainer = notebook_trainer(fe, energy, work)
         # No peer checks its own result.
         return lambda: np.asarray(trainer.fit(data, seed=31, diagnose=False).theta)
+
+    def prepare_fit(self, work: Fit) -> Callable[[], np.ndarray]:
+        import fastebm as fe
+
+        x = work.data()
+
+        def run() -> np.ndarray:
+            trainer = fe.ContrastiveDivergence(fe.initial_wells(x, 2, seed=0))
+            return np.asarray(trainer.fit(x, seed=1, diagnose=work.diagnose).theta)
+
+        return run
 
 
 def _instruction_set() -> tuple[str, bool]:
