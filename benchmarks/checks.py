@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from peers.base import Peer
-from workloads import Training, Workload
+from workloads import Fit, Training, Workload
 
 Moments = tuple[int, np.ndarray, np.ndarray]
 
@@ -88,3 +88,9 @@ def check_moments(found: Moments, expected: Moments) -> None:
 def check_training(theta: np.ndarray, work: Training) -> None:
     error = np.abs(np.asarray(theta, dtype=float) - TRAINED_THETA).max()
     _require(error < TRAINED_TOLERANCE, f"trained theta is {error:.2f} from where the recipe ends")
+
+
+def check_fit(theta: np.ndarray, work: Fit) -> None:
+    """The wells must be where the data are."""
+    centres = np.sort(np.asarray(theta, dtype=float)[[1, 4]])
+    _require(bool(np.abs(centres - [-2.0, 1.8]).max() < 0.1), f"wells of the fit are at {centres}")

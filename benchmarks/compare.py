@@ -1,6 +1,8 @@
-"""Time fastebm (every level this processor runs) against every installed peer.
+"""Time fastebm (every level this processor runs) against every installed peer, at AVX-512 and at AVX2.
 
-    python benchmarks/compare.py --quick     two to three minutes: the tables, on the terminal
+At AVX2 the peers are restricted to AVX2 as well (levels.py).
+
+    python benchmarks/compare.py --quick     about three minutes: the tables, on the terminal
     python benchmarks/compare.py --full      also scaling curves; writes RESULTS.md, results.json, PNGs
     python benchmarks/compare.py --smoke     a few seconds: does everything still run? (for CI)
 
@@ -10,9 +12,6 @@ Install whatever of benchmarks/requirements.txt you want to see. For good figure
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,11 +19,12 @@ from typing import Any
 
 # Python puts this folder on the path when the file is run as a script; the workers rely on the same.
 import footprint
+import levels
 import machine
 import report
 import scaling
 import targets
-from peers import PEERS
+from peers import PEERS, PLAIN
 from timing import PeerError, Process, Settings, Timing, measure
 from workloads import SMOKE, W1, W1_SMALL, W2A, W2B, W3, Training, Workload, describe
 
@@ -52,20 +52,15 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def levels(failed: dict[str, str]) -> list[str]:
-    """Levels of the installed fastebm, best first; asked of another process, which keeps this one small."""
-    code = "import fastebm as fe, json; print(json.dumps(list(fe.info()['isa_available'])))"
-    env = {k: v for k, v in os.environ.items() if k != "FASTEBM_ISA"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, cwd="/")
-    if done.returncode:
-        failed["fastebm"] = (done.stderr.strip().splitlines() or ["cannot be imported"])[-1]
-        return []
-    return json.loads(done.stdout)
+def peer_levels(isa: list[str]) -> list[str | None]:
+    """Levels at which peers are timed; None where fastebm is missing or has neither."""
+    return [level for level in isa if level in levels.NAMES] or [None]
 
 
 def start(names: list[str], isa: list[str], failed: dict[str, str], note: Any) -> dict[str, Process]:
-    """A worker for each peer that is installed and right; fastebm gets one for each level."""
-    wanted = [(n, level) for n in names for level in (isa if n == "fastebm" else [None])]
+    """Workers for each peer that is installed, right, and restricted where it is to be: one for each level."""
+    shared = peer_levels(isa)
+    wanted = [(n, x) for n in names for x in (isa if n == "fastebm" else [None] if n in PLAIN else shared)]
     workers: dict[str, Process] = {}
     for name, level in wanted:
         try:
@@ -75,7 +70,8 @@ def start(names: list[str], isa: list[str], failed: dict[str, str], note: Any) -
                 process.close()
                 continue
             checked = [w.name for w in (W1, W2A) if process.ask("check", work=w.as_dict())["supported"]]
-            note(f"  {process.key}: right on {', '.join(checked)}")
+            says = f"; {process.about['says']}" if process.about["says"] else ""
+            note(f"  {process.key}: right on {', '.join(checked)}{says}")
             workers[process.key] = process
         except PeerError as error:
             failed[name if level is None else f"{name}@{level}"] = str(error)
@@ -96,12 +92,15 @@ def main() -> int:
     unknown = sorted(set(names) - set(PEERS))
     if unknown:
         sys.exit(f"unknown peers: {', '.join(unknown)}; known: {', '.join(PEERS)}")
-    isa = levels(failed)
+    try:
+        isa = levels.built()
+    except levels.NotInstalled as error:
+        isa, failed["fastebm"] = [], str(error)
     note("starting and checking the peers")
     workers = start(names, isa, failed, note)
     rounds = options.rounds or (21 if full else 2 if smoke else 5)
     settings = Settings(
-        rounds=rounds, budget=60.0 if full else 14.0, shortest=0.005 if smoke else 0.05, say=note
+        rounds=rounds, budget=90.0 if full else 14.0, shortest=0.005 if smoke else 0.05, say=note
     )
 
     tables: Tables = []
@@ -113,16 +112,19 @@ def main() -> int:
         timings = measure(work, _for(work, workers, smoke), settings, failed)
         tables.append((work, timings))
         if timings:
-            print(f"\n## {work.name}: {describe(work)}\n\n{report.work_table(work, timings)}", flush=True)
+            print(f"\n## {work.name}: {describe(work)}\n\n{report.work_tables(work, timings)}", flush=True)
 
     run: dict[str, Any] = {"machine": machine.describe(), "versions": _versions(workers), "failed": failed}
     run["mode"], run["levels"] = options.mode, isa
     run["targets"] = targets.compare({w.name: ts for w, ts in tables})
     if full:
         few = Settings(rounds=min(5, rounds), budget=20.0, shortest=0.03, say=note)
-        run["scaling"] = scaling.run(workers, isa, few, failed, options.max_chains)
+        run["scaling"] = scaling.run(workers, peer_levels(isa), few, failed, options.max_chains)
+    run["instruction_sets"] = _instruction_sets(workers, tables)
     for process in workers.values():
         process.close()
+    if run["instruction_sets"]:
+        print(f"\n## Instruction sets\n\n{report.instruction_set_table(run['instruction_sets'])}")
     if not smoke:
         print(f"\n## Targets\n\n{report.target_table(run['targets'])}")
         note("footprint")
@@ -143,16 +145,28 @@ def _for(work: Workload | Training, workers: dict[str, Process], smoke: bool) ->
     return [w for w in workers.values() if not (smoke and isinstance(work, Training) and w.peer == "python")]
 
 
+def _instruction_sets(workers: dict[str, Process], tables: Tables) -> list[dict[str, Any]]:
+    """What each peer was told, what it says, and what the kernel saw on any workload."""
+    rows = []
+    for key, process in workers.items():
+        if process.isa not in levels.NAMES:
+            continue
+        seen = [t.avx512 for _, timings in tables for t in timings if t.key == key and t.avx512 is not None]
+        row = {"peer": process.peer, "label": process.about["label"], "level": levels.NAMES[process.isa]}
+        row |= {"says": process.about["says"], "avx512_state": any(seen) if seen else None}
+        rows.append({**row, "switches": process.about["switches"]})
+    return rows
+
+
 def _versions(workers: dict[str, Process]) -> dict[str, str]:
     found: dict[str, str] = {}
     for process in workers.values():
         found.update(process.about["versions"])
-    found.pop("isa", None)
     return found
 
 
 def _installed(workers: dict[str, Process]) -> list[str]:
-    packages = [p for process in workers.values() for p in process.about["versions"] if p != "isa"]
+    packages = [p for process in workers.values() for p in process.about["versions"]]
     extra = ["llvmlite"] if "numba" in packages else []
     return list(dict.fromkeys([*packages, *extra]))
 

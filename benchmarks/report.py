@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import levels
 from timing import Timing
 from workloads import Training, Workload, describe
 
@@ -24,7 +25,14 @@ says autograd, buffers reused) in its own process pinned to one core. Peers are 
 round; a ratio is the median over rounds of peer / fastebm within a round, so above 1x fastebm is faster.
 Spread is (max - min) / median, best the shortest sample. A peer is timed only after its drift, noise and final
 states were checked. Where a library has two rows, the plain one is what its users write, the other the fastest
-form we found."""
+form we found. At AVX-512 every library may use what the machine has; at AVX2 each is restricted to AVX2, like
+fastebm itself (see "Instruction sets"). Plain Python has nothing to restrict: its row is the same in both tables."""
+
+SWITCHES = """\
+What each peer ran with. At AVX2 the environment of its process restricts every library whose speed is measured; the
+worker stops if the library says otherwise, or if the kernel saw AVX-512 state (registers or masks) while the peer was
+at work. XLA hands matrix products to YNNPACK, which has no switch: at AVX2 it is off, and XLA's own products do the
+work. At AVX-512 nothing is set; what is seen there may also be the C library copying memory."""
 
 
 def markdown(rows: Table) -> str:
@@ -62,22 +70,55 @@ def size(n_bytes: float) -> str:
     return f"{n_bytes / 1e6:,.1f} MB"
 
 
-def work_table(work: Workload | Training, timings: Sequence[Timing]) -> str:
-    """One row a peer, slowest last, with its ratio to every level of fastebm; below 1x the peer is faster."""
-    ours = [t for t in timings if t.peer == "fastebm"]
+def work_tables(work: Workload | Training, timings: Sequence[Timing]) -> str:
+    """One table a level at which peers were timed; the first also has fastebm's other levels."""
+    isa = list(dict.fromkeys(t.isa for t in timings if t.isa in levels.NAMES))
+    if not isa:
+        return work_table(work, timings, next((t.isa for t in timings if t.isa), None))
+    parts = []
+    for level in isa:
+        shown = [t for t in timings if t.isa in (level, None) or (level == isa[0] and t.peer == "fastebm")]
+        free = {t.peer: t for t in timings if t.isa == isa[0]} if level != isa[0] else {}
+        parts += [f"**{levels.NAMES[level]}**", work_table(work, shown, level, free)]
+    return "\n\n".join(parts)
+
+
+def work_table(
+    work: Workload | Training,
+    timings: Sequence[Timing],
+    level: str | None,
+    free: dict[str, Timing] | None = None,
+) -> str:
+    """One row a peer, slowest last, with its ratio to fastebm at this level; below 1x the peer is faster.
+
+    ``free`` are the same peers at the best level: what the restriction costs them.
+    """
+    ours = next((t for t in timings if t.peer == "fastebm" and t.isa == level), None)
     features = work.n_features if isinstance(work, Workload) else 1
     head = ["implementation", "dtype", "time", "best", "ns/chain-step"]
     if features > 1:
         head.append("ns/(chain-step x feature)")
-    rows: Table = [[*head, "spread", *(f"vs {t.isa or 'fastebm'}" for t in ours)]]
+    head += ["spread", *(["vs fastebm"] if ours else []), *(["vs itself at AVX-512"] if free else [])]
+    rows: Table = [head]
     for t in sorted(timings, key=lambda t: t.ns):
         whole = t.median * work.chain_steps / t.chain_steps
         mark = "" if t.chain_steps == work.chain_steps else " *"
         best = min(t.seconds) * work.chain_steps / t.chain_steps
-        row = [t.label, t.dtype, duration(whole) + mark, duration(best) + mark, number(t.ns)]
+        row = [
+            t.label if t.isa in (level, None) else t.name,
+            t.dtype,
+            duration(whole) + mark,
+            duration(best) + mark,
+            number(t.ns),
+        ]
         if features > 1:
             row.append(number(t.ns / features))
-        rows.append([*row, f"{100 * t.spread:.0f} %", *(times(t.ratio_to(o)) for o in ours)])
+        row.append(f"{100 * t.spread:.0f} %")
+        if ours:
+            row.append(times(t.ratio_to(ours)))
+        if free:
+            row.append(times(t.ratio_to(free[t.peer]) if t.peer in free else None))
+        rows.append(row)
     text = markdown(rows)
     rounds = len(timings[0].seconds) if timings else 0
     notes = [
@@ -85,9 +126,9 @@ def work_table(work: Workload | Training, timings: Sequence[Timing]) -> str:
     ]
     if any(t.chain_steps != work.chain_steps for t in timings):
         notes.append("* timed on fewer chains and scaled")
-    faster = [t.label for t in timings if ours and t.peer != "fastebm" and t.ratio_to(ours[0]) < 1.0]
+    faster = [t.label for t in timings if ours and t.peer != "fastebm" and t.ratio_to(ours) < 1.0]
     if faster:
-        notes.append("faster than fastebm's best level here: " + ", ".join(faster))
+        notes.append("faster than fastebm here: " + ", ".join(faster))
     return f"{text}\n\n{'; '.join(notes)}."
 
 
@@ -107,6 +148,23 @@ def target_table(rows: Sequence[dict[str, Any]]) -> str:
             fastest = ["the same", "", "", ""]
         table.append([r["work"], r["against"], r["level"], times(r["wanted"]), *usual, *fastest])
     return markdown(table)
+
+
+def instruction_set_table(rows: Sequence[dict[str, Any]]) -> str:
+    """Who was restricted and what was seen, then how; the long values are only in results.json."""
+    seen = {True: "seen", False: "none", None: "unknown"}
+    libraries = {variable: library for library, (variable, _) in levels.SWITCHES.items()}
+    peers: Table = [["implementation", "level", "it reports", "AVX-512 state", "restricted"]]
+    used: dict[str, str] = {}
+    for r in rows:
+        names = ", ".join(libraries[variable] for variable in r["switches"]) or "-"
+        peers.append([r["label"], r["level"], r["says"], seen[r["avx512_state"]], names])
+        used |= r["switches"]
+    switches: Table = [["library", "switch"]]
+    for variable, value in used.items():
+        short = f"={value}" if len(value) <= 120 else ": the processor's features without AVX-512"
+        switches.append([libraries[variable], f"`{variable}{short}`"])
+    return markdown(peers) + (f"\n\n{markdown(switches)}" if used else "")
 
 
 def footprint_table(found: dict[str, Any]) -> str:
@@ -157,10 +215,12 @@ def results_markdown(run: dict[str, Any], tables: list[tuple[Workload | Training
         target_table(run["targets"]),
     ]
     for work, timings in tables:
-        parts += [f"## {work.name}: {describe(work)}", work_table(work, timings)]
+        parts += [f"## {work.name}: {describe(work)}", work_tables(work, timings)]
     if run.get("scaling"):
         parts += ["## Scaling", "![scaling](scaling.png)"]
         parts += [scaling_table(name, curve["lines"]) for name, curve in run["scaling"].items()]
+    if run.get("instruction_sets"):
+        parts += ["## Instruction sets", SWITCHES, instruction_set_table(run["instruction_sets"])]
     if run.get("footprint"):
         parts += ["## Footprint", footprint_table(run["footprint"])]
     if run["failed"]:

@@ -45,15 +45,22 @@ def _curve(
         settings.say(f"  {work.name}")
         for t in measure(work, processes(work), settings, failed):
             value = point(work, statistics.median(t.seconds))
-            lines.setdefault(t.label, {})[str(getattr(work, axis))] = value
+            lines.setdefault(t.name, {})[str(getattr(work, axis))] = value
     return lines
 
 
+def _keys(peers: tuple[str, ...], isa: list[str | None]) -> list[str]:
+    return [f"{peer}@{level}" if level else peer for level in isa for peer in peers]
+
+
 def run(
-    workers: dict[str, Process], isa: list[str], settings: Settings, failed: dict[str, str], max_chains: int
+    workers: dict[str, Process],
+    isa: list[str | None],
+    settings: Settings,
+    failed: dict[str, str],
+    max_chains: int,
 ) -> dict[str, dict[str, Any]]:
-    ours = [f"fastebm@{level}" for level in isa[:2]]
-    fixed = [workers[k] for k in (*ours, *PEERS) if k in workers]
+    fixed = [workers[k] for k in _keys(("fastebm", *PEERS), isa) if k in workers]
 
     def same(_: Workload) -> list[Process]:
         return fixed
@@ -83,7 +90,7 @@ def run(
     def threaded(work: Workload) -> list[Process]:
         while started:
             started.pop().close()
-        for key in [k for k in (*ours, *THREADED) if k in workers]:
+        for key in [k for k in _keys(("fastebm", *THREADED), isa) if k in workers]:
             try:
                 started.append(Process(workers[key].peer, isa=workers[key].isa, n_threads=work.n_threads))
             except PeerError as error:

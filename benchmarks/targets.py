@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import levels
 from timing import Timing
-
-LEVELS = {"AVX-512": "x86-64-v4", "AVX2": "x86-64-v3"}
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,9 @@ class Target:
 
 
 def _t(work: str, against: str, avx512: float, avx2: float, *usual: str, faster: str = "") -> Target:
-    return Target(work, against, {"AVX-512": avx512, "AVX2": avx2}, usual, (faster,) if faster else ())
+    return Target(
+        work, against, {levels.AVX512: avx512, levels.AVX2: avx2}, usual, (faster,) if faster else ()
+    )
 
 
 TARGETS: Sequence[Target] = (
@@ -41,9 +42,10 @@ TARGETS: Sequence[Target] = (
 )
 
 
-def _score(here: dict[str, Timing], ours: Timing | None, forms: tuple[str, ...]) -> dict[str, Any] | None:
-    """Against the fastest of these forms: its name, the median ratio and the ratio of the best samples."""
-    timed = [here[p] for p in forms if p in here]
+def _score(here: dict[str, Timing], level: str, forms: tuple[str, ...]) -> dict[str, Any] | None:
+    """Against the fastest of these forms at this level: its name, the ratios of medians and best samples."""
+    ours = here.get(f"fastebm@{level}")
+    timed = [here[key] for p in forms for key in (f"{p}@{level}", p) if key in here]
     if ours is None or not timed:
         return None
     against = min(timed, key=lambda t: t.ratio_to(ours))
@@ -58,9 +60,9 @@ def compare(timings: dict[str, list[Timing]]) -> list[dict[str, Any]]:
             continue
         here = {t.key: t for t in timings[target.work]}
         for level, wanted in target.wanted.items():
-            ours = here.get(f"fastebm@{LEVELS[level]}")
-            row = {"work": target.work, "against": target.against, "level": level, "wanted": wanted}
-            row["usual"] = _score(here, ours, target.usual)
-            row["fastest"] = _score(here, ours, target.usual + target.faster)
+            row = {"work": target.work, "against": target.against, "wanted": wanted}
+            row["level"] = levels.NAMES[level]
+            row["usual"] = _score(here, level, target.usual)
+            row["fastest"] = _score(here, level, target.usual + target.faster)
             rows.append(row)
     return rows

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import levels
 from checks import reference_moments
-from workloads import Training, Workload
+from workloads import Fit, Training, Workload
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 _THREAD_VARIABLES = (
@@ -38,32 +39,43 @@ def usable_cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def environment(n_threads: int, isa: str | None) -> dict[str, str]:
-    """Environment of a worker: as many cores and as many library threads as ``n_threads``."""
+def environment(n_threads: int, isa: str | None, python: str = sys.executable) -> dict[str, str]:
+    """Environment of a worker: so many cores and library threads, and no more than ``isa`` at AVX2."""
     # The last cores: interrupts and other people's jobs tend to sit on the first.
     cores = usable_cores()[-n_threads:]
     env = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(n_threads)), "JAX_PLATFORMS": "cpu"}
     env["BENCH_CORES"] = ",".join(map(str, cores))
-    env.pop("FASTEBM_ISA", None)
+    # A switch that the user has set would restrict peers which are to be free.
+    for variable in ("FASTEBM_ISA", *levels.VARIABLES):
+        env.pop(variable, None)
+    env.update(levels.switches(isa, python))
     if isa is not None:
         env["FASTEBM_ISA"] = isa
     if n_threads == 1:
-        env["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+        env["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen=false {env.get('XLA_FLAGS', '')}".strip()
     return env
 
 
 class Process:
     """A worker process; same process group as the benchmark, so one interrupt ends all."""
 
-    def __init__(self, peer: str, *, isa: str | None = None, n_threads: int = 1) -> None:
+    def __init__(
+        self,
+        peer: str,
+        *,
+        isa: str | None = None,
+        n_threads: int = 1,
+        python: str = sys.executable,
+        key: str | None = None,
+    ) -> None:
         self.peer, self.isa, self.n_threads = peer, isa, n_threads
-        self.key = f"{peer}@{isa}" if isa else peer
+        self.key = key or (f"{peer}@{isa}" if isa else peer)
         self._process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "worker.py"), peer],
+            [python, os.path.join(HERE, "worker.py"), peer],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment(n_threads, isa),
+            env=environment(n_threads, isa, python),
             text=True,
         )
         self.about = self.ask("hello")
@@ -103,7 +115,13 @@ class Timing:
     n_chains: int
     first: float
     inner: int
+    avx512: bool | None  # the kernel saw AVX-512 state; None where nobody knows
     seconds: list[float] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Label with level."""
+        return f"{self.label} ({levels.NAMES.get(self.isa, self.isa)})" if self.isa else self.label
 
     @property
     def median(self) -> float:
@@ -151,7 +169,7 @@ class Settings:
 
 
 def measure(
-    work: Workload | Training, processes: Iterable[Process], settings: Settings, failed: dict[str, str]
+    work: Workload | Training | Fit, processes: Iterable[Process], settings: Settings, failed: dict[str, str]
 ) -> list[Timing]:
     """Prepare every peer, then time them in interleaved rounds; what fails goes to ``failed``."""
     expected: list[Any] = []
@@ -161,10 +179,11 @@ def measure(
     ready: list[tuple[Process, Timing]] = []
     for process in processes:
         try:
-            if isinstance(work, Training):
-                answer = process.ask("prepare_training", work=work.as_dict())
-            else:
+            if isinstance(work, Workload):
                 answer = process.ask("prepare", work=work.as_dict(), expected=expected)
+            else:
+                do = "prepare_fit" if isinstance(work, Fit) else "prepare_training"
+                answer = process.ask(do, work=work.as_dict())
         except PeerError as error:
             failed[f"{work.name}: {process.key}"] = str(error)
             settings.say(f"  {process.key}: left out, {error}")
@@ -176,14 +195,14 @@ def measure(
 
 
 def _timing(
-    process: Process, work: Workload | Training, answer: dict[str, Any], settings: Settings
+    process: Process, work: Workload | Training | Fit, answer: dict[str, Any], settings: Settings
 ) -> Timing:
     n_chains = answer["n_chains"]
-    steps = work.chain_steps if isinstance(work, Training) else n_chains * work.n_steps
+    steps = n_chains * work.n_steps if isinstance(work, Workload) else work.chain_steps
     inner = max(1, min(10_000, round(settings.shortest / max(answer["warm"], 1e-9))))
-    label = process.about["label"] + (f" ({process.isa})" if process.isa else "")
-    about = (process.key, process.peer, process.isa, label, process.about["dtype"])
-    timing = Timing(*about, chain_steps=steps, n_chains=n_chains, first=answer["first"], inner=inner)
+    about = (process.key, process.peer, process.isa, process.about["label"], process.about["dtype"])
+    found = {"n_chains": n_chains, "first": answer["first"], "avx512": answer["avx512"]}
+    timing = Timing(*about, chain_steps=steps, inner=inner, **found)
     timing.cost = max(answer["warm"] * inner, 1e-9)  # type: ignore[attr-defined]
     return timing
 

@@ -1,12 +1,14 @@
 """One peer in one process: reads JSON commands from stdin, answers one JSON line each on stdout.
 
-Commands: ``check`` (is it right), ``prepare`` (compile, warm up, check the final states), ``run`` (time it).
+Commands: ``check`` (is it right), ``prepare`` (compile, warm up, check the final states), ``run`` (time it),
+``digest`` (hash of the result).
 The process ends when stdin closes, so no worker outlives the benchmark.
 """
 
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 import os
 import sys
@@ -19,20 +21,30 @@ from typing import Any
 if hasattr(os, "sched_setaffinity") and os.environ.get("BENCH_CORES"):
     os.sched_setaffinity(0, {int(c) for c in os.environ["BENCH_CORES"].split(",")})
 
-from checks import check_moments, check_peer, check_training, moments
+import levels
+from checks import check_fit, check_moments, check_peer, check_training, moments
 from peers import load
-from workloads import Training, Workload
+from workloads import Fit, Training, Workload
 
 
 class Worker:
     def __init__(self, name: str) -> None:
         self.peer = load(name)
+        self.level = os.environ.get("FASTEBM_ISA")
         self.work: Callable[[], Any] | None = None
 
     def hello(self) -> dict[str, Any]:
         available = self.peer.available()
         about = {"available": available, "label": self.peer.label, "dtype": self.peer.dtype}
-        return {**about, "versions": self.peer.versions() if available else {}}
+        if not available:
+            return {**about, "versions": {}}
+        says, wide = self.peer.instruction_set()
+        if wide and self.level == levels.AVX2:
+            raise levels.NotRestricted(f"told to use AVX2 at most, but reports: {says}")
+        # Only where there is a switch: at the other levels nothing was set.
+        ours = [levels.SWITCHES[library][0] for library in (*self.peer.libraries, "C library")]
+        set_to = {v: os.environ[v] for v in ours if v in os.environ and self.level == levels.AVX2}
+        return {**about, "versions": self.peer.versions(), "says": says, "switches": set_to}
 
     def check(self, work: dict[str, Any]) -> dict[str, Any]:
         wanted = Workload(**work)
@@ -57,7 +69,8 @@ class Worker:
             check_moments(moments(self.peer.to_numpy(result, wanted)), (n, np.array(mean), np.array(std)))
         del result
         warm = first if first > 0.1 and not self.peer.compiles else self._time(1)
-        return {"supported": True, "n_chains": wanted.n_chains, "first": first, "warm": warm}
+        about = {"first": first, "warm": warm, "avx512": self._avx512()}
+        return {"supported": True, "n_chains": wanted.n_chains, **about}
 
     def prepare_training(self, work: dict[str, Any]) -> dict[str, Any]:
         wanted = Training(**work)
@@ -67,10 +80,42 @@ class Worker:
         began = time.perf_counter()
         check_training(self.work(), wanted)
         first = time.perf_counter() - began
-        return {"supported": True, "n_chains": wanted.batch_size, "first": first, "warm": first}
+        about = {"first": first, "warm": first, "avx512": self._avx512()}
+        return {"supported": True, "n_chains": wanted.batch_size, **about}
+
+    def prepare_fit(self, work: dict[str, Any]) -> dict[str, Any]:
+        wanted = Fit(**work)
+        self.work = self.peer.prepare_fit(wanted)
+        if self.work is None:
+            return {"supported": False}
+        check_fit(self.work(), wanted)
+        first = self._time(1)
+        about = {"first": first, "warm": first, "avx512": self._avx512()}
+        return {"supported": True, "n_chains": 256, **about}
+
+    def digest(self) -> dict[str, Any]:
+        """Of the result's bits, for versions which are to give the same."""
+        import numpy as np
+
+        assert self.work is not None
+        return {"sha256": hashlib.sha256(np.ascontiguousarray(self.work()).tobytes()).hexdigest()}
 
     def run(self, inner: int) -> dict[str, Any]:
         return {"seconds": self._time(inner)}
+
+    def _avx512(self) -> bool | None:
+        """Whether the work leaves traces of AVX-512; an error where it must not."""
+        if self.level not in levels.NAMES:
+            return None
+        assert self.work is not None
+        began = time.perf_counter()
+        while time.perf_counter() - began < 0.02:
+            self.work()
+        time.sleep(0.01)
+        used = levels.avx512_used(time.perf_counter() - began)
+        if used and self.level == levels.AVX2:
+            raise levels.NotRestricted("told to use AVX2 at most, but the kernel saw AVX-512 state")
+        return used
 
     def _time(self, inner: int) -> float:
         work = self.work

@@ -157,11 +157,30 @@ class Training:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Fit:
+    """The package's own default fit, for a comparison with another version of it; peers have no such thing."""
+
+    name: str = "fit"
+    diagnose: bool = True
+
+    @property
+    def chain_steps(self) -> int:
+        return 800 * 256 * 5
+
+    def data(self) -> np.ndarray:
+        return Training().data()
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
 W1 = Workload("W1", 2, 1, 20_000, 100)
 W1_SMALL = Workload("W1-small", 2, 1, 96, 30)
 W2A = Workload("W2 K=8 D=2", 8, 2, 8_000, 100)
 W2B = Workload("W2 K=16 D=32", 16, 32, 1_600, 100)
 W3 = Training()
+FITS = (Fit("fit"), Fit("fit-bare", diagnose=False))
 
 # Enough to see that the script and every peer work; says nothing about speed.
 SMOKE = (
@@ -170,7 +189,9 @@ SMOKE = (
 )
 
 
-def describe(work: Workload | Training) -> str:
+def describe(work: Workload | Training | Fit) -> str:
+    if isinstance(work, Fit):
+        return f"the default fit of 2 wells{'' if work.diagnose else ', without diagnosis'}"
     if isinstance(work, Training):
         return f"{work.n_updates} updates, batch {work.batch_size}, {work.n_steps} SGLD steps each"
     wells = f"{work.n_wells} wells, {work.n_features} feature{'s' if work.n_features > 1 else ''}"

@@ -29,6 +29,9 @@ PEERS: Mapping[str, tuple[str, str, dict[str, str]]] = {
     "torchebm-f32": ("torchebm_peer", "TorchEBM", {"dtype": "float32"}),
 }
 
+# Nothing to restrict: one process serves every level.
+PLAIN = ("python", "python-grad")
+
 
 def load(name: str) -> Peer:
     module, cls, arguments = PEERS[name]

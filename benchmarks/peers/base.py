@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-from workloads import Training, Workload
+from workloads import Fit, Training, Workload
 
 
 class Peer(ABC):
@@ -25,12 +25,17 @@ class Peer(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     compiles: bool = False  # the first run is no measure of the next
     max_chain_steps: int | None = None  # a slow peer is timed on fewer chains
+    libraries: ClassVar[tuple[str, ...]] = ()  # of levels.SWITCHES; those whose speed is measured
 
     def available(self) -> bool:
         return all(importlib.util.find_spec(p) is not None for p in self.packages)
 
     def versions(self) -> dict[str, str]:
         return {p: importlib.metadata.version(p) for p in self.packages}
+
+    def instruction_set(self) -> tuple[str, bool]:
+        """What the library says it uses, and whether that is more than AVX2."""
+        return "", False
 
     def supports(self, work: Workload) -> bool:
         return True
@@ -45,4 +50,8 @@ class Peer(ABC):
 
     def prepare_training(self, work: Training) -> Callable[[], Any] | None:
         """Return a callable that trains once and returns theta, or None where this peer has no such thing."""
+        return None
+
+    def prepare_fit(self, work: Fit) -> Callable[[], Any] | None:
+        """Return a callable that runs the default fit and returns theta: fastebm only."""
         return None

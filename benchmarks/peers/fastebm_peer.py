@@ -6,8 +6,9 @@ import random
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import levels
 import numpy as np
-from workloads import Training, Workload
+from workloads import Fit, Training, Workload
 
 from .base import Peer
 
@@ -16,10 +17,8 @@ class Fastebm(Peer):
     label = "fastebm"
     packages: ClassVar[tuple[str, ...]] = ("fastebm",)
 
-    def versions(self) -> dict[str, str]:
-        import fastebm as fe
-
-        return {**super().versions(), "isa": str(fe.info()["isa"])}
+    def instruction_set(self) -> tuple[str, bool]:
+        return _instruction_set()
 
     def prepare(self, work: Workload) -> Callable[[], np.ndarray]:
         import fastebm as fe
@@ -38,6 +37,24 @@ class Fastebm(Peer):
         # No peer checks its own result.
         return lambda: np.asarray(trainer.fit(data, seed=31, diagnose=False).theta)
 
+    def prepare_fit(self, work: Fit) -> Callable[[], np.ndarray]:
+        import fastebm as fe
+
+        x = work.data()
+
+        def run() -> np.ndarray:
+            trainer = fe.ContrastiveDivergence(fe.initial_wells(x, 2, seed=0))
+            return np.asarray(trainer.fit(x, seed=1, diagnose=work.diagnose).theta)
+
+        return run
+
+
+def _instruction_set() -> tuple[str, bool]:
+    import fastebm as fe
+
+    isa = str(fe.info()["isa"])
+    return isa, isa == levels.AVX512
+
 
 def notebook_trainer(fe: Any, energy: Any, work: Training) -> Any:
     """The one place that knows how fastebm spells the notebook's recipe."""
@@ -49,6 +66,9 @@ class FastebmNotebook(Peer):
 
     label = "fastebm.notebook (drop-in)"
     packages: ClassVar[tuple[str, ...]] = ("fastebm",)
+
+    def instruction_set(self) -> tuple[str, bool]:
+        return _instruction_set()
 
     def supports(self, work: Workload) -> bool:
         return work.two_wells and work.n_threads == 1

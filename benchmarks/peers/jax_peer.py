@@ -18,6 +18,7 @@ from .base import Peer
 
 class Jax(Peer):
     packages: ClassVar[tuple[str, ...]] = ("jax", "jaxlib")
+    libraries: ClassVar[tuple[str, ...]] = ("XLA", "oneDNN")
     compiles = True
     suffix = "hand gradient"
 
@@ -31,6 +32,16 @@ class Jax(Peer):
         jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_enable_x64", self.dtype == "float64")
         return jax
+
+    def instruction_set(self) -> tuple[str, bool]:
+        jax = self._setup()
+        compiled = jax.jit(jax.numpy.exp).lower(jax.numpy.ones(64, self.dtype)).compile()
+        # XLA puts the features it compiled for into what it would store.
+        stored = compiled.runtime_executable().serialize()
+        if b"avx2" not in stored:
+            return "unknown", False
+        wide = b"+avx512f" in stored
+        return f"compiles for {'AVX-512' if wide else 'AVX2'}", wide
 
     def prepare(self, work: Workload) -> Callable[[], Any]:
         jax = self._setup()

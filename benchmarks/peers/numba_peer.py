@@ -8,20 +8,38 @@ no SVML). ``fastmath=True`` is worth about 12 % and is on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 from workloads import Training, Workload
 
 from .base import Peer
 
+# What only AVX-512 has: 512-bit registers, registers 16 to 31, mask registers.
+_WIDE = re.compile(r"%zmm|%[xy]mm(1[6-9]|2\d|3[01])|%k[0-7]")
 
-class NumbaPlain(Peer):
+
+class NumbaPeer(Peer):
+    packages = ("numba",)
+    libraries: ClassVar[tuple[str, ...]] = ("Numba",)
+    compiles = True
+
+    def instruction_set(self) -> tuple[str, bool]:
+        from . import _numba_kernels as kernels
+
+        # A small run of the kernel that vectorises, for the code that its compiler makes here.
+        rng = np.random.Generator(np.random.SFC64(1))
+        kernels.two_wells_split(np.zeros(8), rng, (1.0,) * 7, 1, 0.1, 0.1)
+        wide = any(_WIDE.search(code) for code in kernels.two_wells_split.inspect_asm().values())
+        return f"machine code {'with' if wide else 'without'} AVX-512 registers", wide
+
+
+class NumbaPlain(NumbaPeer):
     """The usual form: one loop over chains, one over steps, ``np.random.standard_normal`` inside."""
 
     label = "Numba"
-    packages = ("numba",)
-    compiles = True
 
     def supports(self, work: Workload) -> bool:
         return work.two_wells and work.n_threads == 1
@@ -34,12 +52,10 @@ class NumbaPlain(Peer):
         return lambda: kernels.two_wells_plain(start, constants, *args)
 
 
-class NumbaSplit(Peer):
+class NumbaSplit(NumbaPeer):
     """The best form we found: noise for a block first, then the step, normals from NumPy's own ziggurat."""
 
     label = "Numba (split loops)"
-    packages = ("numba",)
-    compiles = True
 
     def prepare(self, work: Workload) -> Callable[[], np.ndarray]:
         from . import _numba_kernels as kernels

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from workloads import Training, Workload
@@ -19,11 +22,40 @@ def _blocks(n: int, size: int) -> Iterator[slice]:
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
 
-class NumpyGeneral(Peer):
+def _openblas_core() -> str:
+    """Which kernels NumPy's own OpenBLAS chose; empty with another BLAS."""
+    for path in (Path(np.__file__).parent.parent / "numpy.libs").glob("*openblas*"):
+        library = ctypes.CDLL(str(path))  # the one that is loaded already
+        for name in ("scipy_openblas_get_corename64_", "openblas_get_corename64_", "openblas_get_corename"):
+            if hasattr(library, name):
+                ask = getattr(library, name)
+                ask.restype = ctypes.c_char_p
+                return ask().decode()
+    return ""
+
+
+class NumpyPeer(Peer):
+    packages = ("numpy",)
+    libraries: ClassVar[tuple[str, ...]] = ("NumPy", "OpenBLAS")
+
+    def instruction_set(self) -> tuple[str, bool]:
+        try:
+            from numpy._core import _multiarray_umath as core
+        except ImportError:  # NumPy 1
+            from numpy.core import _multiarray_umath as core
+
+        # Only what is dispatched counts: the features also list what the processor merely has.
+        on = [name for name in core.__cpu_dispatch__ if core.__cpu_features__[name]]
+        wide = any(name.startswith(("AVX512", "AVX10", "X86_V4")) for name in on)
+        blas = _openblas_core()
+        wide = wide or (blas != "" and blas not in ("Haswell", "Zen"))
+        return (on[-1] if on else "baseline") + (f", OpenBLAS {blas}" if blas else ""), wide
+
+
+class NumpyGeneral(NumpyPeer):
     """Any K and D: matrix products and a stable softmax, features first so that every pass is contiguous."""
 
     label = "NumPy"
-    packages = ("numpy",)
 
     def supports(self, work: Workload) -> bool:
         return work.n_threads == 1
@@ -77,11 +109,10 @@ class NumpyGeneral(Peer):
         return lambda: _train(work, data, np.random.Generator(_BITS(31)))
 
 
-class NumpyTwoWells(Peer):
+class NumpyTwoWells(NumpyPeer):
     """Two wells in one dimension need one exponential and no softmax."""
 
     label = "NumPy (two-well formula)"
-    packages = ("numpy",)
 
     def supports(self, work: Workload) -> bool:
         return work.two_wells and work.n_threads == 1

@@ -13,10 +13,14 @@ from .base import Peer
 
 class Torch(Peer):
     packages: ClassVar[tuple[str, ...]] = ("torch",)
+    libraries: ClassVar[tuple[str, ...]] = ("ATen", "oneDNN", "MKL")
 
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype
         self.label = f"PyTorch {dtype}"
+
+    def instruction_set(self) -> tuple[str, bool]:
+        return capability()
 
     def prepare(self, work: Workload) -> Callable[[], Any]:
         import torch
@@ -44,6 +48,13 @@ class Torch(Peer):
 
     def to_numpy(self, result: Any, work: Workload) -> np.ndarray:
         return result.numpy().astype(np.float64).reshape(work.n_features, work.n_chains).T
+
+
+def capability() -> tuple[str, bool]:
+    import torch
+
+    name = torch.backends.cpu.get_cpu_capability()
+    return f"ATen {name}", name.startswith("AVX512")
 
 
 def _two_wells(torch: Any, work: Workload, like: Any) -> Callable[[Any], None]:

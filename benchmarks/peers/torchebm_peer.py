@@ -9,14 +9,19 @@ import numpy as np
 from workloads import Workload
 
 from .base import Peer
+from .torch_peer import capability
 
 
 class TorchEBM(Peer):
     packages: ClassVar[tuple[str, ...]] = ("torchebm", "torch")
+    libraries: ClassVar[tuple[str, ...]] = ("ATen", "oneDNN", "MKL")
 
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype
         self.label = f"TorchEBM {dtype}"
+
+    def instruction_set(self) -> tuple[str, bool]:
+        return capability()
 
     def prepare(self, work: Workload) -> Callable[[], Any]:
         import torch
