@@ -676,7 +676,7 @@ def test_a_trainer_can_be_used_again_after_an_error():
     x = data_set(1, 300)
     trainer = CD(fe.WellMixture(), learning_rate=1e200)
     stopped(trainer, x)
-    trainer.learning_rate = 0.1
+    trainer = trainer.replace(learning_rate=0.1)
     assert_array_equal(trainer.fit(x, seed=1).theta, CD(fe.WellMixture()).fit(x, seed=1).theta)
 
 
@@ -708,8 +708,7 @@ def test_interrupt_keeps_everything_up_to_the_last_update(options, callback):
         assert trainer.last_result is result and isinstance(fe.TrainingInterrupted("", None), KeyboardInterrupt)
         assert (energy.theta == fe.WellMixture().theta).all()
         done = len(result.history)
-        trainer.n_updates = done
-        again = trainer.fit(x, seed=2)
+        again = trainer.replace(n_updates=done).fit(x, seed=2)
         assert np.array_equal(again.theta, result.theta)
         assert np.array_equal(again.buffer.states, result.buffer.states)
         assert np.array_equal(again.history, result.history)

@@ -137,7 +137,8 @@ def _encode_result(result):
 
 
 def _decode_result(f):
-    expected = history_array(np.empty((0, 3 + len(f["theta"]))), len(f["theta"])).dtype
+    thetas = None if f.get("thinned") is not None else np.empty((0, len(f["theta"])))
+    expected = history_array(np.empty((0, 3)), thetas).dtype
     if f["history"].dtype != expected or f["history"].ndim != 1:
         raise ModelFileError("its content is damaged (history)")
     _expect(f["buffer"], ReplayBuffer)
