@@ -699,7 +699,7 @@ def test_interrupt_keeps_everything_up_to_the_last_update(options, callback):
 
         x = fe.WellMixture().exact_sample(300, seed=1)
         energy = fe.WellMixture()
-        trainer = fe.ContrastiveDivergence(energy, average=0, {options})
+        trainer = fe.ContrastiveDivergence(energy, average=0, trace_theta=True, {options})
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
             trainer.fit(x, seed=2, callback={callback})
