@@ -2,14 +2,12 @@
 
 import copy
 import math
-import os
-import subprocess
 import sys
-import textwrap
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from processes import run_script
 from stats import Z_LIMIT, chi2_limit, two_sample_z
 
 import fastebm as fe
@@ -693,18 +691,16 @@ def test_a_trainer_can_be_used_again_after_an_error():
 @pytest.mark.parametrize("callback", ["None", "lambda state: None"])
 def test_interrupt_keeps_everything_up_to_the_last_update(options, callback):
     script = f"""
-        import os, signal, threading
         import numpy as np
         import fastebm as fe
+        from interrupts import ctrl_c
 
         x = fe.WellMixture().exact_sample(300, seed=1)
         energy = fe.WellMixture()
         trainer = fe.ContrastiveDivergence(energy, average=0, {options})
-        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-        try:
-            trainer.fit(x, seed=2, callback={callback})
-        except fe.TrainingInterrupted as error:
-            result = error.result
+        # A run of hours; the time limit of this process is its end where no Ctrl-C is felt.
+        error, _ = ctrl_c(lambda: trainer.fit(x, seed=2, callback={callback}), fe.TrainingInterrupted, first=0.3)
+        result = error.result
         assert trainer.last_result is result and isinstance(fe.TrainingInterrupted("", None), KeyboardInterrupt)
         assert (energy.theta == fe.WellMixture().theta).all()
         done = len(result.history)
@@ -715,15 +711,7 @@ def test_interrupt_keeps_everything_up_to_the_last_update(options, callback):
         assert np.array_equal(again.history, result.history)
         print(done)
         """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=dict(os.environ),
-    )
-    assert done.returncode == 0, done.stderr
-    assert (int(done.stdout) == 0) == ("29" in options)
+    assert (int(run_script(script)) == 0) == ("29" in options)
 
 
 # ---- bad input ----
