@@ -311,11 +311,14 @@ def test_not_an_energy(sampler_1d, bad):
             method(bad, [0.0], 1)
 
 
-def test_bare_sampler_and_bare_energy_do_not_crash():
-    with pytest.raises((TypeError, NotImplementedError)):
-        fe.Sampler().sample(TWO_WELLS, [0.0], 1)
-    with pytest.raises((TypeError, NotImplementedError, ValueError)):
-        fe.SGLD(0.1).sample(fe.Energy(), [0.0], 1)
+@pytest.mark.parametrize("method", ["sample", "run"])
+def test_bare_sampler_and_bare_energy_are_refused(sampler_1d, method):
+    with pytest.raises(
+        TypeError, match=r"^Sampler is abstract; use SGLD, MALA, IndependenceMH or MixtureMH$"
+    ):
+        getattr(fe.Sampler(), method)(TWO_WELLS, [0.0], 1)
+    with pytest.raises(TypeError, match=r"^Energy is not initialised; use a concrete energy and call its"):
+        getattr(sampler_1d, method)(fe.Energy(), [0.0], 1)
 
 
 @pytest.mark.parametrize("cls", [fe.SGLD, fe.MALA])
