@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from processes import run_script
-from stats import Z_LIMIT, chi2_limit, two_sample_z
+from stats import Z_LIMIT, chi2_limit, share_z, two_sample_z
 
 import fastebm as fe
 from fastebm.density.em import maximum_likelihood_wells
@@ -278,8 +278,7 @@ def test_reinitialised_share_of_persistent_chains():
         **pinned(energy),
     }
     states = CD(energy, n_updates=3, **arguments).fit(data, seed=4).buffer.states
-    fresh, p = (states >= 5).sum(), 1 - 0.8**3
-    assert abs(fresh - 20_000 * p) < Z_LIMIT * math.sqrt(20_000 * p * (1 - p))
+    assert abs(share_z((states >= 5).sum(), 20_000, 1 - 0.8**3)) < Z_LIMIT
 
 
 # ---- the batch ----
