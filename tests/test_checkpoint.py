@@ -2,13 +2,13 @@
 
 import errno
 import os
-import signal
 import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
+from interrupts import ctrl_c
 
 import fastebm as fe
 from fastebm._runtime.errors import TrainingError, TrainingInterrupted
@@ -291,18 +291,12 @@ def test_keyboard_interrupt_in_the_callback(path):
 
 def test_ctrl_c_in_the_compiled_loop(path):
     trainer = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=50_000, n_steps=20, n_chains=512)
-    timer = signal.setitimer if hasattr(signal, "setitimer") else None
-    if timer is None:
-        pytest.skip("needs signal.setitimer")
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    try:
-        timer(signal.ITIMER_REAL, 0.3)
-        with pytest.raises(TrainingInterrupted) as caught:
-            trainer.fit(X, seed=3, checkpoint=path, checkpoint_every=50_000)
-    finally:
-        timer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    done = len(caught.value.result.history)
+    error, _ = ctrl_c(
+        lambda: trainer.fit(X, seed=3, checkpoint=path, checkpoint_every=50_000),
+        TrainingInterrupted,
+        first=0.3,
+    )
+    done = len(error.result.history)
     assert 0 < done < 50_000
     # The checkpoint is of the moment of the interrupt, not of the last interval.
     assert fe.load(path).state["update"] == done
