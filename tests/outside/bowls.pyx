@@ -1,4 +1,4 @@
-"""Somebody's own package: an energy and a sampler, compiled against the installed contracts. test_register.py builds it."""
+"""Somebody's own package, compiled against the installed contracts: an energy and a sampler."""
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -50,8 +50,7 @@ cdef class Halve(Sampler):
     cdef int run_block(self, Energy energy, double* x, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
                        uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
         cdef Py_ssize_t i
-        cdef int64_t step
-        for step in range(n_steps):
+        for _ in range(n_steps):
             for i in range(n):
                 x[i] *= 0.5
         return 0
