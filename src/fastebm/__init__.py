@@ -55,6 +55,7 @@ __all__ = [
     "load",
     "log_partition",
     "mode_occupancy",
+    "register",
     "rhat",
     "save",
 ]
@@ -76,6 +77,7 @@ _LATER = {
     "load": "io",
     "log_partition": "partition.log_partition",
     "mode_occupancy": "diagnostics",
+    "register": "storage.outside",
     "rhat": "diagnostics",
     "save": "io",
 }
@@ -108,6 +110,7 @@ if TYPE_CHECKING:
     from .fitting.scaled_wells import ScaledWells, fit_wells
     from .io import load, save
     from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
+    from .storage.outside import register
 
 
 def _diagnosed(result, data):

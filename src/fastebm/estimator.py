@@ -8,8 +8,8 @@ import numpy as np
 
 from ._runtime.check import describe
 from ._runtime.seed import seed_sequence
-from .fitting.scaled_wells import ScaledWells, fit_wells
-from .fitting.selection import select_n_wells
+from .fitting.scaled_wells import ScaledWells, fit_rows
+from .fitting.selection import choose_n_wells
 
 try:
     from sklearn.base import BaseEstimator, DensityMixin
@@ -177,10 +177,10 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         if isinstance(n_wells, str):
             if n_wells != "auto":
                 raise ValueError(f"n_wells must be an integer or 'auto', got {describe(n_wells)}")
-            n_wells, held_out = select_n_wells(
+            n_wells, held_out = choose_n_wells(
                 x, max_wells=self.max_wells, n_folds=self.n_folds, seed=chooser, **settings
             )
-        self._adopt(fit_wells(x, n_wells, seed=stream, **settings), held_out)
+        self._adopt(fit_rows(x, n_wells, seed=stream, **settings), held_out)
         return self
 
     def _adopt(self, model: ScaledWells, held_out):
@@ -207,7 +207,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        return self.model_.score_samples(self._validated(X, reset=False))
+        return self.model_._log_prob(self._validated(X, reset=False))
 
     def score(self, X, y=None):
         """Mean log-likelihood per sample, in nats.

@@ -9,7 +9,8 @@ import numpy as np
 from ._runtime.errors import ModelFileError
 from .diagnostics.diagnostic import Diagnostic
 from .fitting.scaled_wells import ScaledWells
-from .storage.codec import DAMAGE, KIND, REGISTRY, Decoder, Encoder, register
+from .storage import archive
+from .storage.codec import DAMAGE, KIND, REGISTRY, Decoder, Encoder, is_object, register
 from .training.replay import ReplayBuffer
 from .training.result import TrainingResult, history_array
 
@@ -27,7 +28,8 @@ def save(path, obj) -> None:
     path : str or path-like
         Written exactly as named; ".npz" is the custom. A link is followed.
     obj : Energy, Sampler, ReplayBuffer, TrainingResult, ScaledWells or EnergyDensity
-        A `PythonEnergy` is refused, because a file holds no code; so is an estimator whose random_state is an object.
+        Energies and samplers of your own: see `fastebm.register`. A `PythonEnergy` is refused, because a file holds no
+        code; so is an estimator whose random_state is an object.
 
     Raises
     ------
@@ -47,17 +49,15 @@ def save(path, obj) -> None:
     _prepare(type(obj).__name__)
     encoder = Encoder()
     tree = encoder(obj, type(obj).__name__)
-    if not isinstance(tree, dict) or tree.get(KIND) not in {"energy", "sampler", *REGISTRY}:
+    if not is_object(tree):
         raise TypeError(
             f"obj must be an energy, a TrainingResult, a fitted density or an estimator, got {type(obj).__name__}"
         )
-    from .storage import archive
-
     archive.write(path, tree, encoder.arrays)
 
 
 def load(path):
-    """Load what `save` wrote. Nothing in the file is executed.
+    """Load what `save` wrote. Nothing in the file is executed, and nothing is imported because the file names it.
 
     Parameters
     ----------
@@ -73,14 +73,13 @@ def load(path):
     OSError
         If the file cannot be opened.
     ModelFileError
-        If it is damaged, foreign or of a newer version.
+        If it is damaged, foreign or of a newer version, or holds an energy or a sampler of a type that is not
+        registered in this process (see `fastebm.register`).
     ImportError
         If it holds an estimator and scikit-learn is not installed.
     """
-    from .storage import archive
-
     tree, arrays = archive.read(path)
-    if not isinstance(tree, dict) or KIND not in tree:
+    if not is_object(tree):
         raise ModelFileError(f"cannot load {str(path)!r}: it holds no object")
     _prepare(tree[KIND])
     try:
@@ -93,7 +92,7 @@ def load(path):
 
 def _prepare(name):
     # The estimator's module brings scikit-learn, so it is imported only where one is saved or loaded.
-    if name != ESTIMATOR or name in REGISTRY:
+    if name != ESTIMATOR or (name, None) in REGISTRY:
         return
     from .estimator import EnergyDensity
 
@@ -167,7 +166,6 @@ def _decode_buffer(f):
     return buffer
 
 
-register("Diagnostic", Diagnostic, _encode_fields, lambda f: Diagnostic(**f))
 register("ReplayBuffer", ReplayBuffer, _encode_buffer, _decode_buffer)
 register("TrainingResult", TrainingResult, _encode_result, _decode_result)
 register("ScaledWells", ScaledWells, _encode_fields, _decode_wells)

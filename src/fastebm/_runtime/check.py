@@ -65,6 +65,11 @@ def samples(value, n_features: int, name: str = "X", *, allow_empty: bool = Fals
     return (array.reshape(-1, 1) if flat else array), flat
 
 
+def rows(value, name: str = "X") -> np.ndarray:
+    """Return an array of shape (n, n_features) of any n_features, checked and finite; 1-D values are one feature."""
+    return samples(value, np.shape(value)[1] if np.ndim(value) == 2 else 1, name)[0]
+
+
 def vector(value, length: int, name: str, meaning: str = "") -> np.ndarray:
     """Return a finite 1-D float64 array of the given length."""
     array = numeric(value, name)

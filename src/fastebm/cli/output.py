@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
+
+from ..storage import whole
 
 
 def check_writable(*paths) -> None:
@@ -35,26 +36,4 @@ def write(path, data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    target = os.path.realpath(path)
-    # A device such as /dev/full or /dev/stdout cannot be replaced by renaming.
-    if os.path.exists(target) and not os.path.isfile(target):
-        temporary = target
-    else:
-        temporary = os.path.join(
-            os.path.dirname(target), f".{os.path.basename(target)}.{os.urandom(6).hex()}.tmp"
-        )
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            if temporary != target:
-                os.fsync(file.fileno())
-        if temporary != target:
-            os.replace(temporary, target)
-    except BaseException as error:
-        if temporary != target:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise OSError(error.errno, f"cannot write {path}: {error.strerror or error}") from None
-        raise
+    whole.write(path, data, devices=True)

@@ -7,20 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._runtime.check import choice, integer, samples
+from .._runtime.check import choice, integer, rows, samples
 from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
 from ..energies.python_energy import PythonEnergy
 from ..energies.well_mixture import WellMixture
-from ..mixtures.em import maximum_likelihood_wells
-from ..mixtures.starts import initial_wells
+from ..mixtures.em import climb
+from ..mixtures.normalise import normalised
+from ..mixtures.starts import place_wells
 from ..training.contrastive import ContrastiveDivergence
 from ..training.recipes import GLOBAL_MOVE_FEATURES
 from ..training.result import TrainingResult
 
 RECIPES = ("auto", "contrastive", "em")
-# raw_a of a well stays inside +-5, so its standard deviation lies in this range of standardised units.
-NARROWEST, WIDEST = math.exp(-2.5) * math.sqrt(0.5), math.exp(2.5) * math.sqrt(0.5)
 # The number of wells is chosen on at most this many rows.
 SELECTION_ROWS = 20_000
 # (learning rate of Adam, chains) with a global move, and without one, where the chains carry Jarzynski weights. Mean
@@ -28,8 +27,8 @@ SELECTION_ROWS = 20_000
 # 0.06, for narrow wells need shorter ones). In 4 to 10 dimensions: 0.0005 to 0.25 (six wells in ten dimensions), which
 # is why "auto" takes EM there.
 MIXING, WEIGHTED = (0.02, 256), (0.005, 1024)
-# EM stops at a gain below this, in nats per sample.
-EM_TOLERANCE = 1e-9
+# EM stops at a gain below this, in nats per sample, or after so many steps.
+EM_TOLERANCE, EM_STEPS = 1e-9, 5000
 
 
 class _Rescaled:
@@ -81,17 +80,17 @@ class ScaledWells:
     @property
     def weights_(self) -> np.ndarray:
         """Mass of each well, shape (n_wells,), sums to 1."""
-        return self.wells.weights_
+        return self.wells.mode_shares
 
     @property
     def means_(self) -> np.ndarray:
         """Centres, shape (n_wells, n_features), in units of x."""
-        return self.offset + self.scale * self.wells.means_
+        return self.offset + self.scale * self.wells.modes
 
     @property
     def stds_(self) -> np.ndarray:
         """Standard deviations, shape (n_wells, n_features), in units of x."""
-        return self.scale * self.wells.stds_
+        return self.scale * self.wells.mode_scales
 
     @property
     def energy_(self) -> Energy:
@@ -100,26 +99,22 @@ class ScaledWells:
         A `WellMixture` where its range of widths (0.0581 to 8.61) allows it. Else a `PythonEnergy` of the same density,
         slower to sample; its log Z is 0 too, though it does not know that.
         """
-        if ((self.stds_ >= NARROWEST) & (self.stds_ <= WIDEST)).all():
+        narrowest, widest = self.wells.scale_limits
+        if ((self.stds_ >= narrowest) & (self.stds_ <= widest)).all():
             return WellMixture.from_mixture(self.weights_, self.means_, self.stds_)
-        rescaled = _Rescaled(_normalised(self.wells), self.offset, self.scale)
+        rescaled = _Rescaled(normalised(self.wells), self.offset, self.scale)
         return PythonEnergy(rescaled.energy, rescaled.grad, self.n_features)
 
     def score_samples(self, X) -> np.ndarray:
         """log p(x) of every row of X, shape (n_samples,), a density per unit of x."""
-        x, _ = samples(X, self.n_features)
+        return self._log_prob(samples(X, self.n_features)[0])
+
+    def _log_prob(self, x: np.ndarray) -> np.ndarray:
         return self.wells.log_prob((x - self.offset) / self.scale) - float(np.log(self.scale).sum())
 
     def sample(self, n: int, seed=None) -> np.ndarray:
         """Draw n independent samples, shape (n, n_features), in units of x."""
         return self.offset + self.scale * self.wells.exact_sample(n, seed=seed)
-
-
-def _normalised(wells: WellMixture) -> WellMixture:
-    # c moves by log Z, which makes the energy -log p.
-    theta = wells.theta
-    theta[-1] += wells.log_partition()
-    return WellMixture(wells.n_wells, wells.n_features, theta)
 
 
 def standardise(x: np.ndarray, names=None) -> tuple[np.ndarray, np.ndarray]:
@@ -188,7 +183,23 @@ def fit_wells(
     TrainingError
         If training meets a value that is not finite.
     """
-    x, _ = samples(X, np.shape(X)[1] if np.ndim(X) == 2 else 1)
+    return fit_rows(
+        rows(X),
+        n_wells,
+        recipe=recipe,
+        n_updates=n_updates,
+        n_chains=n_chains,
+        learning_rate=learning_rate,
+        seed=seed,
+        progress=progress,
+        names=names,
+    )
+
+
+def fit_rows(
+    x: np.ndarray, n_wells, *, recipe, n_updates, n_chains, learning_rate, seed, progress=False, names=None
+) -> ScaledWells:
+    """As `fit_wells`, on checked rows."""
     k = integer(n_wells, "n_wells", 1)
     choice(recipe, "recipe", RECIPES)
     offset, scale = standardise(x, names)
@@ -196,14 +207,15 @@ def fit_wells(
     start, stream = seed_sequence(seed).spawn(2)
     named = None if names is None else tuple(map(str, names))
     mixing = z.shape[1] <= GLOBAL_MOVE_FEATURES
+    first = place_wells(z, k, start)
     if recipe == "em" or (recipe == "auto" and not mixing):
-        # Just inside the range of raw_a.
-        widths = (NARROWEST * (1 + 1e-12), WIDEST * (1 - 1e-12))
-        wells = maximum_likelihood_wells(z, k, seed=start, tol=EM_TOLERANCE, std_range=widths)
+        # Just inside the range, so that rounding cannot leave it.
+        narrowest, widest = first.scale_limits
+        wells = climb(z, first, EM_STEPS, EM_TOLERANCE, (narrowest * (1 + 1e-12), widest * (1 - 1e-12)))
         return ScaledWells(wells, offset, scale, names=named)
     rate, chains = MIXING if mixing else WEIGHTED
     trainer = ContrastiveDivergence(
-        initial_wells(z, k, seed=start),
+        first,
         n_updates=n_updates,
         n_chains=chains if n_chains is None else n_chains,
         learning_rate=rate if learning_rate is None else learning_rate,
@@ -211,4 +223,4 @@ def fit_wells(
         weighting="none" if mixing else "jarzynski",
     )
     result = trainer.fit(z, seed=stream, progress=progress)
-    return ScaledWells(_normalised(result.energy), offset, scale, result, named)
+    return ScaledWells(normalised(result.energy), offset, scale, result, named)

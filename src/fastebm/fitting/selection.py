@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._runtime.check import integer, samples
+from .._runtime.check import integer, rows
 from .._runtime.seed import seed_sequence
-from .scaled_wells import SELECTION_ROWS, fit_wells
+from .scaled_wells import SELECTION_ROWS, fit_rows, fit_wells
 
 # In standard errors. Old Faithful's two columns, 20 seeds: the best lead over two wells is 1.0 to 2.2.
 SIGNIFICANT = 3.0
+# What is not given is as in fit_wells; each fold has a seed of its own.
+DEFAULTS = {k: v for k, v in (fit_wells.__kwdefaults__ or {}).items() if k != "seed"}
 HELD_OUT = np.dtype([("n_wells", np.int64), ("log_likelihood", np.float64), ("gain", np.float64)])
 
 
@@ -49,7 +51,11 @@ def select_n_wells(
     ----------
     Nadeau and Bengio, Inference for the generalization error, Machine Learning 52, 2003 (the standard error).
     """
-    x, _ = samples(X, np.shape(X)[1] if np.ndim(X) == 2 else 1)
+    return choose_n_wells(rows(X), max_wells=max_wells, n_folds=n_folds, seed=seed, **(DEFAULTS | settings))
+
+
+def choose_n_wells(x: np.ndarray, *, max_wells, n_folds, seed, **settings) -> tuple[int, np.ndarray]:
+    """As `select_n_wells`, on checked rows and with every setting given."""
     most = integer(max_wells, "max_wells", 1)
     folds = integer(n_folds, "n_folds", 2)
     if len(x) < 2 * folds:
@@ -89,5 +95,5 @@ def _held_out_scores(x, parts, k, stream, settings):
         train = np.delete(x, part, axis=0)
         if k > 1 and len(np.unique(train, axis=0)) < 2 * k:
             return None
-        scores[part] = fit_wells(train, k, seed=seed, **settings).score_samples(x[part])
+        scores[part] = fit_rows(train, k, seed=seed, **settings)._log_prob(x[part])
     return scores

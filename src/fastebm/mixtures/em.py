@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._runtime.check import integer, samples
+from .._runtime.check import integer, rows
 from ..energies.well_mixture import WellMixture
-from .starts import initial_wells
+from .starts import place_wells
 
 
 def maximum_likelihood_wells(
@@ -40,11 +40,15 @@ def maximum_likelihood_wells(
     ValueError, TypeError
         If X is not finite data, has fewer distinct rows than wells, or a well collapses below the range of raw_a.
     """
-    x, _ = samples(X, np.shape(X)[1] if np.ndim(X) == 2 else 1)
-    start = initial_wells(x, n_wells, seed=seed)
+    x, iterations = rows(X), integer(max_iter, "max_iter", 1)
+    return climb(x, place_wells(x, integer(n_wells, "n_wells", 1), seed), iterations, tol, std_range)
+
+
+def climb(x: np.ndarray, start: WellMixture, max_iter: int, tol: float, std_range) -> WellMixture:
+    """As `maximum_likelihood_wells`, on checked rows and from given wells."""
     weights, means, stds = start.weights_, start.means_, start.stds_
     before = -np.inf
-    for _ in range(integer(max_iter, "max_iter", 1)):
+    for _ in range(max_iter):
         # log of weight * normal density, without the constant, which cancels in the shares.
         logs = np.stack(
             [

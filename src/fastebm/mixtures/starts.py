@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .._runtime.check import check_size, integer, samples
+from .._runtime.check import check_size, integer, rows
 from .._runtime.seed import seed_sequence
 from ..energies.well_mixture import WellMixture
 from .kmeans import distinct_rows, group_mixture
@@ -43,13 +43,15 @@ def initial_wells(X, n_wells: int = 2, *, seed=None) -> WellMixture:
     ValueError, TypeError
         If X is not finite data or has fewer distinct rows than wells.
     """
-    n_features = np.shape(X)[1] if np.ndim(X) == 2 else 1
-    x, _ = samples(X, n_features)
-    k = integer(n_wells, "n_wells", 1)
+    return place_wells(rows(X), integer(n_wells, "n_wells", 1), seed)
+
+
+def place_wells(x: np.ndarray, n_wells: int, seed) -> WellMixture:
+    """As `initial_wells`, on checked rows."""
     check_size(x)
-    check_distinct(x, k)
+    check_distinct(x, n_wells)
     rng = np.random.default_rng(seed_sequence(seed))
-    weights, means, stds = group_mixture(x, k, rng)
+    weights, means, stds = group_mixture(x, n_wells, rng)
     # Just inside raw_a = +-5, where the derivative still moves it.
     narrow, wide = math.exp(-2.45) * math.sqrt(0.5), math.exp(2.45) * math.sqrt(0.5)
     return WellMixture.from_mixture(weights, means, np.clip(stds, narrow, wide))

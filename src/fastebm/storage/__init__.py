@@ -1,1 +1,2 @@
-"""Files: `archive` writes an .npz whole or not at all, `codec` turns objects into arrays and back."""
+"""Files: `whole` writes one whole or not at all, `archive` is the .npz in it, `codec` turns objects into arrays and
+back, `outside` makes the types of other packages known."""

@@ -1,27 +1,23 @@
-"""The file format: a JSON header and plain arrays in an .npz, written whole or not at all, read without pickle."""
+"""The file format: a JSON header and plain arrays in an .npz, read without pickle."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import math
 import os
-import stat
 import struct
-import time
 import zipfile
 
 import numpy as np
 
 from .._runtime.check import describe
 from .._runtime.errors import ModelFileError
+from . import whole
 
 FORMAT = "fastebm"
 VERSION = 1
 HEADER = "fastebm.json"
-# A kill leaves at most one file of ours; the next save of the same path removes those older than this, in seconds.
-STALE = 3600.0
 # Every entry carries this date, so that the same object gives the same bytes.
 DATE = (1980, 1, 1, 0, 0, 0)
 LARGEST_HEADER = 1 << 26
@@ -32,20 +28,11 @@ def write(path, tree, arrays: dict[str, np.ndarray]) -> None:
 
     Raises
     ------
-    OSError
-        If the file cannot be written (with the errno of the cause); nothing is left behind.
+    TypeError, OSError
+        As `whole.write`.
     """
-    target = _target(path)
-    header = {"format": FORMAT, "version": VERSION, "content": tree}
     # Built in memory: a value that cannot be stored is an error before a file exists.
-    data = _pack(header, arrays)
-    try:
-        _replace(target, data)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise type(error)(
-            error.errno, f"cannot write {target!r}: {reason}; what was there before is unchanged"
-        ) from error
+    whole.write(path, _pack({"format": FORMAT, "version": VERSION, "content": tree}, arrays))
 
 
 def read(path) -> tuple[object, dict[str, np.ndarray]]:
@@ -83,20 +70,6 @@ def read(path) -> tuple[object, dict[str, np.ndarray]]:
     ) as error:
         raise ModelFileError(f"cannot load {name!r}: it is damaged or not a fastebm file ({error})") from None
     return header["content"], arrays
-
-
-def _target(path) -> str:
-    try:
-        name = os.fsdecode(os.fspath(path))
-    except TypeError:
-        raise TypeError(f"path must be a string or a path, got {describe(path)}") from None
-    # Through a link, so that the link stays.
-    target = os.path.realpath(name)
-    if os.path.isdir(target):
-        raise IsADirectoryError(f"cannot write {name!r}: it is a folder; give the name of a file")
-    if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
-        raise OSError(f"cannot write {name!r}: it is not a regular file")
-    return target
 
 
 def _pack(header, arrays) -> bytes:
@@ -157,44 +130,3 @@ def _array(data: bytes) -> np.ndarray:
         raise ModelFileError("it is damaged (size of an array)")
     array = np.frombuffer(data, dtype, offset=file.tell()).copy()
     return array.reshape(shape, order="F" if fortran else "C")
-
-
-def _replace(target: str, data: bytes) -> None:
-    folder, name = os.path.split(target)
-    _sweep(folder, name)
-    temporary = os.path.join(folder, f".{name}.{os.urandom(6).hex()}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(temporary, flags, 0o666)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            with contextlib.suppress(FileNotFoundError, PermissionError):
-                os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: str) -> None:
-    # Without it, a power cut could undo the renaming. Windows cannot open a folder.
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sweep(folder: str, name: str) -> None:
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(folder):
-            middle = entry.name.removeprefix(f".{name}.").removesuffix(".tmp")
-            ours = entry.name == f".{name}.{middle}.tmp" and len(middle) == 12
-            if ours and time.time() - entry.stat().st_mtime > STALE:
-                os.unlink(entry.path)
