@@ -9,6 +9,8 @@ import numpy as np
 from ._runtime.errors import ModelFileError
 from .diagnostics.diagnostic import Diagnostic
 from .fitting.scaled_wells import ScaledWells
+from .samplers.result import SampleResult
+from .samplers.state import RunState
 from .storage import archive
 from .storage.codec import DAMAGE, KIND, REGISTRY, Decoder, Encoder, is_object, register
 from .training.replay import ReplayBuffer
@@ -27,7 +29,7 @@ def save(path, obj) -> None:
     ----------
     path : str or path-like
         Written exactly as named; ".npz" is the custom. A link is followed.
-    obj : Energy, Sampler, ReplayBuffer, TrainingResult, ScaledWells or EnergyDensity
+    obj : Energy, Sampler, RunState, SampleResult, ReplayBuffer, TrainingResult, ScaledWells or EnergyDensity
         Energies and samplers of your own: see `fastebm.register`. A `PythonEnergy` is refused, because a file holds no
         code; so is an estimator whose random_state is an object.
 
@@ -168,5 +170,7 @@ def _decode_buffer(f):
 
 register("ReplayBuffer", ReplayBuffer, _encode_buffer, _decode_buffer)
 register("TrainingResult", TrainingResult, _encode_result, _decode_result)
+register("RunState", RunState, _encode_fields, lambda f: RunState(**f))
+register("SampleResult", SampleResult, _encode_fields, lambda f: SampleResult(**f))
 register("ScaledWells", ScaledWells, _encode_fields, _decode_wells)
 register("Diagnostic", Diagnostic, _encode_fields, lambda f: Diagnostic(**f))
