@@ -112,8 +112,8 @@ def check_grad(energy, X, *, step: float | str = "auto", limit: float | str = "a
     """
     as_energy(energy)
     x, _ = samples(X, energy.n_features)
-    step = step if _is_auto(step) else real(step, "step", above=0, below=1)
-    limit = limit if _is_auto(limit) else real(limit, "limit", above=0)
+    given = None if _is_auto(step) else real(step, "step", above=0, below=1)
+    allowed = None if _is_auto(limit) else real(limit, "limit", above=0)
     trained = energy.has_param_grad
     at, again = energy.energy(x), energy.energy(x)
     if not np.array_equal(at, again):
@@ -121,7 +121,7 @@ def check_grad(energy, X, *, step: float | str = "auto", limit: float | str = "a
         return GradientReport(
             math.inf,
             math.inf if trained else 0.0,
-            LIMIT if _is_auto(limit) else limit,
+            LIMIT if allowed is None else allowed,
             f"the energy is not repeatable: two evaluations at x = {describe(x[i].tolist())} give {float(at[i])!r} and "
             f"{float(again[i])!r}; make it deterministic (no dropout, no noise, fixed seeds)",
             "not repeatable",
@@ -129,10 +129,10 @@ def check_grad(energy, X, *, step: float | str = "auto", limit: float | str = "a
     there = _Moved(energy, x, 1.0 + np.abs(at))
     rounding = there.rounding(trained)
     exact = rounding <= FLOAT64
-    if _is_auto(limit):
-        limit = LIMIT if exact else min(0.05, PER_ROUNDING * rounding ** (2 / 3))
-    if not _is_auto(step):
-        steps = [step]
+    if allowed is None:
+        allowed = LIMIT if exact else min(0.05, PER_ROUNDING * rounding ** (2 / 3))
+    if given is not None:
+        steps = [given]
     else:
         steps = [STEP] if exact else [part * min(0.05, rounding ** (1 / 3)) for part in PARTS]
     grad = energy.grad(x).reshape(x.shape)
@@ -145,7 +145,7 @@ def check_grad(energy, X, *, step: float | str = "auto", limit: float | str = "a
             (f"dE/d{name}", analytic[:, p], there.along_theta(p)) for p, name in enumerate(energy.param_names)
         ]
     worst, where = there.worst(parts, steps)
-    return GradientReport(worst_x, worst, limit, where_x if worst_x >= worst else where, _name(rounding))
+    return GradientReport(worst_x, worst, allowed, where_x if worst_x >= worst else where, _name(rounding))
 
 
 def _is_auto(value) -> bool:
