@@ -274,6 +274,23 @@ def test_the_trainers_own_gradient_of_a_straight_path(every):
                                                                     "theta_steps": steps[-1:]})) is None  # fmt: skip
 
 
+@pytest.mark.parametrize("more", [{"schedule": "linear"}, {"schedule": "cosine"}, {"warm_up": 100}, {}])
+def test_a_changing_learning_rate_is_no_small_gradient(more):
+    # A constant gradient under falling or rising rates: what counts is how far each update could go.
+    n = 100
+    rates = {
+        "linear": 0.1 * (1 - np.arange(n) / n),
+        "cosine": 0.05 * (1 + np.cos(np.pi * np.arange(n) / n)),
+        None: 0.001 * (1 + np.arange(n)) if more else np.full(n, 0.1),
+    }[more.get("schedule")]
+    theta = -np.append(0.0, np.cumsum(rates))[:n, None]
+    result = SimpleNamespace(
+        history=np.zeros(n), theta_steps=np.arange(n), theta_trace=theta,
+        settings={"optimizer": "sgd", "learning_rate": 0.1, **more},
+    )  # fmt: skip
+    np.testing.assert_allclose(training._own_gradient(result), 1.0, rtol=1e-9)
+
+
 def test_the_last_fifth_is_one_of_updates_not_of_kept_rows():
     steps = np.r_[0:90:10, 90:100]
     theta = np.minimum(steps, 90.0)[:, None]

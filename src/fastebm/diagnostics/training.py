@@ -115,7 +115,16 @@ def _own_gradient(result):
     first = max(0, int(np.searchsorted(steps, n - max(2, n // 5), side="right")) - 1)
     if result.settings["optimizer"] != "sgd" or steps[first] == steps[-1]:
         return None
-    return (theta[first] - theta[-1]) / (result.settings["learning_rate"] * (steps[-1] - steps[first]))
+    return (theta[first] - theta[-1]) / _rates(result.settings, n, int(steps[first]), int(steps[-1])).sum()
+
+
+def _rates(settings, n, start, stop):
+    """Learning rates of the updates from start to before stop, of n."""
+    update, warm_up = np.arange(start, stop), settings.get("warm_up", 0)
+    part = np.maximum(update - warm_up, 0) / max(n - warm_up, 1)
+    fall = {"constant": np.ones(len(part)), "linear": 1.0 - part, "cosine": np.cos(0.5 * np.pi * part) ** 2}
+    rise = np.minimum(1.0, (update + 1.0) / max(warm_up, 1))
+    return settings["learning_rate"] * rise * fall[settings.get("schedule", "constant")]
 
 
 def _rising(result, x, model) -> float:
