@@ -1,6 +1,5 @@
 """To pandas, xarray and ArviZ, and array-likes of every kind in."""
 
-import dataclasses
 import subprocess
 import sys
 
@@ -44,9 +43,10 @@ def some_thetas(result):
     """The result of a trainer that kept theta in every seventh update and in the last."""
     phases = ["step", "energy_data", "energy_model", "energy_gap"]
     kept = np.array([0, 7, 14, 21, 28, 29])
-    fields = {f.name: getattr(result, f.name) for f in dataclasses.fields(fe.TrainingResult)}
     more = {"theta_steps": kept, "theta_trace": result.history["theta"][kept]}
-    return kept, type("Some", (fe.TrainingResult,), more)(**fields | {"history": result.history[phases]})
+    return kept, type("Some", (fe.TrainingResult,), more)(
+        **vars(result) | {"history": result.history[phases]}
+    )
 
 
 def test_a_thinned_history_to_pandas(result):
