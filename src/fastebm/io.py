@@ -9,6 +9,8 @@ import numpy as np
 from ._runtime.errors import ModelFileError
 from .diagnostics.diagnostic import Diagnostic
 from .fitting.scaled_wells import ScaledWells
+from .samplers.result import SampleResult
+from .samplers.state import RunState
 from .storage import archive
 from .storage.codec import DAMAGE, KIND, REGISTRY, Decoder, Encoder, is_object, register
 from .training.replay import ReplayBuffer
@@ -18,7 +20,7 @@ ESTIMATOR = "EnergyDensity"
 
 
 def save(path, obj) -> None:
-    """Save an energy, a training result, a fitted density or an estimator to a file.
+    """Save an energy, a sampler, a result, the state of a run, a fitted density or an estimator to a file.
 
     The file is a NumPy .npz of plain arrays and a JSON header. It is written beside its final place, flushed to the
     disk and renamed: if the program is killed at any moment, path holds its old content or the new one.
@@ -27,7 +29,7 @@ def save(path, obj) -> None:
     ----------
     path : str or path-like
         Written exactly as named; ".npz" is the custom. A link is followed.
-    obj : Energy, Sampler, ReplayBuffer, TrainingResult, ScaledWells or EnergyDensity
+    obj : Energy, Sampler, RunState, SampleResult, ReplayBuffer, TrainingResult, ScaledWells or EnergyDensity
         Energies and samplers of your own: see `fastebm.register`. A `PythonEnergy` is refused, because a file holds no
         code; so is an estimator whose random_state is an object.
 
@@ -51,7 +53,8 @@ def save(path, obj) -> None:
     tree = encoder(obj, type(obj).__name__)
     if not is_object(tree):
         raise TypeError(
-            f"obj must be an energy, a TrainingResult, a fitted density or an estimator, got {type(obj).__name__}"
+            "obj must be an energy, a sampler, a result, the state of a run, a fitted density or an estimator, got "
+            f"{type(obj).__name__}"
         )
     archive.write(path, tree, encoder.arrays)
 
@@ -136,7 +139,8 @@ def _encode_result(result):
 
 
 def _decode_result(f):
-    expected = history_array(np.empty((0, 3 + len(f["theta"]))), len(f["theta"])).dtype
+    thetas = None if f.get("thinned") is not None else np.empty((0, len(f["theta"])))
+    expected = history_array(np.empty((0, 3)), thetas).dtype
     if f["history"].dtype != expected or f["history"].ndim != 1:
         raise ModelFileError("its content is damaged (history)")
     _expect(f["buffer"], ReplayBuffer)
@@ -167,5 +171,7 @@ def _decode_buffer(f):
 
 register("ReplayBuffer", ReplayBuffer, _encode_buffer, _decode_buffer)
 register("TrainingResult", TrainingResult, _encode_result, _decode_result)
+register("RunState", RunState, _encode_fields, lambda f: RunState(**f))
+register("SampleResult", SampleResult, _encode_fields, lambda f: SampleResult(**f))
 register("ScaledWells", ScaledWells, _encode_fields, _decode_wells)
 register("Diagnostic", Diagnostic, _encode_fields, lambda f: Diagnostic(**f))
