@@ -113,11 +113,33 @@ def source(name):
     return "src/" + name.replace(".", "/") + ".pyx"
 
 
+def modules():
+    """The names of the table, which must be those of the .pyx files: a slip must not drop a module silently."""
+    names = PLAIN + LEVELLED
+    here = {
+        os.path.relpath(os.path.join(folder, file), "src")[:-4].replace(os.sep, ".")
+        for folder, _, files in os.walk("src")
+        for file in files
+        if file.endswith(".pyx")
+    }
+    faults = [
+        f"{n} is in the table twice; remove one" for n in sorted({n for n in names if names.count(n) > 1})
+    ]
+    faults += [
+        f"{n} is in the table, but there is no {source(n)}; mend or remove it" for n in names if n not in here
+    ]
+    faults += [
+        f"{source(n)} is not in the table; add {n!r} to PLAIN or LEVELLED" for n in sorted(here - set(names))
+    ]
+    if faults:
+        raise SystemExit("setup.py: the table of modules does not fit src/:\n  " + "\n  ".join(faults))
+    return names
+
+
 def extensions():
-    present = [n for n in PLAIN + LEVELLED if os.path.exists(source(n))]
     shared = extension(SHARED, ["build/cython/_cyutility.c"], [])
     generated = cythonize(
-        [extension(n, [source(n)], []) for n in present] + [shared],
+        [extension(n, [source(n)], []) for n in modules()] + [shared],
         shared_utility_qualified_name=SHARED,
         compiler_directives=DIRECTIVES,
         include_path=["src"],

@@ -47,7 +47,7 @@ RUNS = {
 
 def train(trainer, quick):
     if quick:
-        trainer.n_updates = min(trainer.n_updates, 400)
+        trainer = trainer.replace(n_updates=min(trainer.n_updates, 400))
     return trainer.fit(X, seed=3)
 
 

@@ -5,10 +5,23 @@ from scipy import stats as scipy_stats
 from scipy.special import ndtr
 
 FALSE_ALARM = 1e-6
-# Two-sided normal quantile.
-Z_LIMIT = float(scipy_stats.norm.isf(FALSE_ALARM / 2))
-# sqrt(N) D, by the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's constant: 2 exp(-2 x^2), for every N.
-KS_LIMIT = float(np.sqrt(np.log(2 / FALSE_ALARM) / 2))
+
+
+def z_limit(looks=1):
+    """Two-sided normal quantile, for the largest of so many z."""
+    return float(scipy_stats.norm.isf(FALSE_ALARM / looks / 2))
+
+
+def ks_limit(looks=1):
+    """Limit of sqrt(N) D, for the largest of so many.
+
+    By the Dvoretzky-Kiefer-Wolfowitz inequality with Massart's constant: 2 exp(-2 x^2), for every N.
+    """
+    return float(np.sqrt(np.log(2 * looks / FALSE_ALARM) / 2))
+
+
+Z_LIMIT = z_limit()
+KS_LIMIT = ks_limit()
 
 
 def mean_z(x, mean, variance):
@@ -69,6 +82,13 @@ def mixture_cdf(weights, means, stds):
 def well_cdf(energy, feature=0):
     """CDF of one marginal of a WellMixture."""
     return mixture_cdf(energy.weights_, energy.means_[:, feature], energy.stds_[:, feature])
+
+
+def projected_cdf(energy, direction):
+    """CDF of x @ direction for x from a WellMixture: a projection of a mixture is a mixture."""
+    return mixture_cdf(
+        energy.weights_, energy.means_ @ direction, np.sqrt(energy.stds_**2 @ np.square(direction))
+    )
 
 
 def grid_cdf(energy, low, high, temperature=1.0, cells=20_000):

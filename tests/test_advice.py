@@ -110,8 +110,21 @@ def test_measured_temperature_of_right_noise_is_not_blamed_on_the_noise():
     assert warning.value < 0.67 and "noise_std" not in warning.advice and "n_steps" in warning.advice
 
 
-def test_no_settings_of_training_for_a_run_of_a_sampler():
-    x0 = np.full(500, -2.0)
-    for sampler in (fe.MALA(0.05), fe.SGLD(0.3), fe.MALA(5.0)):
-        for warning in fe.diagnose(TRUTH, sampler=sampler, x0=x0, n_steps=5):
-            assert not re.search(r"reinit_prob|n_updates|theta_bounds|buffer|global_move", warning.advice)
+@pytest.mark.parametrize(
+    ("sampler", "codes"),
+    [
+        (fe.MALA(0.05), {"mode_imbalance"}),
+        (fe.SGLD(0.3), {"divergence", "measured_temperature", "mode_imbalance"}),
+        (fe.MALA(5.0), {"acceptance", "divergence", "measured_temperature", "mode_imbalance"}),
+    ],
+    ids=["short", "SGLD", "too large a step"],
+)
+def test_no_settings_of_training_for_a_run_of_a_sampler(sampler, codes):
+    warnings = fe.diagnose(TRUTH, sampler=sampler, x0=np.full(500, -2.0), n_steps=5)
+    assert {w.code for w in warnings} == codes
+    settings = r"reinit_prob|n_updates|theta_bounds|buffer|global_move"
+    for warning in warnings:
+        assert not re.search(settings, warning.advice)
+    # Such words are there where there was a training run.
+    assert re.search(settings, advice.to_change_modes(population()))
+    assert re.search(settings, advice.to_arrive(population()))

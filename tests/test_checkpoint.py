@@ -2,13 +2,13 @@
 
 import errno
 import os
-import signal
 import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
+from interrupts import ctrl_c
 
 import fastebm as fe
 from fastebm._runtime.errors import TrainingError, TrainingInterrupted
@@ -41,6 +41,14 @@ RECIPES = {
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "run.npz"
+
+
+def node(tree, where):
+    """The dict that holds the last of a path of keys in a saved state."""
+    inner = tree["fields"]["state"]
+    for key in where[:-1]:
+        inner = inner[key]
+    return inner
 
 
 def same(a, b):
@@ -85,7 +93,16 @@ def test_notebook_recipe(path):
 
 
 @pytest.mark.parametrize(
-    "lost", ["first", "second", "decay1", "total", "averaged", "chains", "history", "theta", "key"]
+    "lost",
+    [
+        *[["optimiser", name] for name in ("first", "second", "decay1", "total", "averaged", "theta")],
+        ["negatives", "chains"],
+        ["history", "rows"],
+        ["history", "thetas"],
+        ["tallies"],
+        ["key"],
+    ],
+    ids="-".join,
 )
 def test_a_piece_of_state_that_is_lost_is_seen(path, lost):
     # The control: with any one part of the state reset, the comparison above must fail.
@@ -93,13 +110,15 @@ def test_a_piece_of_state_that_is_lost_is_seen(path, lost):
     whole = trainer.fit(X, seed=3)
     trainer.fit(X, seed=3, checkpoint=path, callback=stop_after(30))
     tree, arrays = archive.read(path)
-    state = tree["fields"]["state"]
-    if lost in ("decay1", "averaged"):
-        state[lost] = 1
-    elif lost == "key":
-        state[lost] = [1, 2]
+    inner, key = node(tree, lost), lost[-1]
+    if key in ("decay1", "averaged"):
+        inner[key] = 1
+    elif key == "key":
+        inner[key] = [1, 2]
+    elif key == "tallies":
+        inner[key] = [[0, 0, 0], [0, 0, 0]]
     else:
-        name = state[lost]["name"]
+        name = inner[key]["name"]
         arrays[name] = np.zeros_like(arrays[name])
     archive.write(path, tree, arrays)
     resumed = fe.ContrastiveDivergence.resume(path, X)
@@ -164,32 +183,55 @@ def test_other_files_are_refused(path):
         fe.ContrastiveDivergence.resume(path, X)
 
 
+# Recipes that between them have every part of a state.
+PARTS = {
+    "fifo": {"buffer": "fifo", "reinit_prob": 0.3, "buffer_size": 100, "optimizer": "adam"},
+    "weighted": {"weighting": "jarzynski", "n_chains": 64},
+}
+
+
 @pytest.mark.parametrize(
-    ("key", "value"),
+    ("recipe", "where", "value"),
     [
-        ("update", 1000),
-        ("update", -1),
-        ("ring_size", 9),
-        ("ring_start", -1),
-        ("averaged", 99),
-        ("tally", [1]),
-        ("key", 3),
+        ("fifo", ["update"], 1000),
+        ("fifo", ["update"], -1),
+        ("fifo", ["negatives", "ring_size"], 999),
+        ("fifo", ["negatives", "ring_start"], -1),
+        ("fifo", ["optimiser", "averaged"], 99),
+        ("fifo", ["tallies"], [[1]]),
+        ("fifo", ["tallies"], []),
+        ("fifo", ["history", "every"], 0),
+        ("fifo", ["key"], 3),
+        ("weighted", ["tallies"], [[1, 1, 0]] * 3),
     ],
 )
-def test_a_state_that_does_not_fit_is_refused(path, key, value):
-    fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20).fit(X, seed=3, checkpoint=path)
+def test_a_state_that_does_not_fit_is_refused(path, recipe, where, value):
+    fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20, **PARTS[recipe]).fit(X, seed=3, checkpoint=path)
     tree, arrays = archive.read(path)
-    tree["fields"]["state"][key] = value
+    node(tree, where)[where[-1]] = value
     archive.write(path, tree, arrays)
     with pytest.raises(fe.ModelFileError, match="damaged"):
         fe.ContrastiveDivergence.resume(path, X)
 
 
-@pytest.mark.parametrize("name", ["theta", "chains", "history", "first", "log_weight"])
-def test_an_array_that_does_not_fit_is_refused(path, name):
-    fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20).fit(X, seed=3, checkpoint=path)
+@pytest.mark.parametrize(
+    ("recipe", "where"),
+    [
+        ("fifo", ["optimiser", "theta"]),
+        ("fifo", ["optimiser", "first"]),
+        ("fifo", ["optimiser", "total"]),
+        ("fifo", ["negatives", "store"]),
+        ("fifo", ["history", "rows"]),
+        ("fifo", ["history", "thetas"]),
+        ("weighted", ["negatives", "chains"]),
+        ("weighted", ["negatives", "states"]),
+        ("weighted", ["negatives", "log_weight"]),
+    ],
+)
+def test_an_array_that_does_not_fit_is_refused(path, recipe, where):
+    fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20, **PARTS[recipe]).fit(X, seed=3, checkpoint=path)
     tree, arrays = archive.read(path)
-    entry = tree["fields"]["state"][name]["name"]
+    entry = node(tree, where)[where[-1]]["name"]
     for wrong in (arrays[entry][:-1], arrays[entry].astype(np.float32)):
         archive.write(path, tree, arrays | {entry: wrong})
         with pytest.raises(fe.ModelFileError, match="damaged"):
@@ -249,18 +291,12 @@ def test_keyboard_interrupt_in_the_callback(path):
 
 def test_ctrl_c_in_the_compiled_loop(path):
     trainer = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=50_000, n_steps=20, n_chains=512)
-    timer = signal.setitimer if hasattr(signal, "setitimer") else None
-    if timer is None:
-        pytest.skip("needs signal.setitimer")
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    try:
-        timer(signal.ITIMER_REAL, 0.3)
-        with pytest.raises(TrainingInterrupted) as caught:
-            trainer.fit(X, seed=3, checkpoint=path, checkpoint_every=50_000)
-    finally:
-        timer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    done = len(caught.value.result.history)
+    error, _ = ctrl_c(
+        lambda: trainer.fit(X, seed=3, checkpoint=path, checkpoint_every=50_000),
+        TrainingInterrupted,
+        first=0.3,
+    )
+    done = len(error.result.history)
     assert 0 < done < 50_000
     # The checkpoint is of the moment of the interrupt, not of the last interval.
     assert fe.load(path).state["update"] == done
@@ -289,7 +325,7 @@ def test_divergence_keeps_the_last_checkpoint(path):
     )
     with pytest.raises(TrainingError):
         trainer.fit(X, seed=3, checkpoint=path, checkpoint_every=1)
-    assert np.isfinite(fe.load(path).state["theta"]).all()
+    assert np.isfinite(fe.load(path).state["optimiser"]["theta"]).all()
     with pytest.raises(TrainingError):
         fe.ContrastiveDivergence.resume(path, X)
 

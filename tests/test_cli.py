@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -331,6 +332,11 @@ def test_bad_files_and_columns(geyser, model, folder):
     with open("cut.npy", "wb") as file:
         file.write(b"\x93NUMPY\x01\x00")
     assert "damaged" in refused("fit", "cut.npy")
+    with zipfile.ZipFile("book.xlsx", "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    for words in (("fit",), ("score", model)):
+        assert "Excel workbook" in refused(*words, "book.xlsx")
+        assert "a file that fastebm saved, not a table" in refused(*words, model)
 
 
 def test_unwritable_outputs(geyser, model):

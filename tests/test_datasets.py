@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from stats import ks, ks_limit, mean_z, mixture_cdf, share_z, variance_z, z_limit
 
 from fastebm import datasets
 
@@ -23,11 +24,13 @@ def test_old_faithful_calls_share_nothing():
 def test_two_normals_law():
     x = datasets.two_normals(100_000, seed=1)
     assert x.shape == (100_000,)
-    # Mean 0.55 * -2 + 0.45 * 1.8 = -0.29, standard deviation 1.9548; two-sided limit of 1e-8.
-    assert abs(x.mean() + 0.29) < 5.731 * 1.9548 / np.sqrt(len(x))
+    assert ks(x, mixture_cdf([0.55, 0.45], [-2.0, 1.8], [0.45, 0.55])) < ks_limit(4)
+    # Mean 0.55 * -2 + 0.45 * 1.8 = -0.29, standard deviation 1.9548.
+    assert abs(mean_z(x, -0.29, 1.9548**2)) < z_limit(4)
     left = x < 0
-    assert abs(left.mean() - 0.55023) < 5.731 * np.sqrt(0.55 * 0.45 / len(x))
-    assert abs(x[left].std() - 0.45) < 5.731 * 0.45 / np.sqrt(2 * left.sum())
+    assert abs(share_z(left.sum(), len(x), 0.55023)) < z_limit(4)
+    # Next to all of these are of the left normal.
+    assert abs(variance_z(x[left], -2.0, 0.45**2)) < z_limit(4) < abs(variance_z(x[left], -2.0, 0.47**2))
 
 
 def test_two_normals_truth_is_normalised():

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from stats import Z_LIMIT
 
 import fastebm as fe
 
@@ -65,7 +66,7 @@ def test_own_energy(tmp_path):
     mean, error, exact = map(
         float, re.search(r"mean \|x\| +([\d.]+) \+- ([\d.]+), exact ([\d.]+)", out).groups()
     )
-    assert abs(mean - exact) < 5 * error + 1e-4
+    assert abs(mean - exact) < Z_LIMIT * error + 1e-4
     assert "warnings  none" in out and "step 0.03: warning divergence" in out
     assert "0.677342" in out and "quadrature" in out
     check_picture(tmp_path / "ring.png")

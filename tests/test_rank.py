@@ -6,13 +6,13 @@ it has a uniform rank (Gandy and Scott, Unit testing for MCMC, 2021).
 
 import numpy as np
 import pytest
+from stats import chi2_limit
 
 import fastebm as fe
 
 TRUTH = fe.WellMixture(theta=[0.9039, -2.0, -0.2, 0.5025, 1.8, 0.2, 0.3])
 PLACES, CHAINS, BINS = 20, 4000, 20
-# chi^2 with 19 degrees of freedom exceeds it with probability 1e-6.
-LIMIT = 63.7
+LIMIT = chi2_limit(BINS - 1)
 
 
 def statistic(step, seed, start=TRUTH):

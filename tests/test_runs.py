@@ -1,15 +1,13 @@
 """What every sampler promises about a run: the same bytes however it is cut, untouched arguments, clear errors."""
 
-import os
-import subprocess
 import sys
-import textwrap
 import threading
 
 import numpy as np
 import pytest
 from cases import ENERGIES, SAMPLERS
 from numpy.testing import assert_array_equal
+from processes import run_script
 
 import fastebm as fe
 from fastebm.samplers import driver
@@ -313,11 +311,14 @@ def test_not_an_energy(sampler_1d, bad):
             method(bad, [0.0], 1)
 
 
-def test_bare_sampler_and_bare_energy_do_not_crash():
-    with pytest.raises((TypeError, NotImplementedError)):
-        fe.Sampler().sample(TWO_WELLS, [0.0], 1)
-    with pytest.raises((TypeError, NotImplementedError, ValueError)):
-        fe.SGLD(0.1).sample(fe.Energy(), [0.0], 1)
+@pytest.mark.parametrize("method", ["sample", "run"])
+def test_bare_sampler_and_bare_energy_are_refused(sampler_1d, method):
+    with pytest.raises(
+        TypeError, match=r"^Sampler is abstract; use SGLD, MALA, IndependenceMH or MixtureMH$"
+    ):
+        getattr(fe.Sampler(), method)(TWO_WELLS, [0.0], 1)
+    with pytest.raises(TypeError, match=r"^Energy is not initialised; use a concrete energy and call its"):
+        getattr(sampler_1d, method)(fe.Energy(), [0.0], 1)
 
 
 @pytest.mark.parametrize("cls", [fe.SGLD, fe.MALA])
@@ -436,33 +437,17 @@ def test_many_python_threads_at_once(energy):
 # ---- Ctrl-C and memory, each in a process of its own ----
 
 
-def run_script(script, **environment):
-    """Run Python code in a fresh process, which must end by itself within a minute."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, **environment},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 INTERRUPT = """
-import os, signal, sys, threading
 import numpy as np
 import fastebm as fe
+from interrupts import ctrl_c
 
 energy = {energy}
 sampler = {sampler}
 x0 = np.zeros({chains})
-threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-try:
-    # A run of hours.
-    sampler.sample(energy, x0, 2**39, seed=1, n_threads={threads})
-except KeyboardInterrupt:
-    print("stopped")
+# A run of hours; the time limit of this process is its end where no Ctrl-C is felt.
+ctrl_c(lambda: sampler.sample(energy, x0, 2**39, seed=1, n_threads={threads}), first=0.3)
+print("stopped")
 assert (x0 == 0).all()
 first = sampler.sample(energy, x0, 5, seed=1, n_threads=1)
 assert (first == sampler.sample(energy, x0, 5, seed=1, n_threads={threads})).all()

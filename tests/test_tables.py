@@ -3,6 +3,7 @@
 import io
 import sys
 import types
+import zipfile
 
 import numpy as np
 import pytest
@@ -80,6 +81,76 @@ def test_arrays(tmp_path):
     np.save(tmp_path / "x.npy", np.array([[1.0], [np.nan]]))
     with pytest.raises(TableError, match=r"1 missing cell in 1 row \(row 2\)"):
         read_table(tmp_path / "x.npy")
+
+
+def zipped(members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def workbook():
+    """A minimal Excel workbook: one sheet with one number."""
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    links = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    members = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types">'
+        f'<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>'
+        f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{kind}.worksheet+xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships">'
+        f'<Relationship Id="r1" Type="{links}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{links}">'
+        '<sheets><sheet name="Sheet1" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">'
+        f'<Relationship Id="r1" Type="{links}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData><row r="1"><c r="A1"><v>1.5</v></c></row>'
+        "</sheetData></worksheet>",
+    }
+    return zipped(members)
+
+
+def locked():
+    """A zip whose member says that it needs a password: bit 0 of its flags, in both of its headers."""
+    data = bytearray(zipped({"a.npy": b"x"}))
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(data)
+
+
+OPENDOCUMENT = "application/vnd.oasis.opendocument.spreadsheet"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (workbook(), "is an Excel workbook, not a table; export the sheet as CSV"),
+        (zipped({"mimetype": OPENDOCUMENT, "content.xml": "<x/>"}), "OpenDocument spreadsheet.*as CSV"),
+        (zipped({"t.csv": "a,b\n1,2\n"}), r"is a zip archive, with 't\.csv', not a table; unzip it first"),
+        (zipped({f"{i}.csv": "1" for i in range(9)}), r"with '0\.csv', '1\.csv', '2\.csv', \.\.\.,"),
+        (zipped({"a.npy": b"", "notes.txt": "x"}), r"is a zip archive, with 'notes\.txt'"),
+        (zipped({}), "is an empty zip archive"),
+        (zipped({"a.npy": b"not an array"}), "damaged"),
+        (workbook()[:-30], "damaged"),
+        (locked(), "damaged"),
+    ],
+    ids=["xlsx", "ods", "zip", "many", "arrays and text", "empty", "no array", "cut", "locked"],
+)
+@pytest.mark.parametrize("way", ["file", "standard input"])
+def test_archives_that_hold_no_arrays(tmp_path, monkeypatch, content, message, way):
+    source = "-"
+    if way == "file":
+        source = tmp_path / "t.xlsx"
+        source.write_bytes(content)
+    else:
+        monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(content)))
+    with pytest.raises(TableError, match=message) as caught:
+        read_table(source)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
 
 
 def test_standard_input(monkeypatch):

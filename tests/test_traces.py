@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from stats import Z_LIMIT, share_z
 
 import fastebm as fe
 
@@ -129,7 +130,7 @@ def test_occupancy_and_crossings():
 def test_occupancy_of_exact_samples():
     wells = fe.WellMixture.from_mixture([0.2, 0.8], [[-4.0, 0], [4.0, 1]], [[0.5, 1], [0.7, 1]])
     share = fe.mode_occupancy(wells.exact_sample(100_000, seed=1), wells)[0]
-    assert abs(share - 0.2) < 4.9 * math.sqrt(0.16 / 100_000)
+    assert abs(share_z(100_000 * share, 100_000, 0.2)) < Z_LIMIT
 
 
 def test_modes_that_do_not_fit():

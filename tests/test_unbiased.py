@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from stats import z_limit
 
 import fastebm as fe
 
 N = 200_000
-# Of a standard normal, beyond which one of about ten parameters errs once in 1e6.
-LIMIT = 5.3
+# Of about ten parameters at a time.
+LIMIT = z_limit(10)
 
 
 def closed_form(energy):

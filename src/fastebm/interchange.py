@@ -129,7 +129,8 @@ def to_arviz(obj, *, names=None):
         raise TypeError("a TrainingResult holds no sample of one density; use to_xarray for its history")
     arviz = _need("arviz", "arviz")
     posterior = to_xarray(obj, names=names)
-    if hasattr(arviz, "InferenceData"):
+    # ArviZ 1.x answers to the old name too, with a warning and another class, but does not hold it.
+    if "InferenceData" in vars(arviz):
         return arviz.InferenceData(posterior=posterior)
     return _need("xarray", "arviz").DataTree.from_dict({"posterior": posterior})
 

@@ -10,7 +10,7 @@ cdef class Control:
     cdef unsigned long owner
 
     # Cheap: reads the clock, and takes the GIL at most every 50 ms. Nonzero: stop, `failure` says why. A negative done
-    # leaves the bar as it is.
+    # leaves the bar where it is.
     cdef int poll(self, double done) noexcept nogil
 
 

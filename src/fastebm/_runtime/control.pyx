@@ -56,8 +56,7 @@ cdef class Control:
         with gil:
             try:
                 PyErr_CheckSignals()
-                if done >= 0.0:
-                    self.show(done)
+                self.show(done if done >= 0.0 else self.shown)
             except BaseException as error:
                 self.failure = error
                 self.stop = 1

@@ -60,7 +60,7 @@ cdef class Team:
         cdef int waited = 0
         if self.n_helpers == 0:
             for i in range(n_tasks - 1, -1, -1):
-                if self.task(i, 0):
+                if self.task(i, 0) or (i and self.control.poll(-1.0)):
                     return -1
             return 0
         fastebm_store(&self.finished, 0)
@@ -73,6 +73,8 @@ cdef class Team:
             if not fastebm_flag(&self.failed) and self.task(left - 1, 0):
                 fastebm_raise(&self.failed)
             fastebm_add(&self.finished, 1)
+            if self.control.poll(-1.0):
+                fastebm_raise(&self.failed)
         while fastebm_load(&self.finished) < n_tasks:
             fastebm_pause(waited)
             waited += 1

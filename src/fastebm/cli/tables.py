@@ -7,12 +7,14 @@ import io
 import os
 import sys
 import zipfile
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._runtime.check import choice
 from .._runtime.progress import bar
+from ..storage.archive import HEADER
 
 # Characters of text parsed at a time; 1e6 rows of two columns are about ten such pieces.
 PIECE = 1 << 22
@@ -78,7 +80,7 @@ def read_table(source, columns=None, *, header="auto", drop_na=False, progress=F
         total = None if source == "-" else os.path.getsize(source)
         show = bar(progress, total, f"reading {os.path.basename(name)}", "B")
         try:
-            if start[:6] == b"\x93NUMPY" or start[:4] == b"PK\x03\x04":
+            if start[:6] == b"\x93NUMPY" or start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
                 names, x = _arrays(stream, name)
                 chosen = _positions(columns, names, name, len(names))
                 where, x = "row", x[:, chosen]
@@ -161,11 +163,41 @@ def _positions(columns, names, name, width) -> list[int]:
     return chosen
 
 
+def _only_arrays(archive, name):
+    """Refuse a zip archive that is no NPZ, saying what it seems to be and what to do."""
+    members = archive.namelist()
+    others = [member for member in members if not member.endswith(".npy")]
+    if members and not others:
+        return
+    if not members:
+        what, do = "an empty zip archive", "give a CSV, NPY or NPZ file"
+    elif "xl/workbook.xml" in members or "xl/workbook.bin" in members:
+        what, do = "an Excel workbook", "export the sheet as CSV and give that file"
+    elif "mimetype" in members and b"opendocument.spreadsheet" in archive.read("mimetype"):
+        what, do = "an OpenDocument spreadsheet", "export the sheet as CSV and give that file"
+    elif HEADER in members:
+        what, do = "a file that fastebm saved", "give the data; fastebm.load reads that file"
+    else:
+        shown = ", ".join(repr(member[:40]) for member in others[:3]) + (", ..." if len(others) > 3 else "")
+        what, do = f"a zip archive, with {shown}", "unzip it first and give the table inside"
+    raise TableError(f"{name} is {what}, not a table; {do}")
+
+
 def _arrays(stream, name):
     try:
         loaded = np.load(io.BytesIO(stream.read()), allow_pickle=False)
-        arrays = {k: loaded[k] for k in loaded.files} if hasattr(loaded, "files") else {None: loaded}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        if hasattr(loaded, "files"):
+            _only_arrays(loaded.zip, name)
+            arrays = {k: loaded[k] for k in loaded.files}
+        else:
+            arrays = {None: loaded}
+        # NumPy hands out the bytes of a member that does not start like an array.
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError
+    except TableError:
+        raise
+    # Beside the obvious: RuntimeError for a member with a password, zlib.error for damaged bytes.
+    except (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         pickled = " (it holds Python objects, which are never loaded)" if "pickle" in str(error) else ""
         raise TableError(f"{name}: the file is damaged or holds no plain arrays{pickled}") from None
     names, parts = [], []

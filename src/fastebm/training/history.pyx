@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .result import fill_from
+
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
@@ -82,9 +84,9 @@ cdef class History:
     def restore(self, state):
         """Go on from what `state` returned. Raises ValueError if it does not fit."""
         count, kept = len(state["rows"]), len(state["steps"])
-        if not (state["rows"].shape == (count, 3) and state["thetas"].shape == (kept, self.n_params)
-                and count <= self.n_updates and kept <= self.capacity and state["every"] >= 1):
+        if not (count <= self.n_updates and kept <= self.capacity and state["every"] >= 1):
             raise ValueError("the history does not fit the settings")
-        self.scalars[:count], self.steps[:kept] = state["rows"], state["steps"]
-        self.thetas[:kept, :self.n_params] = state["thetas"]
+        fill_from(self.scalars[:count], state["rows"], "rows")
+        fill_from(self.steps[:kept], state["steps"], "steps")
+        fill_from(self.thetas[:kept, :self.n_params], state["thetas"], "thetas")
         self.count, self.n_kept, self.every = count, kept, state["every"]

@@ -365,8 +365,10 @@ cdef class Loop(Team):
         cdef Py_ssize_t j
         if not 0 <= state["update"] <= self.n_updates or len(state["tallies"]) != self.n_tallies:
             raise ValueError("a counter is out of range")
-        if len(state["history"]["rows"]) != state["update"]:
-            raise ValueError("the history does not have a row for every update")
+        if len(state["history"]["rows"]) != state["update"] or not (
+            0 <= state["optimiser"]["averaged"] <= state["update"]
+        ):
+            raise ValueError("the counts do not belong together")
         self.positive.restore(state["positive"])
         self.negatives.restore(state["negatives"])
         self.optimiser.restore(state["optimiser"])

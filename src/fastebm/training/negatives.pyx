@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .result import fill_from
+
 from libc.math cimport INFINITY, fma
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
@@ -130,8 +132,8 @@ cdef class Persistent(Negatives):
         return {"chains": self.rows.copy(), "states": self.states.copy(), "started": bool(self.started)}
 
     def restore(self, state):
-        _fill(self.rows, state["chains"], "chains")
-        _fill(self.states, state["states"], "states")
+        fill_from(self.rows, state["chains"], "chains")
+        fill_from(self.states, state["states"], "states")
         self.started = state["started"]
 
 
@@ -200,7 +202,7 @@ cdef class Weighted(Persistent):
     cdef void reweigh(self, const double* new_energies) noexcept nogil:
         cdef Py_ssize_t i
         for i in range(self.n_chains):
-            self.next_log_weight[i] += new_energies[i] - self.energies[i]
+            self.next_log_weight[i] += self.energies[i] - new_energies[i]
 
     cdef void commit(self) noexcept nogil:
         Persistent.commit(self)
@@ -215,7 +217,7 @@ cdef class Weighted(Persistent):
 
     def restore(self, state):
         Persistent.restore(self, state)
-        _fill(self.logs, state["log_weight"], "log_weight")
+        fill_from(self.logs, state["log_weight"], "log_weight")
         self.smallest_ess, self.n_resampled = state["smallest_ess"], state["n_resampled"]
 
     @property
@@ -295,11 +297,6 @@ cdef class Fifo(Negatives):
         start, size = int(state["ring_start"]), int(state["ring_size"])
         if not (0 <= size <= self.capacity and 0 <= start < max(self.capacity, 1)):
             raise ValueError("ring_start or ring_size is out of range")
-        _fill(self.rows[:size], state["store"], "store")
+        fill_from(self.rows[:size], state["store"], "store")
         self.ring_start, self.ring_size = start, size
 
-
-def _fill(array, value, name):
-    if value.shape != array.shape or value.dtype != np.float64:
-        raise ValueError(f"{name} has shape {value.shape} in place of {array.shape}")
-    array[...] = value

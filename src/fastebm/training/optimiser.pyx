@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .result import fill_from
+
 from libc.math cimport INFINITY, isfinite, sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
@@ -87,9 +89,8 @@ cdef class Average:
         return {"total": self.memory.copy(), "averaged": self.count}
 
     def restore(self, state):
-        if state["total"].shape != self.memory.shape:
-            raise ValueError(f"total has shape {state['total'].shape} in place of {self.memory.shape}")
-        self.memory[...], self.count = state["total"], state["averaged"]
+        fill_from(self.memory, state["total"], "total")
+        self.count = state["averaged"]
 
 
 cdef class Optimiser:
@@ -165,9 +166,7 @@ cdef class Optimiser:
 
     def restore(self, state):
         """Go on from what `state` returned. Raises ValueError if it does not fit."""
-        if state["theta"].shape != self.memory.shape:
-            raise ValueError(f"theta has shape {state['theta'].shape} in place of {self.memory.shape}")
-        self.memory[...] = state["theta"]
+        fill_from(self.memory, state["theta"], "theta")
         self.average.restore(state)
 
 
@@ -205,7 +204,5 @@ cdef class Adam(Optimiser):
     def restore(self, state):
         Optimiser.restore(self, state)
         for row, name in enumerate(("first", "second")):
-            if state[name].shape != self.memory.shape:
-                raise ValueError(f"{name} has shape {state[name].shape} in place of {self.memory.shape}")
-            self.moments[row] = state[name]
+            fill_from(self.moments[row], state[name], name)
         self.decay1, self.decay2 = state["decay1"], state["decay2"]

@@ -95,3 +95,10 @@ def history_array(numbers: np.ndarray, thetas: np.ndarray | None) -> np.ndarray:
     if thetas is not None:
         history["theta"] = thetas
     return history
+
+
+def fill_from(array: np.ndarray, value, name: str) -> None:
+    """Copy an array of a saved state to its place. Raises ValueError if it does not fit."""
+    if value.shape != array.shape or value.dtype != array.dtype:
+        raise ValueError(f"{name} is {value.dtype} {value.shape} in place of {array.dtype} {array.shape}")
+    array[...] = value

@@ -58,10 +58,8 @@ class Settings:
             )
         for name in ("sampler", "global_move"):
             value = getattr(self, name)
-            if value is not None and not (name == "global_move" and isinstance(value, str)):
+            if value is not None and (name, value) != ("global_move", "auto"):
                 as_sampler(value, name).check(energy)
-        if isinstance(self.global_move, str):
-            choice(self.global_move, "global_move", ("auto",))
         checked = {
             "n_updates": integer(self.n_updates, "n_updates", 0, 2**40 - 1),
             "n_steps": integer(self.n_steps, "n_steps", 0, 2**30),
