@@ -275,6 +275,17 @@ def test_models_of_other_kinds():
     assert "no density" in refused("sample", "buffer.npz")
 
 
+def test_an_energy_of_which_too_little_is_known(monkeypatch):
+    # log Z and exact samples are missing: one line, no traceback.
+    quartic = fe.PythonEnergy(lambda X: X[:, 0] ** 4, lambda X: 4 * X**3)
+    monkeypatch.setattr("fastebm.cli.fit.load", lambda path: quartic)
+    Path("data.csv").write_text("a\n1\n2\n")
+    assert "whose log Z is not known" in refused("score", "quartic.npz", "data.csv")
+    assert "whose direct sampler is not known" in refused(
+        "sample", "quartic.npz", "--n", "3", "--out", "s.csv"
+    )
+
+
 # ---- bad input ----
 
 BAD_FILES = {

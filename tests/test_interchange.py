@@ -43,6 +43,31 @@ def test_history_to_pandas(result):
     assert np.array_equal(frame["m2"], result.history["theta"][:, result.energy.param_names.index("m2")])
 
 
+def some_thetas(result):
+    """The result of a trainer that kept theta in every seventh update and in the last."""
+    phases = ["step", "energy_data", "energy_model", "energy_gap"]
+    kept = np.array([0, 7, 14, 21, 28, 29])
+    more = {"theta_steps": kept, "theta_trace": result.history["theta"][kept]}
+    return kept, type("Some", (fe.TrainingResult,), more)(
+        **vars(result) | {"history": result.history[phases]}
+    )
+
+
+def test_a_thinned_history_to_pandas(result):
+    need("pandas")
+    frame = to_pandas(some_thetas(result)[1])
+    assert list(frame.columns) == ["energy_data", "energy_model", "energy_gap"] and len(frame) == 30
+
+
+def test_a_thinned_history_to_xarray(result):
+    need("xarray")
+    kept, some = some_thetas(result)
+    data = to_xarray(some)
+    assert data["theta"].dims == ("kept", "parameter") and data["energy_gap"].dims == ("step",)
+    assert np.array_equal(data["theta"].sel(kept=21, parameter="m1"), result.history["theta"][21, 1])
+    assert np.array_equal(data["kept"], kept)
+
+
 def test_wells_to_pandas():
     need("pandas")
     model = fe.fit_wells(PLANE.exact_sample(300, seed=1) * [1.0, 100.0], 3, recipe="em", seed=1)

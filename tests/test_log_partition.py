@@ -212,6 +212,47 @@ def test_bad_arguments(arguments, message):
         fe.log_partition(energy, **arguments)
 
 
+class Untouched(Exception):
+    """Work was begun."""
+
+
+def refuse(X):
+    raise Untouched
+
+
+@pytest.mark.parametrize("method", ["closed_form", "ais"])
+def test_bounds_belong_to_quadrature(method):
+    # Both answered for the whole space, as if there were no bounds.
+    energy = fe.WellMixture(theta=TRUTH)
+    with pytest.raises(ValueError, match="bounds belong to quadrature"):
+        fe.log_partition(
+            energy, method, X=energy.exact_sample(50, seed=1), bounds=(-1, 1), n_chains=8, n_steps=4
+        )
+    with pytest.raises(ValueError, match="bounds belong to quadrature"):
+        fe.log_partition(fe.PythonEnergy(refuse, refuse), method, X=[0.0, 1.0], bounds=(-1, 1))
+    # Negative control: the energy is asked once the bounds are gone, or belong.
+    with pytest.raises(Untouched):
+        fe.log_partition(fe.PythonEnergy(refuse, refuse), "quadrature", bounds=(-1, 1))
+
+
+@pytest.mark.parametrize("method", ["auto", "quadrature"])
+def test_bounds_where_the_closed_form_is_known(method):
+    energy = fe.WellMixture(theta=TRUTH)
+    inside = fe.log_partition(energy, method, bounds=(-1, 1))
+    assert inside.method == "quadrature" and inside.value < energy.log_partition() - 1.0
+    assert inside.value == pytest.approx(quadrature.midpoint(energy, -1, 1, 100_000), abs=1e-8)
+    with pytest.raises(ValueError, match="leave bounds out"):
+        fe.log_partition(wells(3), method, bounds=(-1, 1))
+
+
+def test_a_base_that_cannot_start():
+    flat = fe.PythonEnergy(refuse, refuse, n_features=3)
+    with pytest.raises(ValueError, match="base must be normalised"):
+        fe.log_partition(wells(3), "ais", base=flat)
+    with pytest.raises(TypeError, match="base must be an Energy"):
+        fe.log_partition(wells(3), "ais", base=0.0)
+
+
 def test_bad_types():
     with pytest.raises(TypeError, match="energy"):
         fe.log_partition(None)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -25,6 +26,8 @@ RESULT = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=40, n_chains=64).f
 STORE = fe.ReplayBuffer(50)
 STORE.push(X[1][:60, 0])
 SLOW = fe.PythonEnergy(lambda x: 0.5 * (x**2).sum(axis=1), lambda x: x, 1)
+
+PHASES = ["energy_data", "energy_model", "energy_gap"]
 
 PICTURES = {
     "density": lambda ax=None: plotting.plot_density(ONE, X[1], reference=ONE, labels="time (min)", ax=ax),
@@ -97,6 +100,61 @@ def test_single_wells_bound_the_energy():
     assert (low - drawn["energy"][:, 1] <= np.log(2) + 1e-12)[np.isfinite(low)].all()
 
 
+class Facts:
+    """The facts of a mixture, and none of the attributes by which its class is known."""
+
+    def __init__(self, wells):
+        self.wells = wells
+
+    def __getattr__(self, name):
+        if name.endswith("_") or name in ("n_wells", "theta", "param_names"):
+            raise AttributeError(name)
+        return getattr(self.wells, name)
+
+
+def test_modes_are_drawn_by_what_is_known_of_them(monkeypatch):
+    monkeypatch.setattr(plotting._canvas, "as_energy", lambda energy: energy)
+    monkeypatch.setattr(plotting.chains, "as_energy", lambda energy: energy)
+    shifted = fe.WellMixture(3, 1, [0.3, -2.0, 0.1, 1.0, 0.5, -0.4, -0.5, 2.5, 0.6, 1.7])
+    drawn = lines(plotting.plot_energy(Facts(shifted), X[1]))
+    x = drawn["energy"][:, 0]
+    wells = shifted.theta[:-1].reshape(3, 3)
+    for j, (raw, m, k) in enumerate(wells):
+        y = drawn[f"well {j + 1}"][:, 1]
+        seen = np.isfinite(y)
+        assert seen.sum() > 50
+        np.testing.assert_allclose(y[seen], (np.exp(raw) * (x - m) ** 2 + k + 1.7)[seen], rtol=1e-12)
+    assert plotting.plot_density(Facts(shifted)).get_xlim() == plotting.plot_density(shifted).get_xlim()
+    # Shares of the chains: each state counts for the well of least energy.
+    trace = shifted.exact_sample(300, seed=1).reshape(3, 100, 1)
+    ax = plotting.plot_occupancy(Facts(shifted), trace)
+    lowest = np.argmin([np.exp(raw) * (trace - m) ** 2 + k for raw, m, k in wells], axis=0)[..., 0]
+    for j in range(3):
+        assert np.array_equal(lines(ax)[f"well {j + 1}"][:, 1], (lowest == j).mean(axis=1))
+    dashed = [
+        line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == "--" and len(line.get_xdata())
+    ]
+    np.testing.assert_allclose(dashed, shifted.weights_)
+
+
+def test_no_wells_where_no_modes_are_known():
+    assert set(lines(plotting.plot_energy(SLOW, X[1]))) == {"energy", "data"}
+    # Negative control.
+    assert {"well 1", "well 2"} < set(lines(plotting.plot_energy(ONE, X[1])))
+
+
+def test_a_trace_of_some_thetas():
+    kept = np.array([0, 15, 30, 39])
+    fields = {"theta_steps": kept, "theta_trace": RESULT.history["theta"][kept]}
+    short = SimpleNamespace(
+        history=RESULT.history[["step", *PHASES]], energy=RESULT.energy, theta=RESULT.theta, **fields
+    )
+    curve = lines(plotting.plot_parameters(short, names=["m1"]))["m1"]
+    assert np.array_equal(curve, np.c_[kept, RESULT.history["theta"][kept, 1]])
+    full, thin = (lines(plotting.plot_phases(r))["data (positive phase)"] for r in (RESULT, short))
+    assert np.array_equal(full, thin)
+
+
 def test_histogram_has_area_one():
     ax = plotting.plot_density(ONE, X[1])
     assert sum(p.get_width() * p.get_height() for p in ax.patches) == pytest.approx(1)
@@ -152,11 +210,12 @@ def test_pairs():
         (lambda: plotting.plot_pairs(X[1]), ValueError, "at least two features"),
         (lambda: plotting.plot_pairs(X[3], ax=np.zeros((2, 2))), ValueError, r"shape \(3, 3\)"),
         (lambda: plotting.plot_phases([1, 2]), TypeError, "must be a TrainingResult"),
+        (lambda: plotting.plot_parameters(RESULT.history[["step", *PHASES]]), TypeError, "holds no theta"),
         (lambda: plotting.plot_phases(RESULT.history[:0]), ValueError, "history is empty"),
         (lambda: plotting.plot_parameters(RESULT, names=["m3"]), ValueError, "no parameter is called 'm3'"),
         (lambda: plotting.plot_paths(THREE, TRACE[3]), ValueError, "1 or 2 feature"),
         (lambda: plotting.plot_paths(TWO, X[2]), ValueError, "trace must have shape"),
-        (lambda: plotting.plot_occupancy(SLOW, TRACE[1]), TypeError, "must be a WellMixture"),
+        (lambda: plotting.plot_occupancy(SLOW, TRACE[1]), TypeError, "must know its modes"),
         (lambda: plotting.plot_buffer(fe.ReplayBuffer(3)), ValueError, "not be empty"),
         (lambda: plotting.plot_buffer([1.0]), TypeError, "must be a ReplayBuffer"),
     ],

@@ -19,7 +19,8 @@ def to_pandas(obj, *, names=None):
     Parameters
     ----------
     obj : TrainingResult, SampleResult, ReplayBuffer, ScaledWells, EnergyDensity or array-like
-        * TrainingResult: the history, one row per update (index ``step``), with a column for every parameter.
+        * TrainingResult: the history, one row per update (index ``step``), with a column for every parameter if theta
+          was kept in every update (else see `to_xarray`).
         * ScaledWells, EnergyDensity: one row per well, with ``weight``, and ``mean`` and ``std`` of every feature in
           the units of the data.
         * SampleResult, ReplayBuffer, array of shape (n_samples, n_features) or (n_samples,): one row per state. A
@@ -37,7 +38,9 @@ def to_pandas(obj, *, names=None):
     pandas = _need("pandas", "arviz")
     if isinstance(obj, TrainingResult):
         columns = {n: obj.history[n] for n in ("energy_data", "energy_model", "energy_gap")}
-        columns |= dict(zip(obj.energy.param_names, obj.history["theta"].T, strict=True))
+        steps, rows = _thetas(obj)
+        if len(steps) == len(obj.history):
+            columns |= dict(zip(obj.energy.param_names, rows.T, strict=True))
         return pandas.DataFrame(columns, index=pandas.Index(obj.history["step"], name="step"))
     wells = getattr(obj, "model_", obj)
     if isinstance(wells, ScaledWells):
@@ -65,7 +68,7 @@ def to_xarray(obj, *, names=None):
     ----------
     obj : TrainingResult, SampleResult or array-like of shape (n_draws, n_chains[, n_features])
         * TrainingResult: variables ``energy_data``, ``energy_model``, ``energy_gap`` over ``step``, and ``theta`` over
-          (``step``, ``parameter``).
+          (``step``, ``parameter``), or over (``kept``, ``parameter``) if theta was not kept in every update.
         * A SampleResult that was run with ``thin``, or its trace: variable ``x`` over (``chain``, ``draw``,
           ``feature``), the order that ArviZ expects; the acceptance rate is an attribute.
     names : sequence of str, optional
@@ -81,8 +84,12 @@ def to_xarray(obj, *, names=None):
     xarray = _need("xarray", "arviz")
     if isinstance(obj, TrainingResult):
         columns = {n: ("step", obj.history[n]) for n in ("energy_data", "energy_model", "energy_gap")}
-        columns["theta"] = (("step", "parameter"), obj.history["theta"])
+        steps, rows = _thetas(obj)
         coordinates = {"step": obj.history["step"], "parameter": list(obj.energy.param_names)}
+        every = len(steps) == len(obj.history)
+        if not every:
+            coordinates["kept"] = steps
+        columns["theta"] = (("step" if every else "kept", "parameter"), rows)
         return xarray.Dataset(columns, coordinates)
     trace = _states(obj)
     if trace.ndim == 2 and not isinstance(obj, (SampleResult, ReplayBuffer)) and np.ndim(obj) == 2:
@@ -133,6 +140,13 @@ def to_arviz(obj, *, names=None):
     if "InferenceData" in vars(arviz):
         return arviz.InferenceData(posterior=posterior)
     return _need("xarray", "arviz").DataTree.from_dict({"posterior": posterior})
+
+
+def _thetas(result):
+    """(updates, theta at the beginning of each)."""
+    if hasattr(result, "theta_trace"):
+        return result.theta_steps, result.theta_trace
+    return result.history["step"], result.history["theta"]
 
 
 def _need(module, extra):

@@ -226,8 +226,14 @@ def _picture(figure, path):
     return encoded(figure, path)
 
 
-def _density(path):
+# What an energy must say of itself to be scored, and to be sampled.
+SCORED = "log Z", lambda energy: energy.has_log_partition
+SAMPLED = "direct sampler", lambda energy: energy.has_exact_sample
+
+
+def _density(path, needs):
     """(log-density function, sampling function, names, number of features) of a saved model."""
+    fact, known = needs
     try:
         model = load(path)
     except OSError as error:
@@ -238,6 +244,8 @@ def _density(path):
     if isinstance(model, ScaledWells):
         return model.score_samples, model.sample, model.names, model.n_features
     if isinstance(model, Energy):
+        if not known(model):
+            raise TypeError(f"{path} holds {describe(model)}, whose {fact} is not known")
         return model.log_prob, model.exact_sample, None, model.n_features
     raise TypeError(f"{path} holds {describe(model)}, which is no density; give a file of fastebm fit")
 
@@ -245,7 +253,7 @@ def _density(path):
 def score(arguments, progress, output, print_json):
     """`fastebm score`."""
     output.check_writable(arguments.out)
-    log_prob, _, names, width = _density(arguments.model)
+    log_prob, _, names, width = _density(arguments.model, SCORED)
     table = _matching(arguments, names, width, progress)
     log_p = log_prob(table.x)
     facts = {
@@ -297,7 +305,7 @@ def _matching(arguments, names, width, progress) -> Table:
 def sample(arguments, output, print_json):
     """`fastebm sample`."""
     output.check_writable(arguments.out)
-    _, draw, names, width = _density(arguments.model)
+    _, draw, names, width = _density(arguments.model, SAMPLED)
     x = draw(arguments.n, seed=arguments.seed)
     header = names or tuple(f"x{i + 1}" for i in range(width))
     if arguments.json and arguments.out == "-":

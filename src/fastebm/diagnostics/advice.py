@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from ..samplers.base import Sampler
-from ..samplers.mala import MALA
 from .population import Population
 
 # Changes of mode per round above which more of them in a round hardly show.
@@ -69,9 +68,9 @@ def _round_up(n: float) -> int:
 def to_follow(settings: dict, sampler: Sampler, global_move) -> str:
     """For chains that do not follow the model though they had the time."""
     missing = []
-    if not isinstance(sampler, MALA):
+    if not sampler.adjusted:
         missing.append("use MALA")
-    elif sampler.temperature != 1.0:
+    elif 1.0 not in (sampler.temperature, sampler.exact_at):
         missing.append("set the sampler's temperature to 1")
     if global_move is None or settings["n_global"] == 0:
         missing.append("add the default global move (global_move='auto', n_global=1)")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
+
 import numpy as np
 
 from .._runtime.check import describe, integer, samples
 from .._runtime.errors import NonFiniteError
 from .._runtime.seed import seed_sequence
-from ..energies.base import Energy
+from ..energies.base import Energy, as_energy
 from ..partition.log_partition import LogPartition
-from ..samplers.base import Sampler
+from ..samplers.base import as_sampler
 from ..training.result import TrainingResult
 from . import mixing, partition, population, temperature, training
 from .diagnostic import Diagnostic
@@ -60,41 +62,59 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     >>> [d.code for d in fe.diagnose(fe.WellMixture(), sampler=cold)]
     ['temperature']
     """
-    if isinstance(subject, LogPartition):
-        return partition.untrusted(subject)
-    if isinstance(subject, TrainingResult):
-        found = _training(subject, X, seed)
-        energy = subject.energy
-    elif isinstance(subject, Energy):
-        found = _run(subject, X, sampler, x0, n_steps, seed)
-        energy = subject
-    else:
-        raise TypeError(
-            f"subject must be a TrainingResult, an Energy or a LogPartition, got {describe(subject)}"
-        )
-    if X_val is not None:
-        if X is None:
-            raise ValueError("X_val needs X, the training data, to compare with")
-        found += training.memorisation(
-            energy, samples(X, energy.n_features)[0], samples(X_val, energy.n_features, "X_val")[0]
-        )
-    return sorted(found, key=lambda d: d.severity != "error")
+    return _look(subject, X, sampler, x0, n_steps, X_val, seed)
 
 
 def after_fit(result: TrainingResult, x: np.ndarray) -> list[Diagnostic]:
-    """What `fit` attaches to its result."""
-    return diagnose(result, x)
+    """What `fit` attaches to its result; x of shape (n_samples, n_features) has been checked by it."""
+    return _in_order(_training(result, x, 0))
 
 
-def _training(result, X, seed):
+@singledispatch
+def _look(subject, X, sampler, x0, n_steps, X_val, seed):
+    raise TypeError(f"subject must be a TrainingResult, an Energy or a LogPartition, got {describe(subject)}")
+
+
+@_look.register
+def _(subject: LogPartition, X, sampler, x0, n_steps, X_val, seed):
+    return partition.untrusted(subject)
+
+
+@_look.register
+def _(subject: TrainingResult, X, sampler, x0, n_steps, X_val, seed):
     if X is None:
         raise ValueError("diagnose(result, X) needs X, the data it was trained on")
-    x, _ = samples(X, result.energy.n_features)
+    x, held_out = _data(subject.energy, X, X_val)
+    return _in_order(_training(subject, x, seed) + _memorisation(subject.energy, x, held_out))
+
+
+@_look.register
+def _(subject: Energy, X, sampler, x0, n_steps, X_val, seed):
+    energy = as_energy(subject, "subject")
+    x, held_out = _data(energy, X, X_val)
+    return _in_order(_run(energy, x, sampler, x0, n_steps, seed) + _memorisation(energy, x, held_out))
+
+
+def _data(energy, X, X_val):
+    if X_val is not None and X is None:
+        raise ValueError("X_val needs X, the training data, to compare with")
+    x = None if X is None else samples(X, energy.n_features)[0]
+    return x, None if X_val is None else samples(X_val, energy.n_features, "X_val")[0]
+
+
+def _memorisation(energy, x, held_out):
+    return [] if held_out is None else training.memorisation(energy, x, held_out)
+
+
+def _in_order(found):
+    return sorted(found, key=lambda d: d.severity != "error")
+
+
+def _training(result, x, seed):
     rng = np.random.default_rng(seed_sequence(seed))
-    groups = getattr(result.energy, "n_wells", 2)
     sampler = result.sampler
     found = temperature.before(sampler) + training.data(x, rng) + training.scale(result.energy, x)
-    found += mixing.step_too_big(sampler, x, groups, rng)
+    found += mixing.step_too_big(result.energy, sampler, x, rng)
     if not result.settings:
         return found
     found += training.at_bound(result) + training.weights(result)
@@ -113,18 +133,14 @@ def _training(result, X, seed):
     return found
 
 
-def _run(energy, X, sampler, x0, n_steps, seed):
+def _run(energy, x, sampler, x0, n_steps, seed):
     if sampler is None and x0 is None:
         return []
-    if not isinstance(sampler, Sampler):
-        raise TypeError(f"sampler must be a Sampler, got {describe(sampler)}")
-    sampler._check_ready()
-    sampler.check(energy)
+    as_sampler(sampler).check(energy)
     rng = np.random.default_rng(seed_sequence(seed))
     found = temperature.before(sampler)
-    if X is not None:
-        x = samples(X, energy.n_features)[0]
-        found += mixing.step_too_big(sampler, x, getattr(energy, "n_wells", 2), rng)
+    if x is not None:
+        found += mixing.step_too_big(energy, sampler, x, rng)
     if x0 is None:
         return found
     start = samples(x0, energy.n_features, "x0")[0]

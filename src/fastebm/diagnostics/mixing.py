@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..energies.base import Energy
-from ..energies.well_mixture import WellMixture
 from ..mixtures.kmeans import group_mixture
 from ..samplers.base import Sampler
-from ..samplers.mala import MALA
-from ..samplers.sgld import SGLD
 from ..training.recipes import local_variance
 from . import advice
 from .diagnostic import Diagnostic
 from .population import ENOUGH_CHAINS, ROUNDS, Population
-from .traces import mode_labels, well_shares
+from .temperature import noise_variance
+from .traces import nearest
 
 MAX_Z = 5.0
 # Energy that further steps may still lose, in nats.
@@ -66,28 +64,25 @@ def too_few_steps(population: Population) -> list[Diagnostic]:
 def _slowest_rate(population: Population) -> float:
     """step_size times the smallest curvature at a mode."""
     energy, sampler = population.energy, population.sampler
-    h = getattr(sampler, "step_size", None)
+    h = sampler.step_size
     if h is None:
         return np.inf
-    if isinstance(energy, WellMixture):
-        stds = energy.stds_[energy.weights_ > SMALL]
-        return h / float(stds.max() ** 2)
+    if energy.modes is not None:
+        widths = energy.mode_scales[energy.mode_shares > SMALL]
+        return h / float(widths.max() ** 2)
     return h / max(float(population.extended.var(axis=0).max()), 1e-300)
 
 
 def mode_imbalance(population: Population) -> list[Diagnostic]:
     """Compare the chains' share of each mode with the model's mass there.
 
-    The mass is exact for a WellMixture; for other energies in one or two features it comes from a grid, with the modes
-    told apart by two k-means centres. In more features only crossings are counted.
+    The mass is exact for an energy that knows its modes; for others in one or two features it comes from a grid, with
+    the modes told apart by two k-means centres. In more features only crossings are counted.
     """
-    modes, masses = _modes(population)
-    if modes is None:
+    shares, masses = _modes(population)
+    if shares is None:
         return []
-    if isinstance(modes, WellMixture):
-        share = well_shares(modes, population.negatives)
-    else:
-        share = np.eye(len(modes))[mode_labels(population.negatives, modes)[0]]
+    share = shares(population.negatives)
     found = []
     n = population.n_groups
     if masses is not None:
@@ -110,8 +105,8 @@ def mode_imbalance(population: Population) -> list[Diagnostic]:
             )
     if population.life is None:
         return found
-    labels = mode_labels(population.path, modes)[0]
-    labels = labels.reshape(len(population.path), -1)
+    rounds, n_chains, n_features = population.path.shape
+    labels = shares(population.path.reshape(-1, n_features)).argmax(axis=1).reshape(rounds, n_chains)
     used = np.bincount(labels[-1], minlength=share.shape[1]) / labels.shape[1]
     crossings = float((labels[1:] != labels[:-1]).sum()) / labels.shape[1] / ROUNDS * population.life
     if (used > SMALL).sum() > 1 and crossings < MIN_CROSSINGS:
@@ -130,21 +125,32 @@ def mode_imbalance(population: Population) -> list[Diagnostic]:
 
 
 def _modes(population: Population):
-    """(modes, masses): a WellMixture and its weights, or two centres and what a grid gives."""
+    """(function that gives the share of each mode at states, mass of each mode), each None where it is not known."""
     energy = population.energy
-    if isinstance(energy, WellMixture):
-        return (energy, energy.weights_) if energy.n_wells > 1 else (None, None)
+    if energy.modes is not None:
+        return (energy.shares, energy.mode_shares) if len(energy.modes) > 1 else (None, None)
     x = population.extended
-    centres = group_mixture(x, 2, np.random.default_rng(0))[1]
-    if len(centres) < 2 or energy.n_features > 2:
-        return (centres if len(centres) > 1 else None), None
+    centres = group_mixture(x, n_groups(energy), np.random.default_rng(0))[1]
+    if len(centres) < 2:
+        return None, None
+
+    def shares(states):
+        return np.eye(len(centres))[nearest(states, centres)]
+
+    if energy.n_features > 2:
+        return shares, None
     pad = x.std(axis=0) + 1e-9
     n = 4001 if energy.n_features == 1 else 161
     axes = [np.linspace(a, b, n) for a, b in zip(x.min(axis=0) - pad, x.max(axis=0) + pad, strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, energy.n_features)
     logs = -energy.energy(grid)
     weights = np.exp(logs - logs.max())
-    return centres, np.bincount(mode_labels(grid, centres)[0], weights, minlength=2) / weights.sum()
+    return shares, np.bincount(nearest(grid, centres), weights, minlength=len(centres)) / weights.sum()
+
+
+def n_groups(energy: Energy) -> int:
+    """Into how many groups data are to be split to see the modes: two where nothing is known."""
+    return 2 if energy.modes is None else len(energy.modes)
 
 
 def largest_curvature(energy: Energy, x: np.ndarray, rng: np.random.Generator) -> float:
@@ -170,18 +176,18 @@ def divergence(
 ) -> list[Diagnostic]:
     """Is the step stable where the chains and the wells are?"""
     found = []
-    h = getattr(sampler, "step_size", None)
+    h, adjusted = sampler.step_size, sampler.adjusted
     if h is not None:
         value = h * largest_curvature(energy, x, rng)
-        limit = OVERSHOOT if isinstance(sampler, SGLD) else UNSTABLE
+        limit = UNSTABLE if adjusted else OVERSHOOT
         if value > limit:
-            bad = value > UNSTABLE and isinstance(sampler, SGLD)
+            bad = value > UNSTABLE and not adjusted
             effect = (
                 "Langevin steps diverge there"
                 if bad
-                else "Langevin steps overshoot and the sampled law is far from the target"
-                if isinstance(sampler, SGLD)
                 else "nearly every proposal there is rejected"
+                if adjusted
+                else "Langevin steps overshoot and the sampled law is far from the target"
             )
             found.append(
                 Diagnostic(
@@ -194,7 +200,8 @@ def divergence(
                     "error" if bad else "warning",
                 )
             )
-    if isinstance(sampler, MALA) and acceptance_rate is not None and acceptance_rate < ACCEPT_WARN:
+    # Moves without a step size, which propose from afar, are useful at any rate.
+    if adjusted and h is not None and acceptance_rate is not None and acceptance_rate < ACCEPT_WARN:
         bad = acceptance_rate < ACCEPT_ERROR
         found.append(
             Diagnostic(
@@ -211,7 +218,7 @@ def divergence(
 
 def edge(population: Population) -> list[Diagnostic]:
     """Are chains at the bounds, or does the model reach beyond them?"""
-    bounds = getattr(population.sampler, "bounds", None)
+    bounds = population.sampler.bounds
     if bounds is None:
         return []
     low, high = bounds
@@ -230,7 +237,7 @@ def edge(population: Population) -> list[Diagnostic]:
                 "widen or remove bounds"
                 + (
                     ""
-                    if isinstance(population.sampler, MALA)
+                    if population.sampler.adjusted
                     else ", use a smaller step_size, or MALA, whose bounds reject"
                 ),
                 "error" if bad else "warning",
@@ -253,23 +260,22 @@ def edge(population: Population) -> list[Diagnostic]:
 
 
 def _mass_outside(energy: Energy, low: float, high: float) -> float:
-    """Exact for wells up to the union bound over features; 0 where it is not known."""
-    if not isinstance(energy, WellMixture):
+    """Counted over exact samples; 0 where there are none."""
+    if not energy.has_exact_sample:
         return 0.0
-    # Reached with few chains: the normal tail by its Mills bound is too rough here, so sample.
     x = energy.exact_sample(20 * ENOUGH_CHAINS, 0)
     return float(((x < low) | (x > high)).any(axis=1).mean())
 
 
-def step_too_big(sampler: Sampler, x: np.ndarray, n_groups: int, rng) -> list[Diagnostic]:
+def step_too_big(energy: Energy, sampler: Sampler, x: np.ndarray, rng) -> list[Diagnostic]:
     """Has a fit by Langevin steps of this size a fixed point? One well of variance v needs noise_std^2 < v."""
-    if not isinstance(sampler, SGLD):
+    value = noise_variance(sampler)
+    if value is None:
         return []
     try:
-        v = local_variance(x, n_groups, rng)
+        v = local_variance(x, n_groups(energy), rng)
     except ValueError:
         return []
-    value = sampler.noise_std**2
     if value <= v:
         return []
     return [

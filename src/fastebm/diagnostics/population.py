@@ -68,6 +68,13 @@ class Population:
         return float(means.mean() / error) if error > 0 else 0.0
 
 
+def thetas(result: TrainingResult) -> tuple[np.ndarray, np.ndarray]:
+    """(updates, theta at the beginning of each): all of them or some, but always the last one."""
+    if hasattr(result, "theta_trace"):
+        return np.asarray(result.theta_steps), np.asarray(result.theta_trace)
+    return result.history["step"], result.history["theta"]
+
+
 def advance(energy, sampler, global_move, x, n_steps, n_global, rng):
     """One round: n_steps of the sampler, then n_global of the global move."""
     if n_steps:
@@ -103,7 +110,7 @@ def from_result(result: TrainingResult, rng) -> Population | None:
         return None
     energy = copy.copy(result.energy)
     # The chains moved under the theta with which the last update began.
-    energy.theta = result.history["theta"][-1]
+    energy.theta = thetas(result)[1][-1]
     states = states.reshape(len(states), energy.n_features)
     fresh, (low, high) = settings["reinit_prob"], settings["reinit_range"]
     if settings["buffer"] == "fifo":

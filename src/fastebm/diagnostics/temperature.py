@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from ..samplers.base import Sampler
-from ..samplers.sgld import SGLD
 from .diagnostic import Diagnostic
 from .population import Population
 
@@ -19,15 +18,16 @@ LOW, HIGH = 0.67, 1.5
 MAX_Z = 6.0
 
 
-def intended(sampler: Sampler) -> float:
-    """The temperature that was asked for: 1 if only a noise level was."""
-    given = sampler._arguments()
-    return 1.0 if given.get("noise_std") is not None else float(given.get("temperature", 1.0))
+def noise_variance(sampler: Sampler) -> float | None:
+    """Variance of the noise of one Langevin step that no accept test corrects; None for other samplers."""
+    h, t = sampler.step_size, sampler.temperature
+    return None if sampler.adjusted or h is None or t is None else 2.0 * h * t
 
 
 def before(sampler: Sampler) -> list[Diagnostic]:
-    """Compare noise_std^2 / (2 step_size) with 1."""
-    if not isinstance(sampler, SGLD) or abs(sampler.temperature / intended(sampler) - 1.0) <= MAX_OFF:
+    """Compare the temperature that belongs to the noise with the one that was asked for."""
+    variance = noise_variance(sampler)
+    if variance is None or abs(sampler.temperature / sampler.intended_temperature - 1.0) <= MAX_OFF:
         return []
     t, h = sampler.temperature, sampler.step_size
     warm = math.sqrt(2.0 * h)
@@ -36,7 +36,7 @@ def before(sampler: Sampler) -> list[Diagnostic]:
             "temperature",
             t,
             1.0 - MAX_OFF if t < 1 else 1.0 + MAX_OFF,
-            f"noise_std={sampler.noise_std:g} with step_size={h:g} samples exp(-E / T) at T = {t:.3g}, not exp(-E): "
+            f"noise_std={math.sqrt(variance):g} with step_size={h:g} samples exp(-E / T) at T = {t:.3g}, not exp(-E): "
             f"the chains "
             f"are too {'cold, so the wells of a fit come out too wide or too narrow' if t < 1 else 'hot'}",
             f"leave noise_std out, or set noise_std=sqrt(2 * step_size)={warm:.4g}",
@@ -49,7 +49,7 @@ def after(population: Population) -> list[Diagnostic]:
     x, energy = population.extended, population.energy
     square = (energy.grad(x).reshape(len(x), -1) ** 2).sum(axis=1)
     curvature = energy.laplacian(x)
-    aim = intended(population.sampler)
+    aim = population.sampler.intended_temperature
     z = population.z(square - aim * curvature)
     mean = float(curvature.mean())
     t = float(square.mean()) / mean / aim if mean > 0 else math.inf
@@ -69,7 +69,7 @@ def after(population: Population) -> list[Diagnostic]:
 
 
 def _advice(sampler: Sampler, t: float) -> str:
-    if isinstance(sampler, SGLD) and t > 1:
+    if t > 1 and sampler.step_size is not None and not sampler.adjusted:
         return "use a smaller step_size, or MALA"
     if before(sampler):
         return "set noise_std=sqrt(2 * step_size) or leave it out"

@@ -12,8 +12,7 @@ import math
 import numpy as np
 
 from .._runtime.check import first_bad, numeric
-from ..energies.base import Energy
-from ..energies.well_mixture import WellMixture
+from ..energies.base import as_energy
 
 
 def ess(trace) -> np.ndarray | float:
@@ -77,9 +76,9 @@ def mode_occupancy(trace, modes) -> np.ndarray:
     ----------
     trace : array-like
         A trace, or states of shape (n, n_features).
-    modes : WellMixture, array-like of shape (n_modes, n_features), or float
-        An energy (the well with the largest share at x), centres (the nearest one), or in one dimension a
-        threshold that separates two modes.
+    modes : Energy, array-like of shape (n_modes, n_features), or float
+        An energy that knows its modes, such as a WellMixture (the mode with the largest share at x), centres (the
+        nearest one), or in one dimension a threshold that separates two modes.
 
     Returns
     -------
@@ -114,42 +113,38 @@ def mode_labels(states, modes) -> tuple[np.ndarray, int]:
     """Return (index of the mode of every state, number of modes)."""
     x = numeric(states, "trace")
     first_bad(x, "trace")
-    if isinstance(modes, Energy):
-        if not isinstance(modes, WellMixture):
-            raise TypeError(f"modes must be a WellMixture, centres or a threshold, got {modes!r}")
-        flat = x.reshape(-1, modes.n_features)
-        shape = x.shape if modes.n_features == 1 and x.shape[-1:] != (1,) else x.shape[:-1]
-        return well_shares(modes, flat).argmax(axis=1).reshape(shape), modes.n_wells
+    # Every energy has the attribute; an array has not.
+    if hasattr(modes, "mode_shares"):
+        energy = as_energy(modes, "modes")
+        if energy.modes is None:
+            raise TypeError(
+                f"modes must be an energy that knows its modes (such as a WellMixture), centres or a threshold, "
+                f"got {modes!r}"
+            )
+        flat, shape = _rows(x, energy.n_features)
+        return energy.shares(flat).argmax(axis=1).reshape(shape), len(energy.modes)
     centres = numeric(modes, "modes")
     first_bad(np.atleast_1d(centres), "modes")
     if centres.ndim == 0:
         x = x[..., 0] if x.ndim > 1 and x.shape[-1] == 1 else x
         return (x > centres).astype(np.int64), 2
     centres = centres.reshape(len(centres), -1)
-    d = centres.shape[1]
-    if not (d == 1 and x.shape[-1:] != (1,)):
-        if x.shape[-1:] != (d,):
-            raise ValueError(f"trace has shape {x.shape}, but modes have {d} features")
-        shape = x.shape[:-1]
-    else:
-        shape = x.shape
-    flat = x.reshape(-1, d)
-    return np.stack([((flat - c) ** 2).sum(axis=1) for c in centres]).argmin(axis=0).reshape(shape), len(
-        centres
-    )
+    flat, shape = _rows(x, centres.shape[1])
+    return nearest(flat, centres).reshape(shape), len(centres)
 
 
-def well_shares(energy: WellMixture, x: np.ndarray) -> np.ndarray:
-    """Share of each well in the density at x, shape (n, n_wells); its mean over the model is `weights_`."""
-    logs = np.stack(
-        [
-            math.log(max(w, 1e-300)) - np.log(s).sum() - 0.5 * (((x - m) / s) ** 2).sum(axis=1)
-            for w, m, s in zip(energy.weights_, energy.means_, energy.stds_, strict=True)
-        ],
-        axis=1,
-    )
-    shares = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+def nearest(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Index of the nearest centre of every row."""
+    return np.stack([((x - c) ** 2).sum(axis=1) for c in centres]).argmin(axis=0)
+
+
+def _rows(x, n_features):
+    """(states as rows, shape without the features); in one dimension the axis of the features may be left out."""
+    if x.shape[-1:] == (n_features,):
+        return x.reshape(-1, n_features), x.shape[:-1]
+    if n_features == 1 and x.ndim < 3:
+        return x.reshape(-1, 1), x.shape
+    raise ValueError(f"trace has shape {x.shape}, but modes have {n_features} features")
 
 
 def _per_feature(trace, function):

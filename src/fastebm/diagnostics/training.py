@@ -8,14 +8,11 @@ import math
 import numpy as np
 
 from ..energies.base import Energy
-from ..energies.well_mixture import WellMixture
 from ..training.result import TrainingResult
 from . import advice
 from .diagnostic import Diagnostic
-from .population import Population
+from .population import Population, thetas
 
-# Where WellMixture clips raw_a.
-RAW_A_CLIP = 5.0
 # Nats per sample that a fit may fall short of its optimum: ten times the largest of the default recipe.
 SHORT = 0.02
 # More parameters wander more: the allowance grows beyond this many.
@@ -42,8 +39,8 @@ def arrived(result: TrainingResult, X: np.ndarray, population: Population, rng) 
     :math:`\tfrac12 g^T F^{+} g` (half the Newton decrement; F is the covariance of dE/dtheta under the model). The
     same with the trainer's own mean gradient over the last fifth of the updates tells the two causes apart.
     """
-    energy, settings, history = result.energy, result.settings, result.history
-    if energy.n_params > MOST_PARAMS or len(history) < 10:
+    energy, settings = result.energy, result.settings
+    if energy.n_params > MOST_PARAMS or len(result.history) < 10:
         return []
     x = X if len(X) <= ROWS else X[rng.permutation(len(X))[:ROWS]]
     model, exact = _model_samples(energy, population, rng)
@@ -58,7 +55,7 @@ def arrived(result: TrainingResult, X: np.ndarray, population: Population, rng) 
     noise = 2.0 * math.sqrt(rank) / count
     if short < limit + noise:
         return []
-    own = _own_gradient(history, settings)
+    own = _own_gradient(result)
     unfinished = own is None or 0.5 * float(own @ inverse @ own) > 0.25 * short
     worse = _rising(result, x, model)
     if worse > 0.25 * limit:
@@ -98,10 +95,9 @@ def arrived(result: TrainingResult, X: np.ndarray, population: Population, rng) 
 
 
 def _model_samples(energy: Energy, population: Population, rng):
-    try:
+    if energy.has_exact_sample:
         return energy.exact_sample(MODEL_SAMPLES, rng), True
-    except NotImplementedError:
-        return population.extended, False
+    return population.extended, False
 
 
 def _pseudo_inverse(matrix):
@@ -111,29 +107,42 @@ def _pseudo_inverse(matrix):
     return (vectors[:, keep] / values[keep]) @ vectors[:, keep].T, int(keep.sum())
 
 
-def _own_gradient(history, settings):
-    """Mean gradient over the last fifth of the updates, which is how far theta went; None for Adam."""
-    if settings["optimizer"] != "sgd":
+def _own_gradient(result):
+    """Mean gradient over the last fifth of the updates, which is how far theta went; None if that tells nothing."""
+    steps, theta = thetas(result)
+    n = len(result.history)
+    # The last kept row that is not later than the beginning of that fifth.
+    first = max(0, int(np.searchsorted(steps, n - max(2, n // 5), side="right")) - 1)
+    if result.settings["optimizer"] != "sgd" or steps[first] == steps[-1]:
         return None
-    theta = history["theta"]
-    m = max(2, len(theta) // 5)
-    return (theta[-m] - theta[-1]) / (settings["learning_rate"] * (m - 1))
+    return (theta[first] - theta[-1]) / _rates(result.settings, n, int(steps[first]), int(steps[-1])).sum()
+
+
+def _rates(settings, n, start, stop):
+    """Learning rates of the updates from start to before stop, of n."""
+    update, warm_up = np.arange(start, stop), settings.get("warm_up", 0)
+    part = np.maximum(update - warm_up, 0) / max(n - warm_up, 1)
+    fall = {"constant": np.ones(len(part)), "linear": 1.0 - part, "cosine": np.cos(0.5 * np.pi * part) ** 2}
+    rise = np.minimum(1.0, (update + 1.0) / max(warm_up, 1))
+    return settings["learning_rate"] * rise * fall[settings.get("schedule", "constant")]
 
 
 def _rising(result, x, model) -> float:
     """Change of the mean negative log-likelihood of x from the fourth to the last fifth of the updates."""
-    theta, energy = result.history["theta"], result.energy
-    m = len(theta) // 5
+    energy, n = result.energy, len(result.history)
+    steps, theta = thetas(result)
+    fifth = n // 5
+    last, before = steps >= n - fifth, (steps >= n - 2 * fifth) & (steps < n - fifth)
+    if not before.any():
+        # Too few rows were kept to see a trend.
+        return 0.0
     earlier, later = copy.copy(energy), copy.copy(energy)
-    earlier.theta, later.theta = theta[-2 * m : -m].mean(axis=0), theta[-m:].mean(axis=0)
+    earlier.theta, later.theta = theta[before].mean(axis=0), theta[last].mean(axis=0)
     change = float((later.energy(x) - earlier.energy(x)).mean())
-    try:
+    if energy.has_log_partition:
         return change + later.log_partition() - earlier.log_partition()
-    except NotImplementedError:
-        here = energy.energy(model)
-        return (
-            change + _log_mean_exp(here - later.energy(model)) - _log_mean_exp(here - earlier.energy(model))
-        )
+    here = energy.energy(model)
+    return change + _log_mean_exp(here - later.energy(model)) - _log_mean_exp(here - earlier.energy(model))
 
 
 def _log_mean_exp(v) -> float:
@@ -144,7 +153,7 @@ def _log_mean_exp(v) -> float:
 def at_bound(result: TrainingResult) -> list[Diagnostic]:
     """Is a parameter at its clamp?"""
     energy = result.energy
-    theta = result.history["theta"][-1] if len(result.history) else result.theta
+    theta = thetas(result)[1][-1] if len(result.history) else result.theta
     low, high = result.settings["theta_bounds"]
     width = 0.5 * (high / 2.0 - low / 2.0)
     width = np.where(width < 1e300, width, 0.0)
@@ -162,23 +171,38 @@ def at_bound(result: TrainingResult) -> list[Diagnostic]:
                 "find out what drives it there: biased chains (see the other warnings), or bounds that are too narrow",
             )
         ]
-    if isinstance(energy, WellMixture):
-        raw = np.array([i for i, name in enumerate(energy.param_names) if name.startswith("raw_a")])
-        beyond = raw[np.abs(theta[raw]) >= RAW_A_CLIP]
-        if len(beyond):
-            p = int(beyond[0])
-            narrow = theta[p] > 0
-            return [
-                Diagnostic(
-                    "at_bound",
-                    float(theta[p]),
-                    float(np.sign(theta[p]) * RAW_A_CLIP),
-                    f"{energy.param_names[p]} has left the range in which it acts: the well is "
-                    f"{'collapsing onto repeated points' if narrow else 'wider than the energy can express'}",
-                    "remove duplicated rows, use fewer wells, or rescale the data to a standard deviation near 1",
-                )
-            ]
-    return []
+    low, high = energy.theta_limits
+    beyond = np.flatnonzero((theta <= low) | (theta >= high))
+    if not len(beyond):
+        return []
+    p = int(beyond[0])
+    meaning, remedy = _lost(energy, theta, p, low[p], high[p])
+    return [
+        Diagnostic(
+            "at_bound",
+            float(theta[p]),
+            float(low[p] if theta[p] <= low[p] else high[p]),
+            f"{energy.param_names[p]} has left the range in which it acts" + meaning,
+            remedy + "rescale the data to a standard deviation near 1",
+        )
+    ]
+
+
+def _lost(energy, theta, p, low, high):
+    """What it says about the modes that parameter p is beyond its limits, and what to do about it."""
+    if energy.modes is not None:
+        room = min(1.0, 0.5 * (high - low))
+        there, inside = copy.copy(energy), copy.copy(energy)
+        there.theta = theta
+        moved = theta.copy()
+        moved[p] = low + room if theta[p] <= low else high - room
+        inside.theta = moved
+        change = (there.mode_scales - inside.mode_scales).ravel()
+        change = float(change[np.abs(change).argmax()])
+        if change:
+            state = "collapsing onto repeated points" if change < 0 else "wider than the energy can express"
+            return f": a mode is {state}", "remove duplicated rows, use fewer modes, or "
+    return "", "set theta_bounds within the energy's theta_limits, or "
 
 
 def energy_gap(result: TrainingResult, population: Population) -> list[Diagnostic]:
@@ -197,8 +221,8 @@ def energy_gap(result: TrainingResult, population: Population) -> list[Diagnosti
             f"data and chains differ by {gap:.3g} in mean energy, {gap / sd:.3g} standard deviations of the chains' "
             f"energy: they "
             "are in different places",
-            "start from initial_wells(X), rescale the data to a spread near 1, remove outliers, or use a smaller "
-            "learning_rate",
+            "start near the data (for wells: initial_wells(X)), rescale the data to a spread near 1, remove outliers, "
+            "or use a smaller learning_rate",
         )
     ]
 
@@ -236,18 +260,18 @@ def memorisation(energy: Energy, X: np.ndarray, X_val: np.ndarray) -> list[Diagn
 
 
 def scale(energy: Energy, x: np.ndarray) -> list[Diagnostic]:
-    """Can the wells be as narrow as the data?"""
-    narrowest = math.exp(-0.5 * RAW_A_CLIP) * math.sqrt(0.5)
+    """Can the modes be as narrow as the data?"""
+    narrowest = 0.0 if energy.scale_limits is None else energy.scale_limits[0]
     spread = float(x.std(axis=0).min())
-    if not isinstance(energy, WellMixture) or spread >= narrowest:
+    if spread >= narrowest:
         return []
     return [
         Diagnostic(
             "scale",
             spread,
             narrowest,
-            f"a feature of X has a standard deviation of {spread:.3g}, but no well can be narrower than "
-            f"{narrowest:.3g}",
+            f"a feature of X has a standard deviation of {spread:.3g}, but no mode of this energy can be "
+            f"narrower than {narrowest:.3g}",
             "rescale the data to a standard deviation near 1, or drop a constant feature",
         )
     ]

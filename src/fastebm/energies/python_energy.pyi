@@ -1,15 +1,23 @@
 from collections.abc import Callable
 from typing import final
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .base import Energy
 
-_Function = Callable[[NDArray[np.float64]], ArrayLike]
+_Function = Callable[..., ArrayLike]
 
 @final
 class PythonEnergy(Energy):
+    unsaved: str
     def __init__(
-        self, energy: _Function, grad: _Function, n_features: int = 1, *, laplacian: _Function | None = None
+        self,
+        energy: _Function,
+        grad: _Function,
+        n_features: int = 1,
+        *,
+        laplacian: _Function | None = None,
+        param_grad: _Function | None = None,
+        param_grad_sum: _Function | None = None,
+        theta: ArrayLike | None = None,
     ) -> None: ...

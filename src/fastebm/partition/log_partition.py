@@ -10,7 +10,7 @@ import numpy as np
 from .._runtime.check import choice, describe, integer, samples
 from .._runtime.errors import NonFiniteError
 from .._runtime.seed import seed_sequence
-from ..energies.base import Energy
+from ..energies.base import as_energy
 from . import ais, quadrature
 
 # Above this spread of the log-weights a mean of weights is carried by a few of them (for lognormal weights the relative
@@ -108,13 +108,13 @@ def log_partition(
     ----------
     energy : Energy
     method : {"auto", "closed_form", "quadrature", "ais"}, default "auto"
-        "auto" takes the closed form if the energy has one, quadrature in one or two features, otherwise annealed
-        importance sampling.
+        "auto" takes the closed form if the energy has one, quadrature in one or two features or if bounds are given,
+        otherwise annealed importance sampling.
     X : array-like of shape (n_samples, n_features), optional
         Data or chains that show where the mass is. Quadrature starts from their range; AIS fits its base to them and
         needs them unless a base is given.
     bounds : (low, high), optional
-        Quadrature over this box only.
+        Quadrature over this box only; the other methods know the whole space only.
     base : Energy, optional
         Where AIS begins: a normalised energy (log Z = 0) with an exact sampler, as wide as the target or wider.
     n_chains, n_steps : int, default 1024 and 1000
@@ -146,20 +146,22 @@ def log_partition(
     >>> print(fe.log_partition(quartic))  # doctest: +ELLIPSIS
     log Z = 0.6799262429 +- ... (quadrature)
     """
-    if not isinstance(energy, Energy):
-        raise TypeError(f"energy must be an Energy, got {describe(energy)}")
+    as_energy(energy)
     choice(method, "method", ("auto", "closed_form", "quadrature", "ais"))
-    if method in ("auto", "closed_form") and bounds is None:
-        try:
-            value = energy.log_partition()
-        except NotImplementedError:
-            if method == "closed_form":
-                raise
-        else:
-            error = 1e-15 * (1.0 + abs(value))
-            return LogPartition("closed_form", error, value - error, value + error, 0.0, 0, value)
+    if bounds is not None and method in ("closed_form", "ais"):
+        raise ValueError(
+            f"bounds belong to quadrature, but method={method!r} takes the whole space; leave bounds out, or use "
+            "method='quadrature'"
+        )
     if method == "auto":
-        method = "quadrature" if energy.n_features <= 2 or bounds is not None else "ais"
+        if energy.has_log_partition and bounds is None:
+            method = "closed_form"
+        else:
+            method = "quadrature" if energy.n_features <= 2 or bounds is not None else "ais"
+    if method == "closed_form":
+        value = energy.log_partition()
+        error = 1e-15 * (1.0 + abs(value))
+        return LogPartition("closed_form", error, value - error, value + error, 0.0, 0, value)
     if method == "quadrature":
         value, error = quadrature.adaptive(energy, X=X, bounds=bounds, rtol=rtol)
         return LogPartition("quadrature", error, value - error, value + error, 0.0, 0, value)
@@ -173,8 +175,10 @@ def _by_annealing(energy, X, base, n_chains, n_steps, reverse_samples, seed, n_t
         )
     if base is None:
         base = ais.normal_base(samples(X, energy.n_features)[0])
-    elif not isinstance(base, Energy):
-        raise TypeError(f"base must be an Energy, got {describe(base)}")
+    elif not (as_energy(base, "base").has_log_partition and base.has_exact_sample):
+        raise ValueError(
+            f"base must be normalised (log Z = 0) and have an exact sampler, got {describe(base)}"
+        )
     elif not abs(base.log_partition()) < 1e-9:
         raise ValueError(f"base must be normalised (log Z = 0), got log Z = {base.log_partition():g}")
     n = integer(n_chains, "n_chains", 2)
@@ -187,11 +191,8 @@ def _by_annealing(energy, X, base, n_chains, n_steps, reverse_samples, seed, n_t
     error = float(relative.std(ddof=1) / math.sqrt(n))
     lower = float(run.log_weights.mean()) - 3.0 * sd / math.sqrt(n)
     upper, evaluations = math.inf, run.n_evaluations
-    if reverse_samples is None:
-        try:
-            reverse_samples = energy.exact_sample(n, draw)
-        except NotImplementedError:
-            pass
+    if reverse_samples is None and energy.has_exact_sample:
+        reverse_samples = energy.exact_sample(n, draw)
     if reverse_samples is not None:
         other = ais.reverse(energy, base, reverse_samples, n_steps=n_steps, seed=back, n_threads=n_threads)
         weights = other.log_weights

@@ -116,7 +116,9 @@ def adaptive(energy: Energy, *, X=None, bounds=None, rtol: float = 1e-10, max_ev
     """
     d = energy.n_features
     if d > 2:
-        raise ValueError(f"quadrature is for one or two features, but the energy has {d}; use method='ais'")
+        # No other method knows a box.
+        way_out = "; use method='ais'" if bounds is None else "; leave bounds out and use method='ais'"
+        raise ValueError(f"quadrature is for one or two features, but the energy has {d}{way_out}")
     rtol = real(rtol, "rtol", above=0, below=1)
     budget = integer(max_evaluations, "max_evaluations", 1)
     cells = _Cells(energy, budget)

@@ -8,7 +8,7 @@ import os
 import numpy as np
 
 from .._runtime.check import interval, samples
-from ..energies.base import Energy
+from ..energies.base import Energy, as_energy
 
 # Okabe and Ito, Color Universal Design, 2008.
 BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
@@ -44,8 +44,7 @@ def axes(ax, size=(6.0, 3.8)):
 
 def an_energy(energy, n_features: tuple[int, ...], use: str) -> Energy:
     """Check that energy is an Energy with one of these numbers of features."""
-    if not isinstance(energy, Energy):
-        raise TypeError(f"energy must be an Energy, got {energy!r}")
+    as_energy(energy)
     if energy.n_features not in n_features:
         wanted = " or ".join(map(str, n_features))
         raise ValueError(
@@ -81,20 +80,17 @@ def span(bounds, values, name: str = "bounds") -> tuple[float, float]:
 
 
 def spread_of(energy, d: int = 0) -> np.ndarray:
-    """Points that bracket the mass of an energy along feature d, from its wells if it has any."""
-    if not hasattr(energy, "means_"):
+    """Points that bracket the mass of an energy along feature d, from its modes if they are known."""
+    if energy.modes is None:
         raise ValueError("give X or bounds: where this energy has its mass is not known")
-    mean, std = energy.means_[:, d], energy.stds_[:, d]
+    mean, std = energy.modes[:, d], energy.mode_scales[:, d]
     return np.concatenate([mean - 4 * std, mean + 4 * std])
 
 
 def log_z(energy, low=None, high=None) -> float:
     """log Z in closed form, or in one dimension by the midpoint rule on the interval."""
-    try:
+    if energy.has_log_partition or energy.n_features != 1:
         return energy.log_partition()
-    except NotImplementedError:
-        if energy.n_features != 1:
-            raise
     edges = np.linspace(low, high, 4001)
     e = energy.energy(0.5 * (edges[:-1] + edges[1:]))
     return float(np.log(np.exp(e.min() - e).sum() * (edges[1] - edges[0])) - e.min())

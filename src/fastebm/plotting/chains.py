@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._runtime.check import choice, first_bad, integer, numeric
+from ..energies.base import as_energy
 from ._canvas import BLUE, GREY, ORANGE, an_energy, axes, bins, log_z, names, span, styles
 from .landscape import plot_landscape
 
@@ -143,8 +144,8 @@ def plot_occupancy(energy, trace, *, every=1, ax=None):
 
     Parameters
     ----------
-    energy : WellMixture
-        A state counts for the well with the lowest e_j(x).
+    energy : Energy
+        One that knows its modes, such as a WellMixture. A state counts for the well with the largest share there.
     trace, every, ax
         As in `plot_paths`.
 
@@ -155,21 +156,19 @@ def plot_occupancy(energy, trace, *, every=1, ax=None):
     Raises
     ------
     TypeError, ValueError
-        If the energy has no wells or the trace does not fit it.
+        If the energy's modes are not known or the trace does not fit it.
     """
-    if not hasattr(energy, "stds_"):
-        raise TypeError(f"energy must be a WellMixture, got {energy!r}")
+    if as_energy(energy).modes is None:
+        raise TypeError(f"energy must know its modes, such as a WellMixture, got {energy!r}")
     path = _trace(trace, energy.n_features)
     step = integer(every, "every", 1) * np.arange(1, len(path) + 1)
-    theta = energy.theta[:-1].reshape(energy.n_wells, -1)
-    wells = zip(energy.means_, energy.stds_, theta[:, -1], strict=True)
-    e = np.stack([(((path - m) / s) ** 2).sum(axis=2) / 2 + k for m, s, k in wells])
-    well = e.argmin(axis=0)
+    well = energy.shares(path.reshape(-1, energy.n_features)).argmax(axis=1).reshape(path.shape[:2])
+    masses = energy.mode_shares
     ax = axes(ax)
-    for j, style in enumerate(styles(energy.n_wells)):
+    for j, style in enumerate(styles(len(masses))):
         ax.plot(step, (well == j).mean(axis=1), color=style["color"], lw=2, label=f"well {j + 1}")
-        ax.axhline(energy.weights_[j], color=style["color"], lw=1.2, ls="--")
+        ax.axhline(masses[j], color=style["color"], lw=1.2, ls="--")
     ax.plot([], [], color=GREY, lw=1.2, ls="--", label="model weight")
     ax.set(xlabel="sampler step", ylabel="share of the chains", ylim=(0, 1), xlim=(0, step[-1]))
-    ax.legend(frameon=False, fontsize="small", loc="upper center", ncols=min(4, energy.n_wells + 1))
+    ax.legend(frameon=False, fontsize="small", loc="upper center", ncols=min(4, len(masses) + 1))
     return ax

@@ -32,7 +32,7 @@ def plot_density(energy, X=None, *, bounds=None, labels=None, reference=None, ax
         Data for the histogram.
     bounds : (low, high), optional
         Interval to draw; by default the range of the data and 8 % more, or without data four standard deviations around
-        the wells.
+        its modes.
     labels : str, optional
         Name and unit of x, for example "eruption time (min)".
     reference : Energy, optional
@@ -76,7 +76,8 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
     energy, X, bounds, labels, ax
         As in `plot_density`.
     wells : bool, default True
-        Draw the single wells e_j(x) + c of a WellMixture, of which the energy is the soft minimum.
+        Draw the quadratic well of each mode, where the modes and log Z are known: of the mass and width of the mode.
+        The energy of a WellMixture is their soft minimum.
 
     Returns
     -------
@@ -91,11 +92,13 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
     bottom, top = e.min(), e.max()
     room = top - bottom or 1.0
     ax = axes(ax)
-    if wells and hasattr(energy, "stds_"):
-        theta = energy.theta[:-1].reshape(energy.n_wells, 3)
-        centres, stds = energy.means_[:, 0], energy.stds_[:, 0]
-        for j, style in enumerate(styles(energy.n_wells + 1)[1:]):
-            single = (grid - centres[j]) ** 2 / (2 * stds[j] ** 2) + theta[j, 2] + energy.theta[-1]
+    if wells and energy.modes is not None and energy.has_log_partition:
+        centres, stds = energy.modes[:, 0], energy.mode_scales[:, 0]
+        with np.errstate(divide="ignore"):
+            # exp(-well) has the mass of the mode; a mode without mass is nowhere to be seen.
+            bottoms = np.log(stds * np.sqrt(2 * np.pi)) - np.log(energy.mode_shares) - energy.log_partition()
+        for j, style in enumerate(styles(len(centres) + 1)[1:]):
+            single = (grid - centres[j]) ** 2 / (2 * stds[j] ** 2) + bottoms[j]
             single[single > top + 0.1 * room] = np.nan
             ax.plot(grid, single, color=style["color"], ls="--", lw=1.4, label=f"well {j + 1}")
     ax.plot(grid, e, color=BLUE, lw=2.2, label="energy")

@@ -12,8 +12,8 @@ SMOOTH = 1 / 40
 
 def _history(result) -> np.ndarray:
     history = getattr(result, "history", result)
-    wanted = ("step", "energy_data", "energy_model", "energy_gap", "theta")
-    if not set(wanted) <= set(getattr(getattr(history, "dtype", None), "names", None) or ()):
+    wanted = {"step", "energy_data", "energy_model", "energy_gap"}
+    if not wanted <= set(getattr(getattr(history, "dtype", None), "names", None) or ()):
         raise TypeError(f"result must be a TrainingResult or its history, got {type(result).__name__}")
     if len(history) == 0:
         raise ValueError("the history is empty: the run made no update")
@@ -87,7 +87,13 @@ def plot_parameters(result, *, names=None, ax=None):
         If result is neither, holds no update, or a name is not that of a parameter.
     """
     history = _history(result)
-    theta = history["theta"]
+    if hasattr(result, "theta_trace"):
+        # Theta of some updates only.
+        step, theta = result.theta_steps, result.theta_trace
+    elif "theta" in history.dtype.names:
+        step, theta = history["step"], history["theta"]
+    else:
+        raise TypeError("this history holds no theta; give the TrainingResult")
     energy = getattr(result, "energy", None)
     known = list(energy.param_names) if energy is not None else [f"theta[{i}]" for i in range(theta.shape[1])]
     for name in names or ():
@@ -96,9 +102,9 @@ def plot_parameters(result, *, names=None, ax=None):
     chosen = [known.index(n) for n in names] if names else np.flatnonzero(np.ptp(theta, axis=0) > 0)
     ax = axes(ax)
     for i, style in zip(chosen, styles(len(chosen)), strict=True):
-        ax.plot(history["step"], theta[:, i], **style, lw=1.5, label=known[i])
+        ax.plot(step, theta[:, i], **style, lw=1.5, label=known[i])
         if energy is not None:
-            ax.plot(history["step"][-1], result.theta[i], "o", color=style["color"], ms=5, clip_on=False)
+            ax.plot(step[-1], result.theta[i], "o", color=style["color"], ms=5, clip_on=False)
     ax.set(xlabel="update", ylabel="parameter")
     if 0 < len(chosen) <= 16:
         columns = 1 + len(chosen) // 8

@@ -16,7 +16,7 @@ class SGLD(Sampler):
         self,
         step_size: float,
         *,
-        temperature: float = 1.0,
+        temperature: float | None = None,
         noise_std: float | None = None,
         bounds: tuple[float, float] | None = None,
     ) -> None: ...
