@@ -67,9 +67,10 @@ def _slowest_rate(population: Population) -> float:
     h = sampler.step_size
     if h is None:
         return np.inf
-    if energy.modes is not None:
-        widths = energy.mode_scales[energy.mode_shares > SMALL]
-        return h / float(widths.max() ** 2)
+    scales, shares = energy.mode_scales, energy.mode_shares
+    if scales is not None and shares is not None:
+        large = shares > SMALL
+        return h / float(scales[large].max() ** 2 if large.any() else scales.max() ** 2)
     return h / max(float(population.extended.var(axis=0).max()), 1e-300)
 
 

@@ -26,10 +26,9 @@ def noise_variance(sampler: Sampler) -> float | None:
 
 def before(sampler: Sampler) -> list[Diagnostic]:
     """Compare the temperature that belongs to the noise with the one that was asked for."""
-    variance = noise_variance(sampler)
-    if variance is None or abs(sampler.temperature / sampler.intended_temperature - 1.0) <= MAX_OFF:
+    variance, t, h = noise_variance(sampler), sampler.temperature, sampler.step_size
+    if variance is None or t is None or h is None or abs(t / sampler.intended_temperature - 1.0) <= MAX_OFF:
         return []
-    t, h = sampler.temperature, sampler.step_size
     warm = math.sqrt(2.0 * h)
     return [
         Diagnostic(

@@ -4,7 +4,7 @@ from .._runtime.isa import level_path
 
 __path__ = level_path(list(__path__))
 
-from . import driver as driver  # noqa: PLC0414
+from . import driver as driver
 from .base import Sampler
 from .cycle import Cycle, cycle
 from .independence import IndependenceMH

@@ -6,7 +6,6 @@ from typing_extensions import disjoint_base
 from .base import Sampler
 
 @final
-@disjoint_base
 class Part: ...
 
 @disjoint_base
