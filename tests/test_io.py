@@ -103,6 +103,20 @@ def test_results_come_back(path, result):
     assert loaded.log_weights.tobytes() == result.log_weights.tobytes()
 
 
+def test_runs_come_back_and_go_on(path):
+    sampler = fe.cycle((fe.MALA(0.1), 2), (fe.IndependenceMH([-3.0, -3.0], [3.0, 3.0]), 1))
+    start = np.linspace(-1.0, 1.0, 12).reshape(6, 2)
+    whole = sampler.run(PLANE, start, 30, seed=4)
+    half = sampler.run(PLANE, start, 15, seed=4, thin=5)
+    assert back(path, sampler) == sampler
+    state = back(path, half.state)
+    assert fe.load(path).stream == half.state.stream
+    assert sampler.run(PLANE, state, 15).x.tobytes() == whole.x.tobytes()
+    result = back(path, half)
+    assert (result.trace.tobytes(), result.acceptance_rates) == (half.trace.tobytes(), half.acceptance_rates)
+    assert sampler.run(PLANE, result.state, 15).x.tobytes() == whole.x.tobytes()
+
+
 @pytest.mark.parametrize("n", [0, 2, 5])
 def test_buffers_come_back(path, n):
     buffer = fe.ReplayBuffer(3, 2)

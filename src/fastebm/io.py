@@ -20,7 +20,7 @@ ESTIMATOR = "EnergyDensity"
 
 
 def save(path, obj) -> None:
-    """Save an energy, a training result, a fitted density or an estimator to a file.
+    """Save an energy, a sampler, a result, the state of a run, a fitted density or an estimator to a file.
 
     The file is a NumPy .npz of plain arrays and a JSON header. It is written beside its final place, flushed to the
     disk and renamed: if the program is killed at any moment, path holds its old content or the new one.
@@ -53,7 +53,8 @@ def save(path, obj) -> None:
     tree = encoder(obj, type(obj).__name__)
     if not is_object(tree):
         raise TypeError(
-            f"obj must be an energy, a TrainingResult, a fitted density or an estimator, got {type(obj).__name__}"
+            "obj must be an energy, a sampler, a result, the state of a run, a fitted density or an estimator, got "
+            f"{type(obj).__name__}"
         )
     archive.write(path, tree, encoder.arrays)
 

@@ -47,8 +47,8 @@ cdef class Bowl(Energy):
 cdef class Halve(Sampler):
     """Moves every chain half the way to the origin."""
 
-    cdef int run_block(self, Energy energy, double* x, double* work, Py_ssize_t n, Py_ssize_t stride, Key key,
-                       uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
+    cdef int run_block(self, Energy energy, double* x, double* state, double* work, Py_ssize_t n, Py_ssize_t stride,
+                       Key key, uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
         cdef Py_ssize_t i
         for _ in range(n_steps):
             for i in range(n):

@@ -222,5 +222,5 @@ def fit_rows(
         optimizer="adam",
         weighting="none" if mixing else "jarzynski",
     )
-    result = trainer.fit(z, seed=stream, progress=progress)
+    result = trainer._fit(z, False, stream, progress)
     return ScaledWells(normalised(result.energy), offset, scale, result, named)
