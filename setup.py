@@ -26,6 +26,8 @@ PLAIN = [
     "fastebm.samplers.base",
     "fastebm.samplers.cycle",
     "fastebm.samplers.driver",
+    "fastebm.notebook._lists",
+    "fastebm.notebook._random",
     "fastebm.notebook._compiled",
 ]
 

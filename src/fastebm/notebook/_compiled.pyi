@@ -4,18 +4,6 @@ from typing import Any, Self, final
 _State = tuple[Any, ...]
 
 @final
-class Memory:
-    def __new__(cls, size: int) -> Self: ...
-
-@final
-class Stream:
-    def __new__(cls, state: _State) -> Self: ...
-
-@final
-class Chooser:
-    def __new__(cls, n_max: int) -> Self: ...
-
-@final
 class Window:
     def __new__(cls, capacity: int, most_added: int) -> Self: ...
 
@@ -47,4 +35,3 @@ def train(
     bounds: Iterable[float],
     record_every: int,
 ) -> tuple[list[float], list[tuple[int, float, float, float, list[float], int]], list[float], _State]: ...
-def exact_sums(xs: Iterable[float]) -> tuple[int, int, int, int]: ...

@@ -1,29 +1,13 @@
-"""The tutorial notebook's functions, compiled: replace its definitions by one import, run as before.
-
-    from fastebm.notebook import *
-
-Names, arguments, defaults, results (lists and floats) and the order of draws from Python's global `random`
-are the notebook's, so a seed gives the same run, and `random` is left exactly where the notebook would leave
-it. Three things differ:
-
-- The energy is computed in a stable form. Where the notebook divides 0 by 0, or is about to, this is right;
-  elsewhere the two agree to the last digits. dE/draw_a stays the notebook's ``w a d^2`` where raw_a is
-  clipped (the true derivative is 0 there: see `fastebm.WellMixture`).
-- NaN and infinity are never clipped into ordinary numbers: as arguments they raise ValueError, in a run
-  FloatingPointError, with the step. An energy too large for a float raises OverflowError.
-- A call that fails or is interrupted changes nothing: neither `random`, nor its arguments, nor a buffer.
-
-A call works on a copy of the generator and puts it back at the end, so other threads must not draw from the
-global `random` meanwhile.
-"""
+"""The functions of the tutorial notebook, over the compiled ones."""
 
 import math
 import operator
 import random
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from . import _compiled
+from . import _compiled, _lists
+from .arguments import draw, finite, setstate
+from .buffer import SampleReplayBuffer
 
 __all__ = [
     "SampleReplayBuffer",
@@ -47,30 +31,6 @@ Record = tuple[int, float, float, float, list[float], int]
 _INF = math.inf
 
 
-def _finite(value: float, name: str) -> float:
-    value = float(value)
-    if not math.isfinite(value):
-        raise ValueError(f"{name} must be finite, got {value!r}")
-    return value
-
-
-def _setstate(state: tuple[Any, ...]) -> None:
-    before = random.getstate()
-    try:
-        random.setstate(state)
-    except BaseException:
-        # setstate assigns in two steps, and Ctrl-C can come between them.
-        random.setstate(before)
-        raise
-
-
-def _draw(kernel: Callable[..., tuple[Any, ...]], *args: object) -> Any:
-    """``kernel(state, *args)``; the global generator advances only if it succeeds."""
-    *result, state = kernel(random.getstate(), *args)
-    _setstate(state)
-    return result[0] if len(result) == 1 else result
-
-
 def sample_real(n: int) -> list[float]:
     """Draw from the tutorial's true law, 0.55 N(-2, 0.45^2) + 0.45 N(1.8, 0.55^2).
 
@@ -83,7 +43,7 @@ def sample_real(n: int) -> list[float]:
     -------
     list of float
     """
-    xs: list[float] = _draw(_compiled.sample_real, n)
+    xs: list[float] = draw(_compiled.sample_real, n)
     return xs
 
 
@@ -106,7 +66,7 @@ def describe(xs: Sequence[float]) -> dict[str, float]:
     ValueError
         If `xs` is empty or holds a number that is not finite.
     """
-    total, squares, below_zero, n = _compiled.exact_sums(xs)
+    total, squares, below_zero, n = _lists.exact_sums(xs)
     if n == 0:
         raise ValueError("xs is empty: nothing to describe")
     left = below_zero / n
@@ -160,7 +120,7 @@ def clip_raw_a(v: float) -> float:
     ValueError
         If `v` is not finite; ``max(-5, min(5, nan))`` would be 5.
     """
-    return max(-5.0, min(5.0, _finite(v, "v")))
+    return max(-5.0, min(5.0, finite(v, "v")))
 
 
 def energy_value(x: float, theta: Sequence[float]) -> float:
@@ -204,78 +164,6 @@ def energy_and_grads(x: float, theta: Sequence[float]) -> tuple[float, float, li
     return _compiled.energy_and_grads(x, theta)
 
 
-class SampleReplayBuffer:
-    """The newest `max_size` chains, first in, first out.
-
-    Parameters
-    ----------
-    max_size : int
-        Most numbers kept. 0 keeps none (the notebook's slice ``[-0:]`` would keep them all).
-
-    Attributes
-    ----------
-    items : list of float
-        What is kept, oldest first.
-
-    Raises
-    ------
-    ValueError
-        If `max_size` is negative.
-    """
-
-    def __init__(self, max_size: int = 12000) -> None:
-        self.max_size = max_size
-        self.items: list[float] = []
-
-    @property
-    def max_size(self) -> int:
-        return self._max_size
-
-    @max_size.setter
-    def max_size(self, value: int) -> None:
-        if not value >= 0:
-            raise ValueError(f"max_size must not be negative, got {value!r}")
-        self._max_size = value
-
-    def add(self, xs: Iterable[float]) -> None:
-        """Append `xs`; the oldest leave.
-
-        Raises
-        ------
-        ValueError
-            If a number is not finite; nothing is added then.
-        """
-        xs = list(xs)
-        for i, x in enumerate(xs):
-            if not math.isfinite(x):
-                raise ValueError(f"xs[{i}] must be finite, got {x!r}")
-        if len(self.items) + len(xs) <= self.max_size:
-            self.items.extend(xs)
-        else:
-            items = self.items + xs
-            self.items = items[len(items) - self.max_size :]
-
-    def sample(self, n: int) -> list[float]:
-        """Draw `n` without replacement; all, in order and without a random draw, if there are no more.
-
-        Raises
-        ------
-        ValueError
-            If `n` is negative and the buffer is not empty.
-        """
-        if not self.items or n >= len(self.items):
-            return self.items[:]
-        if n < 0:
-            raise ValueError(f"n must not be negative, got {n!r}")
-        # Ctrl-C may stop random.sample between two of its draws.
-        before = random.getstate()
-        try:
-            return random.sample(self.items, n)
-        except BaseException:
-            random.setstate(before)
-            raise
-
-
 def sgld_samples(
     theta: Sequence[float],
     x_init: Sequence[float],
@@ -305,8 +193,8 @@ def sgld_samples(
     FloatingPointError
         If a chain leaves the range of floats before it is clipped; names the step and the chain.
     """
-    step_size, noise_std = _finite(step_size, "step_size"), _finite(noise_std, "noise_std")
-    xs: list[float] = _draw(_compiled.sgld_samples, theta, x_init, n_steps, step_size, noise_std)
+    step_size, noise_std = finite(step_size, "step_size"), finite(noise_std, "noise_std")
+    xs: list[float] = draw(_compiled.sgld_samples, theta, x_init, n_steps, step_size, noise_std)
     return xs
 
 
@@ -367,9 +255,9 @@ def train_ebm(
         If a chain, an energy or theta leaves the range of floats; names the training step.
     """
     batch_size, steps = operator.index(batch_size), operator.index(steps)
-    n_replay = int(batch_size * _finite(replay_ratio, "replay_ratio"))
+    n_replay = int(batch_size * finite(replay_ratio, "replay_ratio"))
     capacity = 14000
-    theta, history, items = _draw(
+    theta, history, items = draw(
         _compiled.train,
         theta_init,
         real_data,
@@ -378,8 +266,8 @@ def train_ebm(
         min(n_replay, capacity),
         capacity,
         30,
-        _finite(lr, "lr"),
-        _finite(reg, "reg"),
+        finite(lr, "lr"),
+        finite(reg, "reg"),
         [3.0, 4.0, 3.0, 3.0, 4.0, 3.0, _INF],
         40,
     )
@@ -393,7 +281,7 @@ def draw_model_samples(theta: Sequence[float], n: int = 2600) -> list[float]:
 
     Errors are those of `sgld_samples`.
     """
-    xs: list[float] = _draw(_compiled.draw_model_samples, theta, n)
+    xs: list[float] = draw(_compiled.draw_model_samples, theta, n)
     return xs
 
 
@@ -409,10 +297,10 @@ def approx_partition(
     OverflowError
         If ``Z`` or an energy is larger than any float.
     """
-    x_min, x_max = _finite(x_min, "x_min"), _finite(x_max, "x_max")
+    x_min, x_max = finite(x_min, "x_min"), finite(x_max, "x_max")
     if n_grid < 1:
         raise ValueError(f"n_grid must be at least 1, got {n_grid}")
-    dx = _finite((x_max - x_min) / n_grid, "(x_max - x_min) / n_grid")
+    dx = finite((x_max - x_min) / n_grid, "(x_max - x_min) / n_grid")
     total, shift = _compiled.sum_boltzmann(theta, x_min, dx, n_grid)
     # exp(-shift) alone may overflow where the product does not.
     half = math.exp(-0.5 * shift) if shift > -1400.0 else _INF
@@ -435,7 +323,7 @@ def approx_density(theta: Sequence[float], x: float, z_est: float) -> float:
         If the density, or the energy, is larger than any float.
     """
     energy = _compiled.energy_value(x, theta)
-    z_est = _finite(z_est, "z_est")
+    z_est = finite(z_est, "z_est")
     if z_est == 0.0:
         raise ZeroDivisionError(
             "z_est is 0: the model has no mass where it was estimated, or Z is too small for a float"
@@ -466,5 +354,5 @@ def quick_train_with_sgld_steps(real_data: Sequence[float], sgld_steps: int) -> 
     )
     samples, state = _compiled.draw_model_samples(state, theta, 1200)
     stats = describe(samples)
-    _setstate(state)
+    setstate(state)
     return stats
