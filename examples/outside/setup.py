@@ -1,5 +1,6 @@
 """Build with `python setup.py build_ext --inplace`, or `pip install --no-build-isolation .`"""
 
+import platform
 import sys
 
 from Cython.Build import cythonize
@@ -7,8 +8,11 @@ from setuptools import Extension, setup
 
 # The first is needed: the types are then made at run time, as fastebm's are. Without it Python crashes.
 MACROS = [("CYTHON_USE_TYPE_SPECS", "1")]
-# Vector loops, and the same bits on every machine: no contraction to fma. For speed on one machine add "-march=native".
+# Vector loops; and the same bits with and without "-march=native", because nothing is contracted to fma.
 UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+if platform.machine() == "x86_64":
+    # Ten times faster noise: its fma() is then an instruction, not a call. Not for a wheel that goes to other machines.
+    UNIX_FLAGS.append("-march=native")
 FLAGS = ["/O2", "/fp:precise"] if sys.platform == "win32" else UNIX_FLAGS
 # Here and not in the .pyx, as they must reach the inline functions of fastebm.kernels too.
 DIRECTIVES = {"boundscheck": False, "wraparound": False, "cdivision": True, "freethreading_compatible": True}
