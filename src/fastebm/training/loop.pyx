@@ -258,6 +258,8 @@ cdef class Loop(Team):
             return -1
         if self._gather_tallies() or not finite(self.negatives.moved, self.negatives.n_chains * self.features):
             return 1
+        if self.width and not finite(self.negatives.moved_state, self.negatives.n_chains * self.width):
+            return 1
         e_data = self._mean(0, self.n_positive, self.g_data, <double>self.positive.batch)
         # Weights sum to 1.
         e_model = self._mean(self.n_positive, self.n_negative, self.g_model,
