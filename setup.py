@@ -96,7 +96,8 @@ LINK_FLAGS = ["-Wl,-s"] if sys.platform == "linux" else []
 
 # One abi3 wheel serves every CPython from 3.11; free-threaded builds have no stable ABI yet.
 ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
-MACROS = [("Py_LIMITED_API", "0x030B0000")] if ABI3 else []
+# Types made at run time everywhere, as the limited API has them: a class of another package must be of the same kind.
+MACROS = [("Py_LIMITED_API", "0x030B0000")] if ABI3 else [("CYTHON_USE_TYPE_SPECS", "1")]
 
 
 def extension(name, sources, flags):
