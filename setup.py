@@ -21,6 +21,7 @@ PLAIN = [
     "fastebm._runtime.fast",
     "fastebm._runtime.team",
     "fastebm.energies.base",
+    "fastebm.energies.probe",
     "fastebm.energies.python_energy",
     "fastebm.energies.tempered",
     "fastebm.samplers.base",
@@ -34,6 +35,7 @@ PLAIN = [
 # Compiled once per level; `fastebm._runtime.isa` picks one level when the package is imported.
 LEVELLED = [
     "fastebm.kernels.probe",
+    "fastebm.energies.gaussian",
     "fastebm.energies.well_mixture",
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",
@@ -96,7 +98,8 @@ LINK_FLAGS = ["-Wl,-s"] if sys.platform == "linux" else []
 
 # One abi3 wheel serves every CPython from 3.11; free-threaded builds have no stable ABI yet.
 ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
-MACROS = [("Py_LIMITED_API", "0x030B0000")] if ABI3 else []
+# Types made at run time everywhere, as the limited API has them: a class of another package must be of the same kind.
+MACROS = [("Py_LIMITED_API", "0x030B0000")] if ABI3 else [("CYTHON_USE_TYPE_SPECS", "1")]
 
 
 def extension(name, sources, flags):

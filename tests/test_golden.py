@@ -83,8 +83,14 @@ def test_results_load(name):
 def test_checkpoints_go_on(name, tmp_path):
     # A copy: the file is kept up to date by the run.
     path = shutil.copy(FILES / f"checkpoint-{name}.npz", tmp_path)
+    result = fe.ContrastiveDivergence.resume(path, LINE)
+    if name == "jarzynski":
+        # Since then weighted gradients are summed by blocks: the last digits are others (see the changelog).
+        np.testing.assert_allclose(result.theta, EXPECTED[name]["theta"], rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(result.buffer.states.ravel(), EXPECTED[name]["states"], rtol=1e-11)
+        return
     # What the checks say may change from version to version; what was trained may not.
-    assert_as_expected(fe.ContrastiveDivergence.resume(path, LINE), name, warnings=False)
+    assert_as_expected(result, name, warnings=False)
 
 
 def test_a_changed_checkpoint_is_noticed(tmp_path):

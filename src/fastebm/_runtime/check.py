@@ -158,3 +158,22 @@ def check_size(x: np.ndarray) -> None:
         raise ValueError(
             f"X holds values up to {largest:.3g}, whose squares overflow; rescale the data to a spread near 1"
         )
+
+
+# Py_TPFLAGS_HEAPTYPE
+HEAP_TYPE = 1 << 9
+
+
+def check_heap_type(cls: type) -> None:
+    """Raise TypeError if a class, or one between it and object, was compiled as a static type.
+
+    Our types are made at run time, and their destructor gives back a reference to the type of the object. A static type
+    takes none, so it would lose one with every object, until Python crashes.
+    """
+    for one in cls.__mro__[:-1]:
+        if not one.__flags__ & HEAP_TYPE:
+            raise TypeError(
+                f"{one.__module__}.{one.__qualname__} was compiled as a static type, which crashes Python when its "
+                "objects are freed; compile it with the macro CYTHON_USE_TYPE_SPECS=1 (define_macros of its Extension) "
+                "or for the limited API"
+            )

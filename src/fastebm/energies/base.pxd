@@ -1,4 +1,5 @@
-# The contract between an energy and whoever calls it. Installed, so that other Cython packages can add energies.
+# The contract between an energy and whoever calls it. Installed, so that other Cython packages can add energies:
+# compile them with the macro CYTHON_USE_TYPE_SPECS=1, as our types are (or for the limited API).
 #
 # Inside a block, state is structure-of-arrays: x[d * stride + i] is feature d of chain i, 0 <= i < n <= stride.
 # Pointers do not overlap. Block methods allocate nothing, raise nothing and do not need the GIL; non-finite input gives

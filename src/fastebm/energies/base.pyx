@@ -9,7 +9,7 @@ from threading import get_ident
 
 import numpy as np
 
-from .._runtime.check import describe, finite_result, samples, vector
+from .._runtime.check import check_heap_type, describe, finite_result, samples, vector
 
 from .._runtime.fast cimport finite
 from ..kernels.layout cimport gather, scatter
@@ -110,6 +110,7 @@ cdef class Energy:
     cdef int allocate(self, Py_ssize_t n_features, Py_ssize_t n_params) except -1:
         if self.theta_ptr is not NULL:
             raise TypeError(f"{type(self).__name__} is already initialised")
+        check_heap_type(type(self))
         self.theta_ptr = <double*>calloc(max(n_params, 1), sizeof(double))
         if self.theta_ptr is NULL:
             raise MemoryError

@@ -313,20 +313,9 @@ cdef class WellMixture(Energy):
         """Standard deviation of each well, (2 a)^(-1/2), shape (n_wells, n_features), in the units of x."""
         return np.exp(-0.5 * self._wells()[0]) * math.sqrt(0.5)
 
-    @property
-    def modes(self):
-        """Centres of the wells, as `means_`."""
-        return self.means_
-
-    @property
-    def mode_shares(self):
-        """Mass of each well, as `weights_`."""
-        return self.weights_
-
-    @property
-    def mode_scales(self):
-        """Standard deviation of each well, as `stds_`."""
-        return self.stds_
+    modes = property(lambda self: self.means_, doc="Centres of the wells, as `means_`.")
+    mode_shares = property(lambda self: self.weights_, doc="Mass of each well, as `weights_`.")
+    mode_scales = property(lambda self: self.stds_, doc="Standard deviation of each well, as `stds_`.")
 
     @property
     def scale_limits(self):
@@ -381,10 +370,7 @@ cdef class WellMixture(Energy):
         names = []
         for j in range(1, self.n_wells + 1):
             for part in ("raw_a", "m"):
-                if self.n_features == 1:
-                    names.append(f"{part}{j}")
-                else:
-                    names.extend([f"{part}{j}[{d}]" for d in range(self.n_features)])
+                names.extend([f"{part}{j}" + (f"[{d}]" if self.n_features > 1 else "") for d in range(self.n_features)])
             names.append(f"k{j}")
         return (*names, "c")
 

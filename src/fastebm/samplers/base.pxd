@@ -1,4 +1,5 @@
-# The contract between a sampler and whoever calls it. Installed, so that other Cython packages can add samplers.
+# The contract between a sampler and whoever calls it. Installed, so that other Cython packages can add samplers:
+# compile them with the macro CYTHON_USE_TYPE_SPECS=1, as our types are (or for the limited API).
 
 from libc.stdint cimport int64_t, uint64_t
 

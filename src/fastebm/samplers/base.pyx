@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
-from .._runtime.check import describe
+from .._runtime.check import check_heap_type, describe
 from .._runtime.seed import key as seed_key
 
 from .._runtime.fast cimport key_words
@@ -33,6 +33,7 @@ cdef class Sampler:
     """Moves a population of independent chains. This is the contract; use `SGLD`, `MALA` or `IndependenceMH`."""
 
     def __cinit__(self, *args, **kwargs):
+        check_heap_type(type(self))
         self.purposes = ~<uint64_t>0
         self.n_tallies = 1
 

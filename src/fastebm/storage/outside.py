@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import inspect
 
-from .._runtime.check import describe
+from .._runtime.check import check_heap_type, describe
 from . import codec
-
-# Py_TPFLAGS_HEAPTYPE
-HEAP_TYPE = 1 << 9
 
 
 def register(cls):
@@ -62,22 +59,17 @@ def register(cls):
             "give it the attribute unsaved = None"
         )
     if not codec.is_known(cls):
-        _check_build(cls, name, codec.FAMILIES[kind].base)
+        _check_build(cls, name)
         _check_rebuilt(cls, name, codec.FAMILIES[kind].base)
         codec.add_member(kind, name, cls)
     return cls
 
 
-def _check_build(cls, name, base):
-    # Our wheels hold types made at run time, whose destructor gives back a reference to the type of the object. A type
-    # that is static takes none, so it would lose one with every object, until Python crashes.
-    derived = cls.__mro__[: cls.__mro__.index(base)]
-    if base.__flags__ & HEAP_TYPE and not all(c.__flags__ & HEAP_TYPE for c in derived):
-        raise TypeError(
-            f"{name} cannot be registered: it was compiled as a static type, which crashes Python when its objects are "
-            "freed; compile it with the macro CYTHON_USE_TYPE_SPECS=1 (define_macros of its Extension), or for the "
-            "limited API"
-        )
+def _check_build(cls, name):
+    try:
+        check_heap_type(cls)
+    except TypeError as error:
+        raise TypeError(f"{name} cannot be registered: {error}") from None
 
 
 def _check_rebuilt(cls, name, base):

@@ -135,6 +135,8 @@ def read_checkpoint(path, x: np.ndarray) -> Checkpoint:
     name = str(path)
     try:
         saved = Decoder(arrays)(tree)
+    except ModelFileError as error:
+        raise ModelFileError(f"cannot resume from {name!r}: {error}") from None
     except DAMAGE as error:
         raise ModelFileError(f"cannot resume from {name!r}: its content is damaged ({error})") from None
     if not isinstance(saved, Checkpoint):
