@@ -22,6 +22,7 @@ from scipy.special import ndtr
 from stats import Z_LIMIT, grid_cdf, ks, ks_limit, z_limit
 
 import fastebm as fe
+from fastebm.energies import probe
 
 HERE = Path(__file__).parent
 THETA = [0.3, 0.5, 0.4, 0.0, -0.5, -0.3]
@@ -108,15 +109,14 @@ def test_gradients(outside, n_features):
     np.testing.assert_allclose(energy.laplacian(x), exact, rtol=1e-7, atol=1e-6)
 
 
-def test_weights_of_the_parameter_gradient(outside, wells):
-    n, stride = 13, 16
+def test_weights_and_scratch(wells):
     rng = np.random.default_rng(0)
-    x, weights = rng.normal(size=(2, stride)), rng.uniform(0, 1, n)
-    acc, work = np.ones(6), np.empty(4 * stride)
-    addresses = [a.ctypes.data for a in (x, weights, acc, work)]
-    assert outside.contract.weighted(wells, *addresses, n, stride) == 0
-    # Added to what is there.
-    np.testing.assert_allclose(acc, 1 + weights @ wells.param_grad(x[:, :n].T.copy()), rtol=1e-12)
+    for n in (1, 8, 13, 300):
+        x, weights = rng.normal(size=(n, 2)), rng.uniform(0, 1, n)
+        got = probe.weighted_param_grad(wells, x, weights)
+        np.testing.assert_allclose(got, weights @ wells.param_grad(x), rtol=1e-9)
+        assert not probe.scratch_touched(wells, x)
+    assert "param_grad_block" in probe.scratch_touched(wells, x, fewer=10**6)
 
 
 def test_extreme_values_are_not_masked(wells):

@@ -105,8 +105,3 @@ cdef class Grows(Sampler):
             for i in range(n):
                 state[i] *= 1e200
         return 0
-
-
-def weighted(Energy energy, size_t x, size_t weights, size_t acc, size_t work, Py_ssize_t n, Py_ssize_t stride):
-    """param_grad_block on addresses."""
-    return energy.param_grad_block(<double*>x, <double*>weights, <double*>acc, <double*>work, n, stride)
