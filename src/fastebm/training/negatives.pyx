@@ -277,18 +277,18 @@ cdef class Fifo(Negatives):
                           update)
 
     cdef void commit(self) noexcept nogil:
-        cdef Py_ssize_t i, row
-        if self.capacity == 0:
-            return
-        for i in range(self.n_chains):
+        # In runs up to the end of the ring.
+        cdef Py_ssize_t i = 0, row, n, added
+        while i < self.n_chains and self.capacity > 0:
             row = self.ring_start + self.ring_size
             row = row if row < self.capacity else row - self.capacity
-            if self.ring_size < self.capacity:
-                self.ring_size += 1
-            else:
-                self.ring_start += 1
-                self.ring_start = self.ring_start if self.ring_start < self.capacity else 0
-            memcpy(self.ring + row * self.features, self.moved + i * self.features, self.features * sizeof(double))
+            n = min(self.n_chains - i, self.capacity - row)
+            memcpy(self.ring + row * self.features, self.moved + i * self.features, n * self.features * sizeof(double))
+            added = min(n, self.capacity - self.ring_size)
+            self.ring_size += added
+            self.ring_start += n - added
+            self.ring_start = self.ring_start if self.ring_start < self.capacity else self.ring_start - self.capacity
+            i += n
 
     def state(self):
         return {"store": self.rows[:self.ring_size].copy(), "ring_start": self.ring_start, "ring_size": self.ring_size}
