@@ -35,6 +35,7 @@ PLAIN = [
 LEVELLED = [
     "fastebm.kernels.probe",
     "fastebm.energies.well_mixture",
+    "fastebm.mixtures._em",
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",
     "fastebm.samplers.independence",
