@@ -37,6 +37,7 @@ LEVELLED = [
     "fastebm.kernels.probe",
     "fastebm.energies.gaussian",
     "fastebm.energies.well_mixture",
+    "fastebm.mixtures._em",
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",
     "fastebm.samplers.independence",
