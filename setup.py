@@ -38,6 +38,7 @@ LEVELLED = [
     "fastebm.energies.gaussian",
     "fastebm.energies.well_mixture",
     "fastebm.mixtures._em",
+    "fastebm.mixtures._kmeans",
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",
     "fastebm.samplers.independence",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ._kmeans import add_groups, nearest
+
 # k-means sees at most this many rows.
 ENOUGH_ROWS = 4000
 
@@ -20,31 +22,36 @@ def kmeans(x: np.ndarray, k: int, rng: np.random.Generator, rounds: int = 30, re
         centres = _plus_plus(x, k, rng)
         labels = None
         for _ in range(rounds):
-            distance = _squared_distances(x, centres)
-            new = distance.argmin(axis=1)
+            new, _ = nearest(x, centres)
             if labels is not None and np.array_equal(new, labels):
                 break
             labels = new
-            count = np.bincount(labels, minlength=k)
-            for j in np.flatnonzero(count):
-                centres[j] = x[labels == j].mean(axis=0)
-        loss = _squared_distances(x, centres).min(axis=1).sum()
+            _centre(x, labels, centres)
+        loss = nearest(x, centres)[1].sum()
         if loss < lowest:
             lowest, best = loss, (centres, labels)
     return best
 
 
-def _squared_distances(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    return np.stack([((x - c) ** 2).sum(axis=1) for c in centres], axis=1)
+def _centre(x: np.ndarray, labels: np.ndarray, centres: np.ndarray) -> None:
+    sums, counts = add_groups(x, labels, len(centres))
+    there = counts > 0
+    if x.shape[1] > 1:
+        centres[there] = sums[there] / counts[there, None]
+        return
+    # NumPy adds a single feature in another order than rows of several; the same bits as before are worth a mask.
+    for j in np.flatnonzero(there):
+        centres[j] = x[labels == j].mean(axis=0)
 
 
 def _plus_plus(x: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     centres = x[rng.integers(len(x))][None, :]
+    distance = nearest(x, centres)[1]
     while len(centres) < k:
-        distance = _squared_distances(x, centres).min(axis=1)
         total = distance.sum()
         p = distance / total if total > 0 else None
         centres = np.vstack([centres, x[rng.choice(len(x), p=p)]])
+        distance = np.minimum(distance, nearest(x, centres[-1:])[1])
     return centres.copy()
 
 
