@@ -10,10 +10,14 @@ the warnings that `fastebm.diagnose` raises.
 from __future__ import annotations
 
 import argparse
+import warnings
 
 import numpy as np
 
 import fastebm as fe
+
+# They fail on purpose, and what they say of themselves is printed below.
+warnings.simplefilter("ignore", fe.FastEBMWarning)
 
 TRUTH = fe.WellMixture.from_mixture([0.55, 0.45], [-2.0, 1.8], [0.45, 0.55])
 X = TRUTH.exact_sample(2400, seed=7)[:, 0]

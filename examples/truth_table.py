@@ -12,12 +12,16 @@ from __future__ import annotations
 
 import argparse
 import time
+import warnings
 from collections import Counter
 
 import numpy as np
 
 import fastebm as fe
 from fastebm.mixtures.em import maximum_likelihood_wells
+
+# Failures are wanted here, and their warnings are counted.
+warnings.simplefilter("ignore", fe.FastEBMWarning)
 
 TRUTH = fe.WellMixture.from_mixture([0.55, 0.45], [-2.0, 1.8], [0.45, 0.55])
 GRID = np.linspace(-9, 9, 20_001)

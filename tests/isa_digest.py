@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import warnings
 
 import numpy as np
 from cases import ENERGIES, SAMPLERS
@@ -12,6 +13,9 @@ from cases import ENERGIES, SAMPLERS
 import fastebm as fe
 from fastebm.kernels import probe
 from fastebm.partition import ais
+
+# Bytes are compared here, of bad runs too.
+warnings.simplefilter("ignore", fe.FastEBMWarning)
 
 
 def digest(array) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastebm as fe
-from fastebm.diagnostics import advice, mixing, population, temperature, traces, training
+from fastebm.diagnostics import advice, arrival, mixing, population, temperature, traces, training
 from fastebm.diagnostics.population import Population, thetas
 
 # The name in the room is that of the function.
@@ -101,9 +101,9 @@ def test_a_trained_stranger(x, changes, code):
     told = [
         training.scale(r.energy, x)
         + training.at_bound(r)
-        + training.arrived(
-            r, x, dataclasses.replace(chains, energy=r.energy), np.random.default_rng(2)
-        )
+        + arrival.arrived(
+            r, x, dataclasses.replace(chains, energy=r.energy), None, np.random.default_rng(2)
+        )[0]
         for r in (result, other)
     ]  # fmt: skip
     assert told[0] == told[1]
@@ -269,8 +269,8 @@ def test_the_trainers_own_gradient_of_a_straight_path(every):
         history=np.zeros(n), theta_steps=steps, theta_trace=-rate * slope * steps[:, None],
         settings={"optimizer": "sgd", "learning_rate": rate},
     )  # fmt: skip
-    np.testing.assert_allclose(training._own_gradient(result), slope, rtol=1e-12)
-    assert training._own_gradient(SimpleNamespace(**vars(result) | {"theta_trace": result.theta_trace[-1:],
+    np.testing.assert_allclose(arrival._own_gradient(result), slope, rtol=1e-12)
+    assert arrival._own_gradient(SimpleNamespace(**vars(result) | {"theta_trace": result.theta_trace[-1:],
                                                                     "theta_steps": steps[-1:]})) is None  # fmt: skip
 
 
@@ -288,7 +288,7 @@ def test_a_changing_learning_rate_is_no_small_gradient(more):
         history=np.zeros(n), theta_steps=np.arange(n), theta_trace=theta,
         settings={"optimizer": "sgd", "learning_rate": 0.1, **more},
     )  # fmt: skip
-    np.testing.assert_allclose(training._own_gradient(result), 1.0, rtol=1e-9)
+    np.testing.assert_allclose(arrival._own_gradient(result), 1.0, rtol=1e-9)
 
 
 def test_the_last_fifth_is_one_of_updates_not_of_kept_rows():
@@ -296,7 +296,7 @@ def test_the_last_fifth_is_one_of_updates_not_of_kept_rows():
     theta = np.minimum(steps, 90.0)[:, None]
     settings = {"optimizer": "sgd", "learning_rate": 1.0}
     result = SimpleNamespace(history=np.zeros(100), theta_steps=steps, theta_trace=theta, settings=settings)
-    np.testing.assert_allclose(training._own_gradient(result), -10 / 19)
+    np.testing.assert_allclose(arrival._own_gradient(result), -10 / 19)
 
 
 def test_the_trend_of_a_run_that_gets_worse():
@@ -314,9 +314,9 @@ def test_the_trend_of_a_run_that_gets_worse():
         last, before = (theta[a:b][:, 1].mean() for a, b in ((80, 100), (60, 80)))
         wanted = (last - x.mean()) ** 2 - (before - x.mean()) ** 2
         # The ends of a fifth are known to within the distance of two kept rows, 5 of 20 updates.
-        assert training._rising(result, x, x) == pytest.approx(wanted, rel=1e-9 if every == 1 else 0.25)
+        assert arrival._trend(result, x, None)[0] == pytest.approx(wanted, rel=1e-9 if every == 1 else 0.25)
     few = SimpleNamespace(**vars(result) | {"theta_steps": steps[-1:], "theta_trace": theta[-1:]})
-    assert training._rising(few, x, x) == 0.0
+    assert arrival._trend(few, x, None) is None
 
 
 def test_where_the_trace_comes_from():
@@ -333,7 +333,7 @@ def test_data_are_checked_once(monkeypatch):
     result = fe.ContrastiveDivergence(fe.WellMixture()).fit(X, seed=1, diagnose=False)
     seen = []
     monkeypatch.setattr(diagnose, "samples", lambda *a: seen.append(a) or (_ for _ in ()).throw(ValueError))
-    assert diagnose.after_fit(result, X) == []
+    assert diagnose.after_fit(result, X) == ([], [])
     assert not seen
     with pytest.raises(ValueError):
         fe.diagnose(result, X)

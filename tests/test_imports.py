@@ -32,7 +32,7 @@ ORDER = ROOMS + DOORS
 ONLY: dict[str, set[str]] = {
     # Names the types that a file may hold.
     "storage": {"_runtime", "energies", "samplers"},
-    "mixtures": {"_runtime", "energies"},
+    "mixtures": {"_runtime", "kernels", "energies"},
     "datasets": {"_runtime", "energies"},
     # Yardsticks that share nothing with what they measure.
     "notebook": set(),

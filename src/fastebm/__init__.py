@@ -9,6 +9,7 @@ from ._runtime.errors import (
     NonFiniteError,
     TrainingError,
     TrainingInterrupted,
+    UntrustedFitError,
 )
 from ._runtime.info import __version__, info
 from .energies import Energy, Gaussian, PythonEnergy, WellMixture
@@ -43,6 +44,7 @@ __all__ = [
     "TrainingInterrupted",
     "TrainingResult",
     "UntrustedEstimateError",
+    "UntrustedFitError",
     "WellMixture",
     "__version__",
     "barrier_crossings",

@@ -56,6 +56,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         Chains of training; by default 256 for up to three features, 1024 above.
     learning_rate : float, optional
         Of Adam, in standardised units; by default 0.02 for up to three features, 0.005 above.
+    n_init : int or "auto", default "auto"
+        Starts, of which the best by likelihood counts; see `fit_wells`. 1 is k-means alone.
     max_wells : int, default 6
         Largest number of wells that "auto" tries.
     n_folds : int, default 5
@@ -78,6 +80,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         The fit itself, with the standardisation (offset, scale) and the training run.
     training_ : TrainingResult or None
         The training run, in standardised units; None after EM.
+    warnings_ : list of Diagnostic
+        What the checks of the fit found; see `fastebm.diagnose`.
     held_out_ : ndarray of shape (candidates,) or None
         Structured: ``n_wells``, ``log_likelihood`` (mean per held-out sample) and ``gain`` (lead of the best larger
         number, in standard errors). None unless n_wells is "auto".
@@ -119,6 +123,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         n_updates=800,
         n_chains=None,
         learning_rate=None,
+        n_init="auto",
         max_wells=6,
         n_folds=5,
         random_state=None,
@@ -128,6 +133,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         self.n_updates = n_updates
         self.n_chains = n_chains
         self.learning_rate = learning_rate
+        self.n_init = n_init
         self.max_wells = max_wells
         self.n_folds = n_folds
         self.random_state = random_state
@@ -171,6 +177,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             "n_updates": self.n_updates,
             "n_chains": self.n_chains,
             "learning_rate": self.learning_rate,
+            "n_init": self.n_init,
             "names": getattr(self, "feature_names_in_", None),
         }
         n_wells, held_out = self.n_wells, None
@@ -191,6 +198,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         self.covariances_ = self.stds_**2
         self.energy_ = model.energy_
         self.training_ = model.training
+        self.warnings_ = model.warnings
 
     def _validated(self, X, reset):
         if isinstance(X, np.ma.MaskedArray) and np.ma.getmaskarray(X).any():

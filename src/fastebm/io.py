@@ -150,6 +150,9 @@ def _decode_result(f):
 def _decode_wells(f):
     if f["offset"].shape != (f["wells"].n_features,) or f["scale"].shape != f["offset"].shape:
         raise ModelFileError("its content is damaged (offset or scale)")
+    f.setdefault(
+        "not_checked", ["everything: the file was written by a version that did not check such fits"]
+    )
     return ScaledWells(**f)
 
 

@@ -51,3 +51,20 @@ class ModelFileError(ValueError):
 
 class FastEBMWarning(UserWarning):
     """A run finished, but its result should not be trusted as it stands."""
+
+
+class UntrustedFitError(RuntimeError):
+    """A fit with ``strict=True`` finished, and the checks object to its result.
+
+    Attributes
+    ----------
+    result : TrainingResult or ScaledWells
+        What the fit would have returned, with its ``warnings``.
+    """
+
+    def __init__(self, message, result):
+        super().__init__(message)
+        self.result = result
+
+    def __reduce__(self):
+        return type(self), (*self.args, self.result), self.__dict__

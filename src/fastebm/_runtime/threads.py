@@ -57,6 +57,35 @@ def submit(function, copies: int) -> list[Future]:
         return [_pool.submit(function) for _ in range(copies)]
 
 
+def each(function, count: int, n_threads: int) -> list:
+    """[function(0), function(1), ...]: on up to n_threads threads, of which the caller is one.
+
+    What function raises is raised here, once every thread has ended.
+    """
+    if min(count, n_threads) < 2:
+        return [function(i) for i in range(count)]
+    results: list = [None] * count
+    todo = iter(range(count))
+
+    def work():
+        # `next` of a range's iterator is one step of the interpreter: no two threads get the same.
+        for i in todo:
+            results[i] = function(i)
+
+    helpers = submit(work, min(count, n_threads) - 1)
+    try:
+        work()
+    finally:
+        # Nothing is left to begin, also where the caller failed.
+        for _ in todo:
+            pass
+        failures = [h.exception() for h in helpers]
+    for failure in failures:
+        if failure is not None:
+            raise failure
+    return results
+
+
 def _forget_pool() -> None:
     global _pool, _lock
     _pool, _lock = None, threading.Lock()

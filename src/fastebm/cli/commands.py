@@ -132,6 +132,13 @@ def _add_fit(commands):
     command.add_argument(
         "--updates", type=_natural, default=800, metavar="N", help="training updates (default 800)"
     )
+    command.add_argument(
+        "--n-init",
+        type=_wells,
+        default="auto",
+        metavar="N",
+        help="starts, of which the best counts (default: about 10)",
+    )
     command.add_argument("--out", metavar="MODEL.npz", help="save the model")
     command.add_argument("--plot", metavar="FIT.png", help="draw the fit")
     command.add_argument("--report", metavar="REPORT.html", help="write a self-contained page on the fit")

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._runtime.seed import seed_sequence
 from ..datasets import load_old_faithful, two_normals, two_normals_truth
+from ..diagnostics.diagnostic import as_lines
 from ..energies.well_mixture import WellMixture
 from ..mixtures.em import maximum_likelihood_wells
 from ..mixtures.starts import initial_wells
@@ -160,7 +161,7 @@ def table(fit: Fit) -> str:
         f"training: {len(result.history):,} updates of {RECIPE['n_chains']:,} chains in {fit.seconds:.2f} s, "
         f"{100 * (result.acceptance_rate or 0.0):.0f} % of the moves accepted",
     ]
-    lines += [str(w) for w in result.warnings] or ["warnings: none"]
+    lines += as_lines(result.warnings, result.not_checked)
     return "\n".join(lines)
 
 

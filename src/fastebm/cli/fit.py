@@ -8,10 +8,12 @@ import math
 import shlex
 import time
 from dataclasses import dataclass
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
 from .._runtime.check import describe
+from .._runtime.errors import FastEBMWarning
 from .._runtime.info import __version__
 from .._runtime.seed import seed_sequence
 from ..energies import Energy
@@ -55,8 +57,8 @@ class FitSummary:
 
     @property
     def warnings(self) -> list[str]:
-        """What the diagnostics had to say about the training run, a line each."""
-        return [" ".join(str(w).split()) for w in self.model.training.warnings] if self.model.training else []
+        """What the diagnostics had to say about the fit, a line each."""
+        return [" ".join(str(w).split()) for w in self.model.warnings]
 
     def command(self) -> str:
         """The command that gives this fit again."""
@@ -65,6 +67,8 @@ class FitSummary:
         words += ["--wells", str(s["wells"]), "--seed", str(s["seed"])]
         if s["recipe"] != "auto":
             words += ["--recipe", s["recipe"]]
+        if s["n_init"] != "auto":
+            words += ["--n-init", str(s["n_init"])]
         if s["updates"] != 800:
             words += ["--updates", str(s["updates"])]
         if s["header"] != "auto":
@@ -91,7 +95,9 @@ class FitSummary:
                 for k, v, g in (self.held_out.tolist() if self.held_out is not None else [])
             ],
             "acceptance_rate": training.acceptance_rate if training else None,
+            "gained_by_check": self.model.gained,
             "warnings": self.warnings,
+            "not_checked": list(self.model.not_checked),
             "settings": self.settings,
             "seconds": self.seconds,
             "command": self.command(),
@@ -99,19 +105,22 @@ class FitSummary:
 
 
 def fit_table(
-    source, table: Table, *, wells, seed, recipe, updates, header="auto", progress=False
+    source, table: Table, *, wells, seed, recipe, updates, n_init="auto", header="auto", progress=False
 ) -> FitSummary:
     """Fit a table; with wells="auto", choose the number first."""
     if len(table.x) < 2:
         raise TableError(f"{source} has one row; a density needs at least two")
-    settings = {"recipe": recipe, "n_updates": updates, "names": table.names}
+    settings = {"recipe": recipe, "n_updates": updates, "n_init": n_init, "names": table.names}
     begin = time.perf_counter()
     chooser, stream = seed_sequence(seed).spawn(2)
     held_out, n_wells = None, wells
     if wells == "auto":
         n_wells, held_out = select_n_wells(table.x, seed=chooser, **settings)
     try:
-        model = fit_wells(table.x, n_wells, seed=stream, progress=progress, **settings)
+        with catch_warnings():
+            # They are printed with the table.
+            simplefilter("ignore", FastEBMWarning)
+            model = fit_wells(table.x, n_wells, seed=stream, progress=progress, **settings)
     except ValueError as error:
         # The library speaks of X; here X has a name.
         raise (
@@ -122,6 +131,7 @@ def fit_table(
         "seed": seed,
         "recipe": recipe,
         "updates": updates,
+        "n_init": n_init,
         "header": header,
         "drop_na": table.dropped > 0,
     }
@@ -144,7 +154,13 @@ def as_text(summary: FitSummary) -> str:
             f"held out        {row['log_likelihood']:.4f} nats per row with {_count(row['n_wells'])}{mark}"
         )
     lines.append(f"fitted in       {summary.seconds:.2f} s")
-    lines += facts["warnings"] or ["warnings        none"]
+    if summary.model.gained:
+        lines.append(
+            f"taken           EM's wells, {summary.model.gained:.2g} nats per row better than the trained ones"
+        )
+    lines += facts["warnings"] + [f"not checked     {skipped}" for skipped in facts["not_checked"]]
+    if not facts["warnings"] and not facts["not_checked"]:
+        lines.append("warnings        none")
     return "\n".join(lines)
 
 
@@ -194,6 +210,7 @@ def run(arguments, progress, output, print_json):
         seed=arguments.seed,
         recipe=arguments.recipe,
         updates=arguments.updates,
+        n_init=arguments.n_init,
         header=arguments.header,
         progress=progress,
     )

@@ -173,10 +173,12 @@ def _wells_table(summary) -> str:
 def _diagnosis(summary, facts) -> str:
     training = summary.model.training
     lines = [f'<p class="warning">{html.escape(w)}</p>' for w in facts["warnings"]]
-    if training is None:
-        return '<p class="fine">Found by expectation-maximisation: there are no chains to doubt.</p>'
+    lines += [f'<p class="warning">Not checked: {html.escape(w)}</p>' for w in facts["not_checked"]]
     if not lines:
         lines = ['<p class="fine">No diagnostic raised a warning.</p>']
+    if training is None:
+        lines.append('<p class="fine">Found by expectation-maximisation: there are no chains to doubt.</p>')
+        return "".join(lines)
     if training.acceptance_rate is not None:
         lines.append(f"<p>The sampler accepted {100 * training.acceptance_rate:.1f} % of its moves.</p>")
     if len(training.history):

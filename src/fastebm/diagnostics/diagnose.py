@@ -10,22 +10,25 @@ from .._runtime.check import describe, integer, samples
 from .._runtime.errors import NonFiniteError
 from .._runtime.seed import seed_sequence
 from ..energies.base import Energy, as_energy
+from ..fitting.examine import examine
+from ..fitting.scaled_wells import ScaledWells
 from ..partition.log_partition import LogPartition
 from ..samplers.base import as_sampler
 from ..training.result import TrainingResult
-from . import mixing, partition, population, temperature, training
-from .diagnostic import Diagnostic
+from . import arrival, mixing, modes, partition, population, temperature, training
+from .diagnostic import Diagnosis, Diagnostic
 
 
-def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, seed=0) -> list[Diagnostic]:
+def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, seed=0) -> Diagnosis:
     """Look for what makes a result untrustworthy, and say which setting to change.
 
     Parameters
     ----------
-    subject : TrainingResult, Energy or LogPartition
-        A finished training; an energy that is to be sampled (with `sampler`); or an estimate of log Z.
+    subject : TrainingResult, ScaledWells, Energy or LogPartition
+        A finished training; what `fit_wells` returned; an energy that is to be sampled (with `sampler`); or an estimate
+        of log Z.
     X : array-like of shape (n_samples, n_features), optional
-        The training data. Needed for a TrainingResult; with an energy, the step size is compared with it.
+        The training data. Needed for a fit; with an energy, the step size is compared with it.
     sampler : Sampler, optional
         With an energy: what is to run.
     x0 : array-like of shape (n_chains, n_features), optional
@@ -39,9 +42,9 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
 
     Returns
     -------
-    list of Diagnostic
-        Most serious first; empty if no check objects. Each has ``code``, ``value``, ``threshold``, ``meaning``,
-        ``advice`` and ``severity``.
+    Diagnosis
+        A list of Diagnostic, the most serious first; empty if no check objects. Each has ``code``, ``value``,
+        ``threshold``, ``meaning``, ``advice`` and ``severity``. Its ``not_checked`` says what could not be looked at.
 
     Raises
     ------
@@ -52,8 +55,9 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     -----
     `ContrastiveDivergence.fit` calls this with its training data and keeps the list as ``result.warnings``. The
     codes: temperature, measured_temperature, too_few_steps, mode_imbalance, mode_weights_not_identified, divergence,
-    acceptance, edge, step_too_big, drift, at_bound, under_training, biased_chains, energy_gap, weights, scale,
-    outliers, duplicates, memorisation, log_z_untrusted.
+    acceptance, edge, step_too_big, global_box, local_optimum, under_training, learning_rate, penalty, drift,
+    biased_chains, at_bound, energy_gap, weights, scale, narrow_mode, too_few_modes, memorisation, outliers, duplicates,
+    log_z_untrusted.
 
     Examples
     --------
@@ -65,19 +69,35 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     return _look(subject, X, sampler, x0, n_steps, X_val, seed)
 
 
-def after_fit(result: TrainingResult, x: np.ndarray) -> list[Diagnostic]:
-    """What `fit` attaches to its result; x of shape (n_samples, n_features) has been checked by it."""
-    return _in_order(_training(result, x, 0))
+def after_fit(result, x: np.ndarray) -> tuple[list[Diagnostic], list[str]]:
+    """What a fit keeps on its result, which knows nothing of a `Diagnosis`.
+
+    Parameters
+    ----------
+    result : TrainingResult or ScaledWells
+    x : ndarray of shape (n_samples, n_features)
+        The rows, checked by the fit; standardised ones for ScaledWells.
+    """
+    found = _of_fit(result, x, 0)
+    return list(found), found.not_checked
+
+
+@singledispatch
+def _of_fit(result, x, seed) -> Diagnosis:
+    """What the checks of a fit find, on checked rows."""
+    return Diagnosis()
 
 
 @singledispatch
 def _look(subject, X, sampler, x0, n_steps, X_val, seed):
-    raise TypeError(f"subject must be a TrainingResult, an Energy or a LogPartition, got {describe(subject)}")
+    raise TypeError(
+        f"subject must be a TrainingResult, ScaledWells, an Energy or a LogPartition, got {describe(subject)}"
+    )
 
 
 @_look.register
 def _(subject: LogPartition, X, sampler, x0, n_steps, X_val, seed):
-    return partition.untrusted(subject)
+    return Diagnosis(partition.untrusted(subject))
 
 
 @_look.register
@@ -85,14 +105,27 @@ def _(subject: TrainingResult, X, sampler, x0, n_steps, X_val, seed):
     if X is None:
         raise ValueError("diagnose(result, X) needs X, the data it was trained on")
     x, held_out = _data(subject.energy, X, X_val)
-    return _in_order(_training(subject, x, seed) + _memorisation(subject.energy, x, held_out))
+    found = _of_fit(subject, x, seed)
+    return Diagnosis(found + _memorisation(subject.energy, x, held_out), found.not_checked)
+
+
+@_look.register
+def _(subject: ScaledWells, X, sampler, x0, n_steps, X_val, seed):
+    if X is None:
+        raise ValueError("diagnose(fit, X) needs X, the data it was fitted to")
+    x, held_out = _data(subject.wells, X, X_val)
+    z = (x - subject.offset) / subject.scale
+    found = _of_fit(subject, z, seed)
+    if held_out is not None:
+        held_out = (held_out - subject.offset) / subject.scale
+    return Diagnosis(found + _memorisation(subject.wells, z, held_out), found.not_checked)
 
 
 @_look.register
 def _(subject: Energy, X, sampler, x0, n_steps, X_val, seed):
     energy = as_energy(subject, "subject")
     x, held_out = _data(energy, X, X_val)
-    return _in_order(_run(energy, x, sampler, x0, n_steps, seed) + _memorisation(energy, x, held_out))
+    return Diagnosis(_run(energy, x, sampler, x0, n_steps, seed) + _memorisation(energy, x, held_out))
 
 
 def _data(energy, X, X_val):
@@ -106,31 +139,51 @@ def _memorisation(energy, x, held_out):
     return [] if held_out is None else training.memorisation(energy, x, held_out)
 
 
-def _in_order(found):
-    return sorted(found, key=lambda d: d.severity != "error")
+@_of_fit.register
+def _(result: ScaledWells, x, seed):
+    wells = result.wells
+    rng = np.random.default_rng(seed_sequence(seed))
+    known = examine(wells, x)
+    found = (
+        training.data(x, rng)
+        + modes.narrow(wells, x)
+        + arrival.elsewhere(known)
+        + modes.number(wells, x, known)
+    )
+    if known.own_gain > arrival.SHORT:
+        found.append(arrival.stopped_early(known.own_gain))
+    return Diagnosis(found)
 
 
-def _training(result, x, seed):
+@_of_fit.register
+def _(result: TrainingResult, x, seed):
     rng = np.random.default_rng(seed_sequence(seed))
     sampler = result.sampler
     found = temperature.before(sampler) + training.data(x, rng) + training.scale(result.energy, x)
     found += mixing.step_too_big(result.energy, sampler, x, rng)
     if not result.settings:
-        return found
-    found += training.at_bound(result) + training.weights(result)
+        return Diagnosis(found, ["the training: the result holds no settings"])
+    bounds = training.at_bound(result)
+    found += bounds or modes.narrow(result.energy, x)
+    found += training.weights(result) + mixing.global_box(result.global_move, x)
+    skipped = []
     try:
+        known = examine(result.energy, x)
+        if known is not None:
+            found += arrival.elsewhere(known) + modes.number(result.energy, x, known)
         chains = population.from_result(result, rng)
         if chains is None:
-            return found
-        found += mixing.divergence(
-            chains.energy, sampler, chains.negatives, rng, result.acceptance_rate, trained=True
-        )
-        found += _of_chains(chains, weighted=result.settings["weighting"] == "jarzynski")
-        found += training.energy_gap(result, chains)
-        found += training.arrived(result, x, chains, rng)
+            skipped.append("the chains: " + population.why_none(result))
+        else:
+            rate = result.acceptance_rate
+            found += mixing.divergence(chains.energy, sampler, chains.negatives, rng, rate, trained=True)
+            found += _of_chains(chains, weighted=result.settings["weighting"] == "jarzynski")
+            found += training.energy_gap(result, chains)
+        short, unknown = arrival.arrived(result, x, chains, known, rng)
+        return Diagnosis(found + short, skipped + unknown)
     except NonFiniteError as error:
         found.append(_diverged(error))
-    return found
+    return Diagnosis(found, skipped)
 
 
 def _run(energy, x, sampler, x0, n_steps, seed):
@@ -159,11 +212,11 @@ def _run(energy, x, sampler, x0, n_steps, seed):
 
 def _of_chains(chains, weighted=False):
     found = temperature.after(chains) + mixing.too_few_steps(chains)
-    modes = mixing.mode_imbalance(chains)
+    imbalance = mixing.mode_imbalance(chains)
     # Weights stand in for crossings.
     return (
         found
-        + [d for d in modes if not (weighted and d.code == "mode_weights_not_identified")]
+        + [d for d in imbalance if not (weighted and d.code == "mode_weights_not_identified")]
         + mixing.edge(chains)
     )
 

@@ -1,4 +1,4 @@
-"""What a check says when something is wrong."""
+"""What a check says when something is wrong, and what all of them say together."""
 
 from __future__ import annotations
 
@@ -36,3 +36,30 @@ class Diagnostic:
     def __str__(self) -> str:
         head = f"{self.severity} {self.code}: {self.value:.3g} (limit {self.threshold:.3g}): "
         return textwrap.fill(f"{head}{self.meaning}. What to do: {self.advice}.", 110, subsequent_indent="  ")
+
+
+class Diagnosis(list):
+    """A list of `Diagnostic`, the most serious first.
+
+    Parameters
+    ----------
+    found : iterable of Diagnostic
+    not_checked : iterable of str
+        Checks that could not be made, and why.
+    """
+
+    def __init__(self, found=(), not_checked=()):
+        super().__init__(sorted(found, key=lambda d: d.severity != "error"))
+        self.not_checked = list(not_checked)
+
+    def __str__(self) -> str:
+        return "\n".join(as_lines(self, self.not_checked))
+
+    def __reduce__(self):
+        return type(self), (list(self), self.not_checked)
+
+
+def as_lines(found, not_checked) -> list[str]:
+    """What a program prints: warnings, then what was not looked at; "warnings: none" only where all was."""
+    lines = [str(d) for d in found] + [f"not checked: {skipped}" for skipped in not_checked]
+    return lines or ["warnings: none"]

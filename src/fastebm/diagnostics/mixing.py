@@ -27,6 +27,8 @@ OVERSHOOT, UNSTABLE = 1.0, 2.0
 ACCEPT_WARN, ACCEPT_ERROR = 0.4, 0.1
 EDGE_WARN, EDGE_ERROR = 1e-3, 1e-2
 OUTSIDE = 1e-4
+# Share of the rows that the box of a global move may leave out.
+MISSED_ROWS = 0.01
 
 
 def too_few_steps(population: Population) -> list[Diagnostic]:
@@ -288,5 +290,24 @@ def step_too_big(energy: Energy, sampler: Sampler, x: np.ndarray, rng) -> list[D
             f"well is narrow "
             "enough to make such chains look like the data, so its curvature runs away",
             f"use step_size below {0.5 * v:.3g}, better {0.25 * v:.3g}, or MALA",
+        )
+    ]
+
+
+def global_box(global_move: Sampler | None, x: np.ndarray) -> list[Diagnostic]:
+    """Do the proposals of a global move reach the data?"""
+    if global_move is None or global_move.proposal_box is None:
+        return []
+    low, high = global_move.proposal_box
+    outside = float(((x < low) | (x > high)).any(axis=1).mean())
+    if outside <= MISSED_ROWS:
+        return []
+    return [
+        Diagnostic(
+            "global_box",
+            outside,
+            MISSED_ROWS,
+            f"{100 * outside:.2g} % of the rows lie outside the box of the global move: it never brings a chain there",
+            "use global_move='auto', or bounds that hold all rows",
         )
     ]

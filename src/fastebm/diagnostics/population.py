@@ -134,6 +134,11 @@ def from_result(result: TrainingResult, rng) -> Population | None:
     )
 
 
+def why_none(result: TrainingResult) -> str:
+    """Why `from_result` found nothing to look at."""
+    return "no update was made" if not len(result.history) else "the store kept none"
+
+
 def resample(log_weights, rng):
     """Indices of a systematic resampling by weight."""
     weights = np.exp(log_weights - log_weights.max())

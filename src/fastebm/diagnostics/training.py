@@ -1,22 +1,16 @@
-"""Has training arrived, and where?"""
+"""What the numbers of a training run tell: parameters at their bounds, weights, scales, and the rows themselves."""
 
 from __future__ import annotations
 
 import copy
-import math
 
 import numpy as np
 
 from ..energies.base import Energy
 from ..training.result import TrainingResult
-from . import advice
 from .diagnostic import Diagnostic
 from .population import Population, thetas
 
-# Nats per sample that a fit may fall short of its optimum: ten times the largest of the default recipe.
-SHORT = 0.02
-# More parameters wander more: the allowance grows beyond this many.
-MANY = 50
 MAX_GAP_SD = 10.0
 MIN_ESS = 0.2
 # Nats per sample by which training data may fit better than held-out data.
@@ -25,129 +19,6 @@ MAX_MEMORY = 3.0
 MAX_FAR = 1000.0
 # Share of rows that are the same point.
 MAX_REPEATED = 0.2
-# Data rows and model samples that the checks use at most.
-ROWS = 20_000
-MODEL_SAMPLES = 4096
-# Parameters beyond which the matrix of the check is too large.
-MOST_PARAMS = 400
-
-
-def arrived(result: TrainingResult, X: np.ndarray, population: Population, rng) -> list[Diagnostic]:
-    r"""How many nats per sample is the fit short of its optimum, and is that for lack of updates or of good chains?
-
-    The objective's gradient g at the fitted theta, with samples of the model itself, gives the estimate
-    :math:`\tfrac12 g^T F^{+} g` (half the Newton decrement; F is the covariance of dE/dtheta under the model). The
-    same with the trainer's own mean gradient over the last fifth of the updates tells the two causes apart.
-    """
-    energy, settings = result.energy, result.settings
-    if energy.n_params > MOST_PARAMS or len(result.history) < 10:
-        return []
-    x = X if len(X) <= ROWS else X[rng.permutation(len(X))[:ROWS]]
-    model, exact = _model_samples(energy, population, rng)
-    moments = energy.param_grad(model)
-    fisher = np.atleast_2d(np.cov(moments, rowvar=False))
-    penalty = settings["l2"]
-    g = energy.mean_param_grad(x) - moments.mean(axis=0) + 2.0 * penalty * energy.theta
-    inverse, rank = _pseudo_inverse(fisher + np.diag(2.0 * penalty))
-    count = len(model) if exact else population.n_groups
-    short = 0.5 * float(g @ inverse @ g) - 0.5 * rank / count
-    limit = SHORT * max(1.0, energy.n_params / MANY)
-    noise = 2.0 * math.sqrt(rank) / count
-    if short < limit + noise:
-        return []
-    own = _own_gradient(result)
-    unfinished = own is None or 0.5 * float(own @ inverse @ own) > 0.25 * short
-    worse = _rising(result, x, model)
-    if worse > 0.25 * limit:
-        return [
-            Diagnostic(
-                "drift",
-                worse,
-                0.25 * limit,
-                f"the fit is getting worse, by {worse:.2g} nats per sample over the last fifth of the updates, and "
-                f"is already "
-                f"about {short:.2g} short of its optimum: the chains' bias drives the parameters away",
-                advice.to_follow(settings, result.sampler, result.global_move) + ", or stop earlier",
-            )
-        ]
-    if unfinished:
-        return [
-            Diagnostic(
-                "under_training",
-                short,
-                limit,
-                f"the fit is about {short:.2g} nats per sample short of its optimum and the parameters are still on "
-                f"the move",
-                "use more n_updates or a larger learning_rate",
-            )
-        ]
-    return [
-        Diagnostic(
-            "biased_chains",
-            short,
-            limit,
-            f"the trainer's own gradient has vanished, but that of the model has not: about {short:.2g} nats per "
-            f"sample are lost "
-            "because the chains do not follow the model",
-            advice.to_follow(settings, result.sampler, result.global_move),
-        )
-    ]
-
-
-def _model_samples(energy: Energy, population: Population, rng):
-    if energy.has_exact_sample:
-        return energy.exact_sample(MODEL_SAMPLES, rng), True
-    return population.extended, False
-
-
-def _pseudo_inverse(matrix):
-    """Inverse on the directions that change the density, and how many they are."""
-    values, vectors = np.linalg.eigh(matrix)
-    keep = values > 1e-9 * max(values[-1], 1e-300)
-    return (vectors[:, keep] / values[keep]) @ vectors[:, keep].T, int(keep.sum())
-
-
-def _own_gradient(result):
-    """Mean gradient over the last fifth of the updates, which is how far theta went; None if that tells nothing."""
-    steps, theta = thetas(result)
-    n = len(result.history)
-    # The last kept row that is not later than the beginning of that fifth.
-    first = max(0, int(np.searchsorted(steps, n - max(2, n // 5), side="right")) - 1)
-    if result.settings["optimizer"] != "sgd" or steps[first] == steps[-1]:
-        return None
-    return (theta[first] - theta[-1]) / _rates(result.settings, n, int(steps[first]), int(steps[-1])).sum()
-
-
-def _rates(settings, n, start, stop):
-    """Learning rates of the updates from start to before stop, of n."""
-    update, warm_up = np.arange(start, stop), settings.get("warm_up", 0)
-    part = np.maximum(update - warm_up, 0) / max(n - warm_up, 1)
-    fall = {"constant": np.ones(len(part)), "linear": 1.0 - part, "cosine": np.cos(0.5 * np.pi * part) ** 2}
-    rise = np.minimum(1.0, (update + 1.0) / max(warm_up, 1))
-    return settings["learning_rate"] * rise * fall[settings.get("schedule", "constant")]
-
-
-def _rising(result, x, model) -> float:
-    """Change of the mean negative log-likelihood of x from the fourth to the last fifth of the updates."""
-    energy, n = result.energy, len(result.history)
-    steps, theta = thetas(result)
-    fifth = n // 5
-    last, before = steps >= n - fifth, (steps >= n - 2 * fifth) & (steps < n - fifth)
-    if not before.any():
-        # Too few rows were kept to see a trend.
-        return 0.0
-    earlier, later = copy.copy(energy), copy.copy(energy)
-    earlier.theta, later.theta = theta[before].mean(axis=0), theta[last].mean(axis=0)
-    change = float((later.energy(x) - earlier.energy(x)).mean())
-    if energy.has_log_partition:
-        return change + later.log_partition() - earlier.log_partition()
-    here = energy.energy(model)
-    return change + _log_mean_exp(here - later.energy(model)) - _log_mean_exp(here - earlier.energy(model))
-
-
-def _log_mean_exp(v) -> float:
-    top = float(v.max())
-    return top + math.log(float(np.exp(v - top).mean()))
 
 
 def at_bound(result: TrainingResult) -> list[Diagnostic]:

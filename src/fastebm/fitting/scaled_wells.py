@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,7 +14,10 @@ from ..energies.python_energy import PythonEnergy
 from ..energies.well_mixture import WellMixture
 from ..mixtures.em import climb
 from ..mixtures.normalise import normalised
+from ..mixtures.optimum import optimum, widths_of
+from ..mixtures.search import n_starts, search
 from ..mixtures.starts import place_wells
+from ..training.after_fit import check_strict, conclude
 from ..training.contrastive import ContrastiveDivergence
 from ..training.recipes import GLOBAL_MOVE_FEATURES
 from ..training.result import TrainingResult
@@ -28,7 +31,9 @@ SELECTION_ROWS = 20_000
 # is why "auto" takes EM there.
 MIXING, WEIGHTED = (0.02, 256), (0.005, 1024)
 # EM stops at a gain below this, in nats per sample, or after so many steps.
-EM_TOLERANCE, EM_STEPS = 1e-9, 5000
+EM_TOLERANCE, EM_STEPS = 1e-8, 5000
+# A better fit that the check of a training finds is taken where it gains this, in nats per sample.
+WORTH = 1e-3
 
 
 class _Rescaled:
@@ -59,6 +64,14 @@ class ScaledWells:
         The run that fitted the wells, in standardised units; None after EM.
     names : tuple of str or None
         Names of the features, if they were given.
+    warnings : list of Diagnostic
+        What the checks have to say about this fit; empty if nothing gives cause for doubt in what was checked. Those
+        of the training run alone are in ``training.warnings``.
+    not_checked : list of str
+        What was not looked at, and why.
+    gained : float
+        Mean log-likelihood, in nats a row, that the check of a training run gained by EM from the trained wells and
+        from other starts: the wells are then those, not the trained ones. 0 where the trained ones were best.
     """
 
     wells: WellMixture
@@ -66,6 +79,9 @@ class ScaledWells:
     scale: np.ndarray
     training: TrainingResult | None = None
     names: tuple[str, ...] | None = None
+    warnings: list = field(default_factory=list)
+    not_checked: list = field(default_factory=list)
+    gained: float = 0.0
 
     @property
     def n_wells(self) -> int:
@@ -147,9 +163,12 @@ def fit_wells(
     n_updates=800,
     n_chains=None,
     learning_rate=None,
+    n_init="auto",
     seed=None,
     progress=False,
     names=None,
+    diagnose=True,
+    strict=False,
 ) -> ScaledWells:
     """Fit a well mixture to X in any units.
 
@@ -166,11 +185,20 @@ def fit_wells(
     n_updates, n_chains, learning_rate : int, int, float
         Of `ContrastiveDivergence`, with Adam. By default 256 chains at 0.02 in up to three features, and above that
         1024 weighted chains at 0.005.
+    n_init : int or "auto", default "auto"
+        Starts: k-means, random rows, random wells, splits of the best; the best by likelihood is the fit of "em" and
+        where "contrastive" starts. "auto" is 10, fewer where each costs much; 1 is k-means alone.
     seed : None, int, SeedSequence or Generator
     progress : bool, default False
         Show a progress bar (needs tqdm).
     names : sequence of str, optional
         Names of the features, for messages.
+    diagnose : bool, default True
+        Check the fit (`fastebm.diagnose`): its ``warnings`` say what was found, and an error among them is a
+        `FastEBMWarning` too. A trained fit is compared with EM from itself and from other starts, and the better one
+        is taken (``gained``).
+    strict : bool, default False
+        Raise UntrustedFitError where the checks have any warning.
 
     Returns
     -------
@@ -182,7 +210,10 @@ def fit_wells(
         If X or an argument is out of range.
     TrainingError
         If training meets a value that is not finite.
+    UntrustedFitError
+        With strict=True, if there are warnings. It carries the fit.
     """
+    check_strict(strict, diagnose)
     return fit_rows(
         rows(X),
         n_wells,
@@ -190,37 +221,69 @@ def fit_wells(
         n_updates=n_updates,
         n_chains=n_chains,
         learning_rate=learning_rate,
+        n_init=n_init,
         seed=seed,
         progress=progress,
         names=names,
+        diagnose=diagnose,
+        strict=strict,
     )
 
 
 def fit_rows(
-    x: np.ndarray, n_wells, *, recipe, n_updates, n_chains, learning_rate, seed, progress=False, names=None
+    x: np.ndarray,
+    n_wells,
+    *,
+    recipe,
+    n_updates,
+    n_chains,
+    learning_rate,
+    n_init,
+    seed,
+    progress=False,
+    names=None,
+    diagnose=True,
+    strict=False,
 ) -> ScaledWells:
     """As `fit_wells`, on checked rows."""
     k = integer(n_wells, "n_wells", 1)
     choice(recipe, "recipe", RECIPES)
     offset, scale = standardise(x, names)
     z = (x - offset) / scale
-    start, stream = seed_sequence(seed).spawn(2)
+    start, stream, look = seed_sequence(seed).spawn(3)
     named = None if names is None else tuple(map(str, names))
     mixing = z.shape[1] <= GLOBAL_MOVE_FEATURES
-    first = place_wells(z, k, start)
-    if recipe == "em" or (recipe == "auto" and not mixing):
-        # Just inside the range, so that rounding cannot leave it.
-        narrowest, widest = first.scale_limits
-        wells = climb(z, first, EM_STEPS, EM_TOLERANCE, (narrowest * (1 + 1e-12), widest * (1 - 1e-12)))
-        return ScaledWells(wells, offset, scale, names=named)
-    rate, chains = MIXING if mixing else WEIGHTED
-    trainer = ContrastiveDivergence(
-        first,
-        n_updates=n_updates,
-        n_chains=chains if n_chains is None else n_chains,
-        learning_rate=rate if learning_rate is None else learning_rate,
-        optimizer="adam",
-        weighting="none" if mixing else "jarzynski",
-    )
-    result = trainer._fit(z, False, stream, progress)
-    return ScaledWells(normalised(result.energy), offset, scale, result, named)
+    by_likelihood = recipe == "em" or (recipe == "auto" and not mixing)
+    wells = _start(z, k, n_starts(n_init, z, k), start, by_likelihood)
+    training, gained = None, 0.0
+    if not by_likelihood:
+        rate, chains = MIXING if mixing else WEIGHTED
+        trainer = ContrastiveDivergence(
+            wells,
+            n_updates=n_updates,
+            n_chains=chains if n_chains is None else n_chains,
+            learning_rate=rate if learning_rate is None else learning_rate,
+            optimizer="adam",
+            weighting="none" if mixing else "jarzynski",
+        )
+        training = trainer._fit(z, False, stream, progress, diagnose=diagnose, heard=False)
+        wells = normalised(training.energy)
+        if diagnose:
+            best = optimum(z, wells, look)
+            if best.gain > WORTH:
+                wells, gained = best.wells, best.gain
+    fit = ScaledWells(wells, offset, scale, training, named, gained=gained)
+    return conclude(fit, z, diagnose, strict)
+
+
+def _start(z, k, n_init, seed, climbed):
+    """Where training starts, or the end of EM: the best of n_init starts."""
+    first = place_wells(z, k, seed)
+    widths = widths_of(first)
+    if n_init == 1:
+        return climb(z, first, EM_STEPS, EM_TOLERANCE, widths) if climbed else first
+    found = search(z, k, n_init=n_init, seed=seed, std_range=widths, tol=EM_TOLERANCE, max_iter=EM_STEPS)
+    if climbed:
+        return found.wells
+    weights, means, stds = found.start
+    return WellMixture.from_mixture(weights, means, np.clip(stds, *widths))

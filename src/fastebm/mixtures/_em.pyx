@@ -154,14 +154,18 @@ cdef class Climb(Team):
         `group` minus half the mean squared distance to the nearest mean, in units of the given stds.
     n_iter : int
         Steps taken, rejected ones included.
+    n, n_wells : int
+        Rows and wells.
+    narrowest : float
     """
 
     cdef Blocks data
-    cdef readonly Py_ssize_t n_wells, n_iter
+    cdef readonly Py_ssize_t n, n_wells, n_iter
     cdef readonly double log_likelihood
     cdef readonly object weights, means, stds
     cdef bint hard
-    cdef double narrowest, widest, longest
+    cdef readonly double narrowest
+    cdef double widest, longest
     cdef Py_ssize_t n_tasks, n_sums, n_theta
     cdef object keep, scratch
     cdef double* w
@@ -178,7 +182,7 @@ cdef class Climb(Team):
 
     def __init__(self, Blocks data not None, weights, means, stds, narrowest, widest, Control control not None):
         cdef Py_ssize_t wells = len(weights), size = wells * data.n_features
-        self.data, self.control, self.n_wells = data, control, wells
+        self.data, self.control, self.n_wells, self.n = data, control, wells, data.n
         self.narrowest, self.widest = narrowest, widest
         self.weights = np.array(weights, dtype=np.float64, order="C")
         self.means = np.array(means, dtype=np.float64, order="C").reshape(wells, data.n_features)
@@ -233,7 +237,8 @@ cdef class Climb(Team):
             if helpers:
                 self.close()
         if status:
-            raise InterruptedError
+            self.control.finish()
+            raise KeyboardInterrupt
         return self
 
     cdef void _prepare(self) noexcept nogil:

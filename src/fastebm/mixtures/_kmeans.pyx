@@ -2,44 +2,77 @@
 
 import numpy as np
 
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 
 from .._runtime.fast cimport address
+from ..kernels.layout cimport gather
+from ..kernels.math cimport fill, in_t, out_t
+from ..kernels.scratch cimport aligned
 
 cdef enum:
+    BLOCK = 256
     # NumPy's sum adds up to so many numbers in eight lanes, and more of them by halves. We add as it does: the same bits.
+    LANES = 8
     LANES_UP_TO = 128
 
 
-cdef double squared(const double* x, const double* c, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i, j, half
-    cdef double total, d
-    cdef double[8] lane
-    if n < 8:
-        total = 0.0
-        for i in range(n):
-            d = x[i] - c[i]
-            total += d * d
-        return total
-    if n > LANES_UP_TO:
-        half = n // 2
-        half -= half & 7
-        return squared(x, c, half) + squared(x + half, c + half, n - half)
-    for j in range(8):
-        d = x[j] - c[j]
-        lane[j] = d * d
-    i = 8
-    while i < n - (n & 7):
-        for j in range(8):
-            d = x[i + j] - c[i + j]
-            lane[j] += d * d
-        i += 8
-    total = ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]))
-    while i < n:
-        d = x[i] - c[i]
-        total += d * d
-        i += 1
-    return total
+cdef void set_square(in_t x, out_t out, Py_ssize_t n, double c) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        out[i] = (x[i] - c) * (x[i] - c)
+
+
+cdef void add_square(in_t x, out_t out, Py_ssize_t n, double c) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        out[i] += (x[i] - c) * (x[i] - c)
+
+
+cdef void add_lanes(out_t a, Py_ssize_t n) noexcept nogil:
+    # The first of eight rows becomes their sum.
+    cdef Py_ssize_t i
+    for i in range(n):
+        a[i] = ((a[i] + a[BLOCK + i]) + (a[2 * BLOCK + i] + a[3 * BLOCK + i])) + (
+            (a[4 * BLOCK + i] + a[5 * BLOCK + i]) + (a[6 * BLOCK + i] + a[7 * BLOCK + i])
+        )
+
+
+cdef void add(in_t x, out_t out, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        out[i] += x[i]
+
+
+cdef void take_nearer(in_t distance, out_t low, out_t which, Py_ssize_t n, double j) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        which[i] = j if distance[i] < low[i] else which[i]
+        low[i] = distance[i] if distance[i] < low[i] else low[i]
+
+
+cdef void distances(const double* x, const double* c, Py_ssize_t features, Py_ssize_t n, double* lanes) noexcept nogil:
+    # Squared distances of n points x[d * BLOCK + i] from c, in the first of the lanes (8 rows for each level of halves).
+    cdef Py_ssize_t d, half, whole = features - features % LANES
+    if features > LANES_UP_TO:
+        half = features // 2
+        half -= half % LANES
+        distances(x, c, half, n, lanes)
+        distances(x + half * BLOCK, c + half, features - half, n, lanes + LANES * BLOCK)
+        add(lanes + LANES * BLOCK, lanes, n)
+        return
+    for d in range(whole):
+        if d < LANES:
+            set_square(x + d * BLOCK, lanes + d * BLOCK, n, c[d])
+        else:
+            add_square(x + d * BLOCK, lanes + (d % LANES) * BLOCK, n, c[d])
+    if whole:
+        add_lanes(lanes, n)
+    for d in range(whole, features):
+        if d == 0:
+            set_square(x, lanes, n, c[0])
+        else:
+            add_square(x + d * BLOCK, lanes, n, c[d])
 
 
 def nearest(rows, centres):
@@ -51,22 +84,30 @@ def nearest(rows, centres):
     centres : ndarray of shape (k, n_features)
         Both C-ordered float64, checked by the caller. Of centres at the same distance the first counts.
     """
-    cdef Py_ssize_t n = len(rows), k = len(centres), features = rows.shape[1], i, j
+    cdef Py_ssize_t n = len(rows), k = len(centres), features = rows.shape[1], start = 0, i, j, m, levels = 1
     labels, low = np.empty(n, dtype=np.int64), np.empty(n)
-    cdef const double* x = address(rows)
+    while (features >> levels) > 0:
+        levels += 1
+    memory = np.empty((features + LANES * levels + 1) * BLOCK + 8)
+    cdef double* x = aligned(address(memory))
+    cdef double* lanes = x + features * BLOCK
+    cdef double* which = lanes + LANES * levels * BLOCK
+    cdef const double* source = address(rows)
     cdef const double* c = address(centres)
+    cdef double* least = address(low)
     cdef int64_t[::1] label = labels
-    cdef double[::1] least = low
-    cdef double d
     with nogil:
-        for i in range(n):
-            least[i] = squared(x + i * features, c, features)
-            label[i] = 0
-            for j in range(1, k):
-                d = squared(x + i * features, c + j * features, features)
-                if d < least[i]:
-                    least[i] = d
-                    label[i] = j
+        while start < n:
+            m = min(BLOCK, n - start)
+            gather(source + start * features, x, m, features, BLOCK)
+            fill(which, m, 0.0)
+            fill(least + start, m, INFINITY)
+            for j in range(k):
+                distances(x, c + j * features, features, m, lanes)
+                take_nearer(lanes, least + start, which, m, j)
+            for i in range(m):
+                label[start + i] = <int64_t>which[i]
+            start += BLOCK
     return labels, low
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .._runtime.check import integer, rows
 from ..energies.well_mixture import WellMixture
+from .search import climb_on, n_starts, search, wells_of
 from .starts import place_wells
+
+# Where there is no range of widths: far beyond what a WellMixture can hold, which refuses the result.
+ANY_WIDTH = (1e-120, 1e120)
 
 
 def maximum_likelihood_wells(
-    X, n_wells: int = 2, *, seed=0, max_iter: int = 5000, tol: float = 1e-12, std_range=None
+    X,
+    n_wells: int = 2,
+    *,
+    seed=0,
+    n_init="auto",
+    max_iter: int = 5000,
+    tol: float = 1e-12,
+    std_range=None,
 ) -> WellMixture:
     """Fit a WellMixture by EM, which is possible because its density is a Gaussian mixture with diagonal covariance.
 
@@ -21,7 +30,10 @@ def maximum_likelihood_wells(
     n_wells : int, default 2
         Number of wells, at most the number of distinct rows of X.
     seed : None, int, SeedSequence or Generator
-        Seeds the k-means start.
+        Seeds the starts.
+    n_init : int or "auto", default "auto"
+        Starts: k-means, random rows, random wells, splits of the best. "auto" is 10, fewer where each costs much; 1 is
+        k-means alone.
     max_iter : int, default 5000
         Largest number of iterations.
     tol : float, default 1e-12
@@ -33,44 +45,24 @@ def maximum_likelihood_wells(
     Returns
     -------
     WellMixture
-        Normalised: its log-partition is 0. A local optimum, as EM finds it from the k-means start.
+        Normalised: its log-partition is 0. The best of the local optima that the starts lead to.
 
     Raises
     ------
     ValueError, TypeError
         If X is not finite data, has fewer distinct rows than wells, or a well collapses below the range of raw_a.
     """
-    x, iterations = rows(X), integer(max_iter, "max_iter", 1)
-    return climb(x, place_wells(x, integer(n_wells, "n_wells", 1), seed), iterations, tol, std_range)
+    x, k, iterations = rows(X), integer(n_wells, "n_wells", 1), integer(max_iter, "max_iter", 1)
+    first, starts = place_wells(x, k, seed), n_starts(n_init, x, k)
+    widths = ANY_WIDTH if std_range is None else std_range
+    if starts == 1:
+        return climb(x, first, iterations, tol, widths)
+    return search(
+        x, k, n_init=starts, seed=seed, std_range=widths, tol=tol, max_iter=iterations, first=wells_of(first)
+    ).wells
 
 
-def climb(x: np.ndarray, start: WellMixture, max_iter: int, tol: float, std_range) -> WellMixture:
+def climb(x, start: WellMixture, max_iter: int, tol: float, std_range, n_threads: int = 1) -> WellMixture:
     """As `maximum_likelihood_wells`, on checked rows and from given wells."""
-    weights, means, stds = start.weights_, start.means_, start.stds_
-    before = -np.inf
-    for _ in range(max_iter):
-        # log of weight * normal density, without the constant, which cancels in the shares.
-        logs = np.stack(
-            [
-                np.log(w) - np.log(s).sum() - 0.5 * (((x - m) / s) ** 2).sum(axis=1)
-                for w, m, s in zip(weights, means, stds, strict=True)
-            ],
-            axis=1,
-        )
-        top = logs.max(axis=1, keepdims=True)
-        total = top[:, 0] + np.log(np.exp(logs - top).sum(axis=1))
-        share = np.exp(logs - total[:, None])
-        # A well that has lost all its samples stays where it can be seen to weigh nothing.
-        mass = np.maximum(share.sum(axis=0), np.finfo(float).tiny)
-        weights = mass / len(x)
-        means = share.T @ x / mass[:, None]
-        stds = np.sqrt(
-            np.stack([s @ (x - m) ** 2 for s, m in zip(share.T, means, strict=True)]) / mass[:, None]
-        )
-        if std_range is not None:
-            stds = np.clip(stds, *std_range)
-        now = total.mean()
-        if now - before < tol:
-            break
-        before = now
-    return WellMixture.from_mixture(weights, means, stds)
+    end = climb_on(x, wells_of(start), std_range, tol, max_iter, n_threads)
+    return WellMixture.from_mixture(end.weights, end.means, end.stds)

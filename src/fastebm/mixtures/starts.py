@@ -10,6 +10,7 @@ from .._runtime.check import check_size, integer, rows
 from .._runtime.seed import seed_sequence
 from ..energies.well_mixture import WellMixture
 from .kmeans import distinct_rows, group_mixture
+from .search import n_starts, search
 
 
 def check_distinct(x: np.ndarray, n_wells: int) -> None:
@@ -21,8 +22,8 @@ def check_distinct(x: np.ndarray, n_wells: int) -> None:
         )
 
 
-def initial_wells(X, n_wells: int = 2, *, seed=None) -> WellMixture:
-    """Return a WellMixture to start training from: one well on each k-means group of the data.
+def initial_wells(X, n_wells: int = 2, *, seed=None, n_init=1) -> WellMixture:
+    """Return a WellMixture to start training from: one well on each k-means group of the data, or better.
 
     Parameters
     ----------
@@ -31,19 +32,31 @@ def initial_wells(X, n_wells: int = 2, *, seed=None) -> WellMixture:
     n_wells : int, default 2
         Number of wells, at most the number of distinct rows of X.
     seed : None, int, SeedSequence or Generator
-        Seeds k-means++.
+        Seeds k-means++ and the other starts.
+    n_init : int or "auto", default 1
+        1 is the k-means groups as they are. With more, expectation-maximisation climbs from so many starts, and the
+        best wells that it leads to are returned: training then begins next to the best optimum known. "auto" is 10,
+        fewer where each costs much.
 
     Returns
     -------
     WellMixture
-        With the groups' means, standard deviations (kept within the range of raw_a) and shares.
+        With the groups' means, standard deviations (kept within the range of raw_a) and shares; or those of the best
+        optimum.
 
     Raises
     ------
     ValueError, TypeError
         If X is not finite data or has fewer distinct rows than wells.
     """
-    return place_wells(rows(X), integer(n_wells, "n_wells", 1), seed)
+    x, k = rows(X), integer(n_wells, "n_wells", 1)
+    starts = n_starts(n_init, x, k)
+    first = place_wells(x, k, seed)
+    if starts == 1:
+        return first
+    low, high = first.scale_limits
+    widths = low * (1 + 1e-12), high * (1 - 1e-12)
+    return search(x, k, n_init=starts, seed=seed, std_range=widths, tol=1e-8, max_iter=5000).wells
 
 
 def place_wells(x: np.ndarray, n_wells: int, seed) -> WellMixture:

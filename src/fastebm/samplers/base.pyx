@@ -89,6 +89,11 @@ cdef class Sampler:
         """(low, high) that no coordinate leaves, or None."""
         return None
 
+    @property
+    def proposal_box(self):
+        """(low, high) that every proposal lies in, or None: beyond it chains are never brought."""
+        return None
+
     def _is_ready(self):
         """Has __init__ run?"""
         return True

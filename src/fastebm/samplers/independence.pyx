@@ -137,6 +137,11 @@ cdef class IndependenceMH(Sampler):
         return np.array([self.corners[self.n_corners + i] for i in range(self.n_corners)])
 
     @property
+    def proposal_box(self):
+        """(low, high)."""
+        return self.low, self.high
+
+    @property
     def exact_at(self):
         """Its temperature."""
         return self.temperature

@@ -15,6 +15,7 @@ from .._runtime.threads import resolve
 from ..energies.base import as_energy
 from ..energies.well_mixture import WellMixture
 from ..samplers.sgld import SGLD
+from .after_fit import check_strict
 from .checkpoint import read_checkpoint
 from .run import Training, choose
 from .settings import Settings
@@ -223,6 +224,7 @@ class ContrastiveDivergence:
         checkpoint=None,
         checkpoint_every=100,
         diagnose=True,
+        strict=False,
         n_threads=None,
     ):
         """Train on X.
@@ -245,7 +247,12 @@ class ContrastiveDivergence:
             Updates between two checkpoints.
         diagnose : bool, default True
             Run the checks of `fastebm.diagnose` on the result (about 20 ms for a small problem) and keep what they say
-            as ``result.warnings``. Without them nothing tells whether the fit can be trusted.
+            as ``result.warnings``; what they could not look at is in ``result.not_checked``. An error among them is
+            also a Python warning, `FastEBMWarning`. Without them nothing tells whether the fit can be trusted.
+        strict : bool, default False
+            Raise UntrustedFitError where the checks have any warning.
+        n_threads : int, optional
+            Threads that share every update; by default as `fastebm` runs elsewhere. The bytes are the same.
 
         Returns
         -------
@@ -262,9 +269,12 @@ class ContrastiveDivergence:
             On Ctrl-C. It carries the result so far, which is also kept as ``last_result``.
         OSError
             If a checkpoint cannot be written. The result so far is kept as ``last_result``.
+        UntrustedFitError
+            With strict=True, if there are warnings. It carries the result.
         """
         x, flat = samples(X, self.energy.n_features)
         _check_callback(callback)
+        check_strict(strict, diagnose)
         if n_threads is not None:
             resolve(n_threads)
         return self._fit(
@@ -276,6 +286,7 @@ class ContrastiveDivergence:
             checkpoint,
             checkpoint_every,
             diagnose,
+            strict,
             n_threads,
         )
 
@@ -289,9 +300,11 @@ class ContrastiveDivergence:
         checkpoint=None,
         checkpoint_every=100,
         diagnose=True,
+        strict=False,
         n_threads=None,
+        heard=True,
     ):
-        """`fit` for data, shape (n, n_features), that a door above has checked."""
+        """`fit` for data, shape (n, n_features), that a door above has checked; without heard, it does not warn."""
         if self.batch_size is not None and self.batch_size > len(x):
             raise ValueError(f"batch_size={self.batch_size} is larger than the data ({len(x)} rows)")
         # Children, so that a choice made from the data does not shift the stream of the chains.
@@ -300,7 +313,7 @@ class ContrastiveDivergence:
         run = Training(self, x, flat, made, stream, n_threads)
         if checkpoint is not None:
             run.write_to(checkpoint, checkpoint_every)
-        return run.run(progress, callback, diagnose)
+        return run.run(progress, callback, diagnose, strict, heard)
 
     @classmethod
     def resume(cls, path, X, *, progress=False, callback=None, n_threads=None):

@@ -32,7 +32,9 @@ class TrainingResult:
         ``optimizer``, ``buffer``, ``reinit_prob``, ``reinit_range``, ``l2``, ``theta_bounds``, ``average`` and
         ``weighting``, ``schedule``, ``warm_up``, ``clip_norm`` and ``ema``.
     warnings : list
-        What `fastebm.diagnose` has to say; empty for a run that gives no cause for doubt.
+        What `fastebm.diagnose` has to say; empty for a run that gives no cause for doubt in what was checked.
+    not_checked : list of str
+        What it did not look at, and why; empty if every check ran.
     sampler, global_move : Sampler or None
         What moved the chains.
     acceptance_rate, global_acceptance_rate : float or None
@@ -61,6 +63,7 @@ class TrainingResult:
     settings: dict = field(default_factory=dict)
     warnings: list = field(default_factory=list)
     thinned: tuple[np.ndarray, np.ndarray] | None = None
+    not_checked: list = field(default_factory=list)
 
     @property
     def theta_steps(self) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..mixtures.starts import check_distinct
 from ..samplers.cycle import Cycle
 from ..samplers.mala import MALA
 from . import recipes
-from .after_fit import warnings_of
+from .after_fit import conclude
 from .checkpoint import Checkpoint, Writer, data_digest
 from .history import History
 from .loop import OWN_PURPOSES, Loop, state_size
@@ -67,8 +67,7 @@ def choose(settings, x, rng):
         persistent = settings.buffer == "persistent"
         global_move = recipes.default_global_move(x, groups, rng) if persistent else None
     low, high = settings.reinit_range or (x.min(axis=0), x.max(axis=0))
-    low = np.broadcast_to(np.asarray(low, dtype=float), x.shape[1:]).copy()
-    high = np.broadcast_to(np.asarray(high, dtype=float), x.shape[1:]).copy()
+    low, high = np.full(x.shape[1], low, dtype=float), np.full(x.shape[1], high, dtype=float)
     chains = _first_chains(settings, x, low, high, rng)
     return {"sampler": sampler, "global_move": global_move, "low": low, "high": high, "chains": chains}
 
@@ -163,7 +162,7 @@ class Training:
         self.writer = Writer(path, every, take, written)
         self.writer.write(self.loop.update)
 
-    def run(self, progress, callback, diagnose=True):
+    def run(self, progress, callback, diagnose=True, strict=False, heard=True):
         total = self.settings.n_updates
         display = bar(progress, total, "training", "update")
         self.control.bar = display
@@ -183,9 +182,7 @@ class Training:
                 display.close()
         result = self._keep(self.result())
         if status == 0:
-            if diagnose:
-                result.warnings.extend(warnings_of(result, self.x))
-            return result
+            return conclude(result, self.x, diagnose, strict, heard)
         update = self.loop.update
         kept = f"the last good theta and buffer (after {update} complete updates) are on this error"
         if status > 0:

@@ -1,0 +1,78 @@
+"""Too few modes, too many, or one that has no room: by exact likelihood."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..energies.base import Energy
+from ..fitting.examine import Examination
+from .diagnostic import Diagnostic
+
+# One more mode is missed where it gains this, in nats a row (Old Faithful with two: .05 to .07; two of three groups as
+# one: .25), and more than twice what the Bayesian criterion charges for its parameters.
+MISSED = 0.1
+# Nats a row by which rows fit better than rows left out, and how many standard errors that must be.
+MEMORY, MEMORY_Z = 0.3, 4.0
+# Relative distance from the narrowest width at which a mode counts as being there.
+AT_LIMIT = 1e-6
+
+
+def number(energy: Energy, x: np.ndarray, known: Examination) -> list[Diagnostic]:
+    """Does the fit have too few modes, or more than the rows bear?"""
+    found = []
+    modes = known.best.modes
+    if modes is not None and known.one_more == known.one_more:
+        # Centre and width in each feature, and a mass.
+        charge = 0.5 * (2 * energy.n_features + 1) * math.log(len(x)) / len(x)
+        limit = max(MISSED, 2.0 * charge)
+        if known.one_more > limit:
+            found.append(
+                Diagnostic(
+                    "too_few_modes",
+                    known.one_more,
+                    limit,
+                    f"one mode more would gain {known.one_more:.2g} nats a row: {len(modes)} are too few for these "
+                    "rows",
+                    f"use {len(modes) + 1} wells, or let n_wells='auto' choose",
+                )
+            )
+    if known.gap > MEMORY and known.gap > MEMORY_Z * known.gap_error:
+        fewer = "fewer wells" if modes is not None and len(modes) > 1 else "fewer parameters"
+        found.append(
+            Diagnostic(
+                "memorisation",
+                known.gap,
+                MEMORY,
+                f"rows are {known.gap:.2g} ± {known.gap_error:.1g} nats more likely to this fit than to one made "
+                f"without them: {len(x)} rows do not bear so many parameters, and the fit remembers them",
+                f"use {fewer} (n_wells='auto' chooses) or more rows",
+            )
+        )
+    return found
+
+
+def narrow(energy: Energy, x: np.ndarray) -> list[Diagnostic]:
+    """Is a mode as narrow as the energy can make it?"""
+    if energy.modes is None or energy.scale_limits is None:
+        return []
+    limit = energy.scale_limits[0]
+    at = energy.mode_scales <= limit * (1.0 + AT_LIMIT)
+    if not at.any():
+        return []
+    mode, feature = (int(i) for i in np.argwhere(at)[0])
+    share = float(energy.mode_shares[mode])
+    rows = x[energy.shares(x)[:, mode] > 0.5]
+    repeated = len(rows) - len(np.unique(rows, axis=0)) if len(rows) else 0
+    what = f", {repeated + 1} of them repeated" if repeated else ""
+    return [
+        Diagnostic(
+            "narrow_mode",
+            float(energy.mode_scales[mode, feature]),
+            limit,
+            f"mode {mode} is as narrow in feature {feature} as this energy can make it; it holds {100 * share:.2g} % "
+            f"of the rows ({len(rows)}{what}), and the limit, not the data, decides its width",
+            "remove repeated or rounded rows, use fewer modes, or add noise of the size of the rounding",
+        )
+    ]

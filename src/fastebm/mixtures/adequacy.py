@@ -1,0 +1,68 @@
+"""Is the number of wells right? One more well, and rows that the fit has not seen."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .._runtime.seed import seed_sequence
+from ..energies.well_mixture import WellMixture
+from .optimum import ROWS, widths_of
+from .search import climb_on, wells_of
+from .splits import additions
+
+# Climbs are short: they begin next to where they end.
+TOLERANCE, STEPS = 1e-5, 200
+# Additions that are tried, and folds of the rows.
+TRIES, FOLDS = 3, 5
+# Nats of a row.
+LARGEST = 5.0
+
+
+def one_more(x: np.ndarray, wells: WellMixture, seed=0) -> float:
+    """Mean log-likelihood, in nats a row, that one more well gains; at least 0.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples, n_features)
+        Checked rows; of more than 20,000 the first ones are looked at.
+    wells : WellMixture
+        At its own optimum, or near it.
+    seed : None, int, SeedSequence or Generator
+    """
+    x = x[:ROWS]
+    before = float(wells.log_prob(x).mean())
+    gain = 0.0
+    for start in additions(wells_of(wells), x, np.random.default_rng(seed_sequence(seed)), TRIES):
+        end = climb_on(x, start, widths_of(wells), TOLERANCE, STEPS)
+        gain = max(gain, end.log_likelihood - before)
+    return gain
+
+
+def held_out_gap(x: np.ndarray, wells: WellMixture, seed=0) -> tuple[float, float]:
+    """How much more likely the rows are to their fit than to one that has not seen them, in nats a row.
+
+    Parameters
+    ----------
+    x, wells, seed
+        As for `one_more`.
+
+    Returns
+    -------
+    gap, error : float
+        Mean over the rows of the difference, by 5-fold cross-validation with every fit begun at the wells, and its
+        standard error; NaN for fewer than 10 rows. Differences are cut at 5 nats, so that a few rows do not decide:
+        where that matters, the true mean is larger.
+    """
+    x = x[:ROWS]
+    if len(x) < 2 * FOLDS:
+        return math.nan, math.nan
+    order = np.random.default_rng(seed_sequence(seed)).permutation(len(x))
+    gap = np.empty(len(x))
+    for part in np.array_split(order, FOLDS):
+        rest = np.delete(x, part, axis=0)
+        end = climb_on(rest, wells_of(wells), widths_of(wells), TOLERANCE, STEPS)
+        unseen = WellMixture.from_mixture(end.weights, end.means, end.stds)
+        gap[part] = np.clip(wells.log_prob(x[part]) - unseen.log_prob(x[part]), -LARGEST, LARGEST)
+    return float(gap.mean()), float(gap.std(ddof=1) / math.sqrt(len(x)))

@@ -1,0 +1,78 @@
+"""How far wells are from the best that their number can do, by climbs from where they are and from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._runtime.seed import seed_sequence
+from ..energies.well_mixture import WellMixture
+from .search import climb_on, collapsed, search, wells_of
+
+# A climb ends at a gain below this, in nats a row, or after so many steps.
+TOLERANCE, STEPS = 1e-7, 2000
+# Rows that are looked at, at most.
+ROWS = 20_000
+# Starts of the search beside the fit itself.
+STARTS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """The best wells that were found by looking for better ones.
+
+    Attributes
+    ----------
+    wells : WellMixture
+        Normalised.
+    gain : float
+        Mean log-likelihood of the rows above that of the fit, in nats; at least 0.
+    own_gain : float
+        The same for the optimum that climbs from the fit itself.
+    kind : str
+        The start that led there: "own", "k-means", "rows", "wells" or "split".
+    """
+
+    wells: WellMixture
+    gain: float
+    own_gain: float
+    kind: str
+
+
+def widths_of(energy: WellMixture) -> tuple[float, float]:
+    """The range of widths, narrowed so that rounding cannot leave it."""
+    narrowest, widest = energy.scale_limits
+    return narrowest * (1 + 1e-12), widest * (1 - 1e-12)
+
+
+def optimum(x: np.ndarray, wells: WellMixture, seed=0, n_init: int = STARTS) -> Optimum:
+    """Climb from the given wells and from n_init other starts.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples, n_features)
+        Checked rows; of more than 20,000 a random subset is looked at.
+    wells : WellMixture
+    seed : None, int, SeedSequence or Generator
+    n_init : int
+        At least 1.
+    """
+    choose, look = seed_sequence(seed).spawn(2)
+    if len(x) > ROWS:
+        x = x[np.sort(np.random.default_rng(choose).choice(len(x), ROWS, replace=False))]
+    widths = widths_of(wells)
+    before = float(wells.log_prob(x).mean())
+    end = climb_on(x, wells_of(wells), widths, TOLERANCE, STEPS)
+    own = WellMixture.from_mixture(end.weights, end.means, end.stds)
+    own_gain = max(0.0, float(own.log_prob(x).mean()) - before)
+    best = Optimum(own if own_gain > 0 else wells, own_gain, own_gain, "own")
+    if wells.n_wells == 1:
+        return best
+    found = search(
+        x, wells.n_wells, n_init=n_init, seed=look, std_range=widths, tol=TOLERANCE, max_iter=STEPS
+    )
+    gain = found.log_likelihood - before
+    if gain > best.gain and not (found.collapsed and not collapsed(end)):
+        best = Optimum(found.wells, gain, own_gain, found.kind)
+    return best

@@ -1,0 +1,117 @@
+"""Wells moved from where there are too many of them to where there are too few."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+import numpy as np
+
+from ..energies.well_mixture import WellMixture
+from .kmeans import group_mixture
+
+# A group that is split has at least so many rows.
+ENOUGH = 8
+# Far tails do not make a well better to split than this, in nats for a row of its own and a feature.
+MOST_GAIN = 0.3
+TINY = 1e-300
+
+Wells = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def moves(wells: Wells, x: np.ndarray, rng: np.random.Generator, most: int) -> list[Wells]:
+    """Starts that spend one well elsewhere, the most promising first.
+
+    The two wells that share most rows become one; the freed one is put where a well looks least like a normal law.
+
+    Parameters
+    ----------
+    wells : (weights, means, stds)
+        At least two, as a climb left them.
+    x : ndarray of shape (n_samples, n_features)
+    rng : Generator
+    most : int
+        How many to return at most.
+
+    References
+    ----------
+    Ueda, Nakano, Ghahramani and Hinton, SMEM algorithm for mixture models, Neural Computation 2000.
+    """
+    shares = WellMixture.from_mixture(*wells).shares(x)
+    overlap = shares.T @ shares
+    size = np.sqrt(np.diag(overlap))
+    overlap /= np.outer(size, size) + 1e-300
+    np.fill_diagonal(overlap, -1.0)
+    lightest = int(wells[0].argmin())
+    # A climb likes to end with a well on a few rows that their neighbour explains as well.
+    pairs = [(int(overlap[lightest].argmax()), lightest)]
+    closest = tuple(int(i) for i in np.unravel_index(overlap.argmax(), overlap.shape))
+    if lightest not in closest:
+        pairs.append(closest)
+    lists = [_after_merge(wells, pair, shares, x, rng) for pair in pairs]
+    # In turn, the best of either first.
+    turns = [start for both in zip_longest(*lists) for start in both if start is not None]
+    return turns[:most]
+
+
+def _after_merge(wells, pair, shares, x, rng):
+    keep, gone = pair
+    merged, shares = merge(wells, keep, gone), shares.copy()
+    shares[:, keep] += shares[:, gone]
+    return _split(merged, np.delete(shares, gone, axis=1), x, rng)
+
+
+def additions(wells: Wells, x: np.ndarray, rng: np.random.Generator, most: int) -> list[Wells]:
+    """Starts with one well more, the most promising first: `moves` without the merge."""
+    return _split(wells, WellMixture.from_mixture(*wells).shares(x), x, rng)[:most]
+
+
+def _split(wells, shares, x, rng):
+    nearest = shares.argmax(axis=1)
+    candidates = []
+    for well in range(len(wells[0])):
+        rows = x[nearest == well]
+        if len(rows) >= ENOUGH:
+            candidates.append(beside(wells, well, rows, rng))
+            candidates.append(nested(wells, well, x, shares[:, well]))
+    # A sort that keeps the order of equals.
+    return [start for _, start in sorted(candidates, key=lambda c: -c[0])]
+
+
+def merge(wells: Wells, i: int, j: int) -> Wells:
+    """Wells i and j as one with the moments of both, in the place of i."""
+    weights, means, stds = (a.copy() for a in wells)
+    total = weights[i] + weights[j]
+    part = weights[[i, j]] / total
+    mean = part @ means[[i, j]]
+    stds[i] = np.sqrt(part @ (stds[[i, j]] ** 2 + (means[[i, j]] - mean) ** 2))
+    means[i], weights[i] = mean, total
+    return tuple(np.delete(a, j, axis=0) for a in (weights, means, stds))
+
+
+def beside(wells: Wells, well: int, rows: np.ndarray, rng: np.random.Generator) -> tuple[float, Wells]:
+    """(expected gain in nats a row, wells): the rows of one well as two k-means groups."""
+    shares, centres, widths = group_mixture(rows, 2, rng, best_of=2)
+    whole = np.log(np.maximum(rows.std(axis=0), TINY)).sum()
+    parts = shares @ (np.log(shares) - np.log(np.maximum(widths, TINY)).sum(axis=1))
+    weight = wells[0][well]
+    return float(weight * (whole + parts)), _replaced(wells, well, weight * shares, centres, widths)
+
+
+def nested(wells: Wells, well: int, x: np.ndarray, share: np.ndarray) -> tuple[float, Wells]:
+    """(expected gain in nats a row, wells): a narrow well inside a wide one, in the place of one.
+
+    The gain is that of a normal law with some excess kurtosis k, k^2 / 48 for each feature (Hyvarinen, Karhunen and
+    Oja, Independent Component Analysis, 2001, section 5.5), as long as it is small.
+    """
+    weights, means, stds = wells
+    squares = ((x - means[well]) / stds[well]) ** 2
+    excess = share @ squares**2 / (share.sum() + TINY) - 3.0
+    gain = np.minimum(np.maximum(excess, 0.0) ** 2 / 48.0, MOST_GAIN).sum()
+    halves = np.full(2, 0.5 * weights[well])
+    pair = _replaced(wells, well, halves, means[[well, well]], stds[well] * np.array([[0.3], [1.3]]))
+    return float(weights[well] * gain), pair
+
+
+def _replaced(wells, well, weights, means, stds):
+    new = (weights, means, stds)
+    return tuple(np.concatenate([np.delete(a, well, axis=0), b]) for a, b in zip(wells, new, strict=True))
