@@ -21,6 +21,7 @@ PLAIN = [
     "fastebm._runtime.fast",
     "fastebm._runtime.team",
     "fastebm.energies.base",
+    "fastebm.energies.probe",
     "fastebm.energies.python_energy",
     "fastebm.energies.tempered",
     "fastebm.samplers.base",
@@ -34,6 +35,7 @@ PLAIN = [
 # Compiled once per level; `fastebm._runtime.isa` picks one level when the package is imported.
 LEVELLED = [
     "fastebm.kernels.probe",
+    "fastebm.energies.gaussian",
     "fastebm.energies.well_mixture",
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from oracle import FunctionOracle, Oracle, WellMixtureOracle
+from oracle import FunctionOracle, GaussianOracle, Oracle, WellMixtureOracle
 
 import fastebm as fe
 
@@ -95,6 +95,68 @@ def make_quartic():
     return fe.PythonEnergy(quartic_energy, quartic_grad, 1, laplacian=quartic_laplacian)
 
 
+def gaussian(n_features: int) -> EnergyCase:
+    n_below = n_features * (n_features - 1) // 2
+
+    def limits(log: float, below: float, m: float, c: float) -> tuple[float, ...]:
+        return (log,) * n_features + (below,) * n_below + (m,) * n_features + (c,)
+
+    def make():
+        energy = fe.Gaussian(np.zeros(n_features))
+        energy.theta = np.random.default_rng(n_features).uniform(-1.0, 1.0, energy.n_params)
+        return energy
+
+    return EnergyCase(
+        name=f"gaussian-{n_features}",
+        make=make,
+        oracle=lambda energy: GaussianOracle(energy.theta, n_features),
+        theta_low=limits(-1.5, -2.0, -4.0, -10.0),
+        theta_high=limits(1.5, 2.0, 4.0, 10.0),
+    )
+
+
+# A double well with its barrier and the square of its half width as parameters.
+def tuned_energy(X, theta):
+    return theta[0] * (X[:, 0] ** 2 - theta[1]) ** 2
+
+
+def tuned_grad(X, theta):
+    return 4.0 * theta[0] * (X**2 - theta[1]) * X
+
+
+def tuned_param_grad(X, theta):
+    rest = X[:, 0] ** 2 - theta[1]
+    return np.stack([rest**2, -2.0 * theta[0] * rest], axis=1)
+
+
+def tuned_param_grad_sum(X, theta, weights):
+    # Sums by hand: a product of matrices depends on how many rows there are.
+    return np.array([sum(column * weights) for column in tuned_param_grad(X, theta).T])
+
+
+def tuned(name: str, **options) -> EnergyCase:
+    def oracle(energy):
+        h, s = energy.theta.tolist()
+        return FunctionOracle(
+            lambda x: h * (x[0] * x[0] - s) ** 2,
+            lambda x: [4.0 * h * (x[0] * x[0] - s) * x[0]],
+            lambda x: 12.0 * h * x[0] * x[0] - 4.0 * h * s,
+            lambda x: [(x[0] * x[0] - s) ** 2, -2.0 * h * (x[0] * x[0] - s)],
+        )
+
+    return EnergyCase(
+        name=name,
+        make=lambda: fe.PythonEnergy(tuned_energy, tuned_grad, theta=[1.1, 0.9], **options),
+        oracle=oracle,
+        theta_low=(0.2, 0.1),
+        theta_high=(2.0, 2.0),
+        x_range=3.0,
+        laplacian_rel=1e-8,
+        has_log_partition=False,
+        has_exact_sample=False,
+    )
+
+
 ENERGIES = (
     wells(2, 1),
     wells(1, 1),
@@ -127,6 +189,11 @@ ENERGIES = (
         has_log_partition=False,
         has_exact_sample=False,
     ),
+    gaussian(1),
+    gaussian(2),
+    gaussian(5),
+    tuned("python-theta", param_grad=tuned_param_grad),
+    tuned("python-theta-sum", param_grad_sum=tuned_param_grad_sum),
 )
 
 
@@ -168,6 +235,22 @@ SAMPLERS = (
     SamplerCase(
         "independence",
         lambda n_features: fe.IndependenceMH([-5.0] * n_features, [5.0] * n_features),
+        exact=True,
+        reports_acceptance=True,
+    ),
+    SamplerCase(
+        "mixture",
+        lambda n_features: fe.MixtureMH(
+            [1.0, 2.0], [[-1.0] * n_features, [0.5] * n_features], np.full((2, n_features), 2.0)
+        ),
+        exact=True,
+        reports_acceptance=True,
+    ),
+    SamplerCase(
+        "cycle",
+        lambda n_features: fe.cycle(
+            (fe.MALA(0.05), 3), fe.IndependenceMH([-5.0] * n_features, [5.0] * n_features), fe.MALA(0.02)
+        ),
         exact=True,
         reports_acceptance=True,
     ),

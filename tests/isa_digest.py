@@ -11,6 +11,7 @@ from cases import ENERGIES, SAMPLERS
 
 import fastebm as fe
 from fastebm.kernels import probe
+from fastebm.partition import ais
 
 
 def digest(array) -> str:
@@ -47,13 +48,24 @@ def collect(seed: int) -> dict[str, str]:
             run = sampler.make(energy.n_features).sample(energy, x / case.x_range, 7, seed=seed)
             out[f"{case.name} {sampler.name}"] = digest(run)
     data = rng.normal(size=(200, 1)) + np.where(rng.random((200, 1)) < 0.5, -2.0, 2.0)
-    for name, options in {"persistent": {}, "fifo": {"buffer": "fifo", "optimizer": "adam"}}.items():
+    recipes = {
+        "persistent": {},
+        "fifo": {"buffer": "fifo", "optimizer": "adam"},
+        "jarzynski": {"weighting": "jarzynski"},
+        "cosine": {"schedule": "cosine", "warm_up": 3, "clip_norm": 0.5, "ema": 0.9},
+    }
+    for name, options in recipes.items():
         trainer = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20, n_chains=40, **options)
         result = trainer.fit(data, seed=seed)
         out[f"training {name} theta"] = digest(result.energy.theta)
         out[f"training {name} chains"] = digest(result.buffer.states)
         for field in result.history.dtype.names:
             out[f"training {name} history {field}"] = digest(result.history[field])
+    target = ENERGIES[0].make()
+    base = ais.normal_base(data)
+    annealed = ais.forward(target, base, n_chains=40, n_steps=20, seed=seed)
+    # NumPy takes the exponentials between the moves; the moves are ours, and so are these sums of energies.
+    out["annealing"] = digest(annealed.log_weights)
     return out
 
 

@@ -84,11 +84,70 @@ class WellMixtureOracle(Oracle):
         )
 
 
+class GaussianOracle(Oracle):
+    """Values from the matrix A = L L' of the quadratic form, in plain Python; scales from sums of sizes."""
+
+    def __init__(self, theta, n_features):
+        theta = [float(t) for t in theta]
+        d, below = range(n_features), iter(theta[n_features:])
+        lower = [[next(below) if k < i else 0.0 for k in d] for i in d]
+        for i in d:
+            lower[i][i] = math.exp(theta[i])
+        self.lower, self.mean, self.c = lower, theta[-n_features - 1 : -1], theta[-1]
+        self.a = self._product(lower)
+        self.size = self._product([[abs(v) for v in row] for row in lower])
+
+    @staticmethod
+    def _product(lower):
+        d = range(len(lower))
+        return [[sum(lower[i][j] * lower[k][j] for j in d) for k in d] for i in d]
+
+    def _forms(self, x):
+        delta = [a - m for a, m in zip(x, self.mean, strict=True)]
+        far = [abs(a) + abs(m) for a, m in zip(x, self.mean, strict=True)]
+        rows = [sum(a * v for a, v in zip(row, delta, strict=True)) for row in self.a]
+        sizes = [sum(a * v for a, v in zip(row, far, strict=True)) for row in self.size]
+        return delta, far, rows, sizes
+
+    def energy(self, x):
+        delta, far, rows, sizes = self._forms(x)
+        value = sum(r * v for r, v in zip(rows, delta, strict=True)) + self.c
+        return Value(
+            np.array(value), np.array(sum(r * v for r, v in zip(sizes, far, strict=True)) + abs(self.c))
+        )
+
+    def grad(self, x):
+        _, _, rows, sizes = self._forms(x)
+        return Value(2.0 * np.array(rows), 2.0 * np.array(sizes))
+
+    def param_grad(self, x):
+        delta, far, rows, sizes = self._forms(x)
+        d = range(len(delta))
+        u = [sum(self.lower[i][k] * delta[i] for i in d) for k in d]
+        wide = [sum(abs(self.lower[i][k]) * far[i] for i in d) for k in d]
+        logs = [2.0 * delta[k] * u[k] * self.lower[k][k] for k in d]
+        log_sizes = [2.0 * far[k] * wide[k] * self.lower[k][k] for k in d]
+        value = [*logs, *[2.0 * delta[i] * u[k] for i in d for k in range(i)], *[-2.0 * r for r in rows], 1.0]
+        scale = [
+            *log_sizes,
+            *[2.0 * far[i] * wide[k] for i in d for k in range(i)],
+            *[2.0 * s for s in sizes],
+            1.0,
+        ]
+        return Value(np.array(value), np.array(scale))
+
+    def laplacian(self, x):
+        trace = 2.0 * sum(self.a[i][i] for i in range(len(self.mean)))
+        return Value(np.array(trace), np.array(trace))
+
+
 class FunctionOracle(Oracle):
     """Values from functions of one sample (a list of floats) that use Python's arithmetic only."""
 
-    def __init__(self, energy: Callable, grad: Callable, laplacian: Callable):
-        self.functions = {"energy": energy, "grad": grad, "laplacian": laplacian}
+    def __init__(
+        self, energy: Callable, grad: Callable, laplacian: Callable, param_grad: Callable | None = None
+    ):
+        self.functions = {"energy": energy, "grad": grad, "laplacian": laplacian, "param_grad": param_grad}
 
     def _value(self, name, x):
         value = np.array(self.functions[name](x), dtype=float)
@@ -101,7 +160,9 @@ class FunctionOracle(Oracle):
         return self._value("grad", x)
 
     def param_grad(self, x):
-        return Value(np.empty(0), np.empty(0))
+        if self.functions["param_grad"] is None:
+            return Value(np.empty(0), np.empty(0))
+        return self._value("param_grad", x)
 
     def laplacian(self, x):
         return self._value("laplacian", x)

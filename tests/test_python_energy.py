@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import threading
 
@@ -366,3 +367,107 @@ def test_a_wrapped_energy_gives_the_chains_of_the_energy_itself(sampler, n):
 def test_a_lambda_says_why_it_does_not_pickle():
     with pytest.raises((AttributeError, pickle.PicklingError), match="lambda"):
         pickle.dumps(fe.PythonEnergy(lambda X: square(X), twice))
+
+
+# ---- with parameters ----
+
+
+def tilted(**options):
+    return fe.PythonEnergy(
+        lambda X, t: t[0] * (X**2).sum(axis=1) + t[1] * X[:, 0],
+        lambda X, t: 2 * t[0] * X + np.array([t[1], 0.0]),
+        2,
+        theta=[1.0, 0.5],
+        **options,
+    )
+
+
+def each(X, t):
+    return np.stack([(X**2).sum(axis=1), X[:, 0]], axis=1)
+
+
+def summed(X, t, weights):
+    return np.array([weights @ column for column in each(X, t).T])
+
+
+def test_both_forms_of_the_gradient_in_theta_agree():
+    x = np.random.default_rng(1).normal(size=(300, 2))
+    a, b = tilted(param_grad=each), tilted(param_grad_sum=summed)
+    np.testing.assert_array_equal(a.param_grad(x), each(x, None))
+    np.testing.assert_array_equal(b.param_grad(x), each(x, None))
+    np.testing.assert_allclose(a.mean_param_grad(x), b.mean_param_grad(x), rtol=1e-13)
+    for energy in (a, b):
+        assert energy.has_param_grad and energy.n_params == 2
+        assert fe.check_grad(energy, x[:9]).ok
+        energy.theta = [2.0, -1.0]
+        np.testing.assert_allclose(energy.energy(x), 2 * (x**2).sum(axis=1) - x[:, 0])
+
+
+def test_theta_is_a_copy_for_the_functions():
+    def greedy(X, t):
+        t[:] = 9.0
+        return (X**2).sum(axis=1)
+
+    energy = fe.PythonEnergy(greedy, lambda X, t: 2 * X, 2, theta=[1.0])
+    energy.energy([[1.0, 2.0]])
+    assert energy.theta == [1.0]
+
+
+def test_with_parameters_it_is_copied_and_compared():
+    energy = tilted(param_grad=each)
+    energy.theta = [3.0, 4.0]
+    other = copy.copy(energy)
+    assert other == energy and other.theta.tolist() == [3.0, 4.0]
+    other.theta = [3.0, 5.0]
+    assert other != energy
+    with pytest.raises(TypeError, match="made of Python functions"):
+        fe.save("nowhere.npz", energy)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"param_grad": lambda X, t: np.zeros((len(X), 3))},
+            r"param_grad\(X, theta\) must return shape \(4, 2\)",
+        ),
+        ({"param_grad": lambda X, t: np.zeros(len(X))}, r"must return shape \(4, 2\), got \(4,\)"),
+        (
+            {"param_grad_sum": lambda X, t, w: np.zeros(3)},
+            r"theta, weights\) must return shape \(2,\), got \(3,\)",
+        ),
+    ],
+)
+def test_a_gradient_in_theta_of_the_wrong_shape(options, message):
+    for ask in ("param_grad", "mean_param_grad"):
+        if "param_grad_sum" not in options or ask == "mean_param_grad":
+            with pytest.raises(ValueError, match=message):
+                getattr(tilted(**options), ask)(np.zeros((4, 2)))
+
+
+def test_a_gradient_in_theta_that_is_not_finite_or_fails():
+    with pytest.raises(fe.NonFiniteError, match="param_grad is not finite for sample 0"):
+        tilted(param_grad=lambda X, t: np.full((len(X), 2), np.inf)).param_grad(np.zeros((4, 2)))
+
+    def broken(X, t):
+        raise KeyError("mine")
+
+    for ask in ("param_grad", "mean_param_grad"):
+        with pytest.raises(KeyError, match="mine"):
+            getattr(tilted(param_grad=broken), ask)(np.zeros((4, 2)))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"param_grad": each, "param_grad_sum": summed}, ValueError, "two forms of the same gradient"),
+        ({"param_grad": 3}, TypeError, "param_grad must be callable, got 3"),
+        ({"theta": [], "param_grad": each}, ValueError, "theta must have shape"),
+        ({"theta": [[1.0]], "param_grad": each}, ValueError, "theta must have shape"),
+        ({"theta": [np.nan], "param_grad": each}, ValueError, r"theta\[0\] = nan"),
+        ({"theta": None, "param_grad": each}, ValueError, "needs theta"),
+    ],
+)
+def test_bad_parameters(options, error, message):
+    with pytest.raises(error, match=message):
+        fe.PythonEnergy(lambda X, t: X[:, 0], lambda X, t: X, 1, **({"theta": [1.0]} | options))

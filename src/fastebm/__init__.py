@@ -11,7 +11,7 @@ from ._runtime.errors import (
     TrainingInterrupted,
 )
 from ._runtime.info import __version__, info
-from .energies import Energy, PythonEnergy, WellMixture
+from .energies import Energy, Gaussian, PythonEnergy, WellMixture
 from .mixtures.starts import initial_wells
 from .samplers import MALA, SGLD, Cycle, IndependenceMH, MixtureMH, RunState, Sampler, SampleResult, cycle
 from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
@@ -26,6 +26,7 @@ __all__ = [
     "Energy",
     "EnergyDensity",
     "FastEBMWarning",
+    "Gaussian",
     "GradientReport",
     "IndependenceMH",
     "LogPartition",

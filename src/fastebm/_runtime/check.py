@@ -174,6 +174,6 @@ def check_heap_type(cls: type) -> None:
         if not one.__flags__ & HEAP_TYPE:
             raise TypeError(
                 f"{one.__module__}.{one.__qualname__} was compiled as a static type, which crashes Python when its "
-                "objects are freed; compile it with the macro CYTHON_USE_TYPE_SPECS=1 (define_macros of its Extension), "
+                "objects are freed; compile it with the macro CYTHON_USE_TYPE_SPECS=1 (define_macros of its Extension) "
                 "or for the limited API"
             )

@@ -4,8 +4,6 @@ from libc.stdint cimport int64_t
 
 from .threads import submit
 
-from .control cimport Control
-
 cdef extern from *:
     """
     #if defined(_MSC_VER)
@@ -16,7 +14,11 @@ cdef extern from *:
     #define fastebm_store(p, v) _InterlockedExchange64((volatile __int64 *)(p), (v))
     #define fastebm_flag(p) (*(volatile int *)(p))
     #define fastebm_raise(p) (*(volatile int *)(p) = 1)
-    static void fastebm_pause(int round) { if (round < 2000) YieldProcessor(); else if (round < 4000) SwitchToThread(); else Sleep(1); }
+    static void fastebm_pause(int round) {
+        if (round < 2000) YieldProcessor();
+        else if (round < 4000) SwitchToThread();
+        else Sleep(1);
+    }
     #else
     #include <sched.h>
     #include <time.h>

@@ -182,3 +182,23 @@ cdef inline double lane_sum(in_t v, Py_ssize_t n) noexcept nogil:
         s0 += v[i]
         i += 1
     return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
+
+
+cdef inline double lane_dot(in_t v, in_t w, Py_ssize_t n) noexcept nogil:
+    # Sum of products in the lanes of lane_sum.
+    cdef double s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0
+    cdef Py_ssize_t i = 0, whole = n - (n & 7)
+    while i < whole:
+        s0 = fma(v[i], w[i], s0)
+        s1 = fma(v[i + 1], w[i + 1], s1)
+        s2 = fma(v[i + 2], w[i + 2], s2)
+        s3 = fma(v[i + 3], w[i + 3], s3)
+        s4 = fma(v[i + 4], w[i + 4], s4)
+        s5 = fma(v[i + 5], w[i + 5], s5)
+        s6 = fma(v[i + 6], w[i + 6], s6)
+        s7 = fma(v[i + 7], w[i + 7], s7)
+        i += 8
+    while i < n:
+        s0 = fma(v[i], w[i], s0)
+        i += 1
+    return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))

@@ -1,5 +1,5 @@
-# Block loops of quadratic wells and of their log-sum-exp: short, with one job each, so that each vectorises and has many
-# iterations in flight.
+# Block loops of quadratic wells and of their log-sum-exp: short, with one job each, so that each vectorises and has
+# many iterations in flight.
 
 from libc.math cimport copysign, fabs, fma
 
@@ -7,7 +7,7 @@ from .math cimport exp_neg, exp_reduce, exp_tail, from_bits, in_t, log1p_positiv
 
 
 cdef inline void two_wells_reduce(in_t x, out_t q, out_t scale, Py_ssize_t n, double a1, double m1, double k1,
-                           double a2, double m2, double k2) noexcept nogil:
+                                  double a2, double m2, double k2) noexcept nogil:
     # exp(-|e1 - e2|) = exp_tail(q) * |scale|; scale has the sign of e1 - e2.
     cdef Py_ssize_t i
     cdef double d1, d2, diff
@@ -26,7 +26,7 @@ cdef inline void two_wells_ratio(out_t q, in_t scale, Py_ssize_t n) noexcept nog
 
 
 cdef inline void two_wells_grad(in_t x, out_t q, in_t scale, out_t out, Py_ssize_t n, double a1, double m1,
-                         double a2, double m2) noexcept nogil:
+                                double a2, double m2) noexcept nogil:
     # q becomes t. The nearer well's gradient plus t times the farther's, over 1 + t: one exp and one division. With
     # two_wells_reduce 1.55 ns (AVX2), in one loop 1.69: the exponential is long, and fewer iterations are in flight.
     cdef Py_ssize_t i
@@ -58,7 +58,7 @@ cdef inline void two_wells_weights(in_t q, in_t scale, out_t w1, out_t w2, Py_ss
 
 
 cdef inline void two_wells_energy(in_t x, in_t t, out_t out, Py_ssize_t n, double a1, double m1, double k1,
-                           double a2, double m2, double k2, double c) noexcept nogil:
+                                  double a2, double m2, double k2, double c) noexcept nogil:
     cdef Py_ssize_t i
     cdef double d1, d2, e1, e2, low
     for i in range(n):
@@ -101,7 +101,7 @@ cdef inline void add_four_squares(in_t x, out_t e, Py_ssize_t n, Py_ssize_t stri
 
 
 cdef inline void two_feature_well(in_t x, out_t e, out_t low, Py_ssize_t n, Py_ssize_t stride, in_t a, in_t m,
-                           double k) noexcept nogil:
+                                  double k) noexcept nogil:
     # The energy and the minimum so far in one pass: 2-5 % of a step for 8 wells.
     cdef Py_ssize_t i
     cdef double a0 = a[0], a1 = a[1], m0 = m[0], m1 = m[1], d0, d1, v
@@ -169,7 +169,7 @@ cdef inline void add_pull(in_t x, in_t w, out_t g, Py_ssize_t n, double a2, doub
 
 
 cdef inline void add_four_pulls(in_t x, in_t w, out_t g, Py_ssize_t n, Py_ssize_t stride, Py_ssize_t features,
-                         in_t a2, in_t m) noexcept nogil:
+                                in_t a2, in_t m) noexcept nogil:
     # Four wells at once: 0.10 ns for a well and feature instead of 0.19.
     cdef Py_ssize_t i
     cdef double b0 = a2[0], b1 = a2[features], b2 = a2[2 * features], b3 = a2[3 * features]

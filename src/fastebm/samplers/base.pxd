@@ -22,10 +22,10 @@ cdef class Sampler:
     # Tallies that run_block counts in: 1, but for a cycle.
     cdef readonly Py_ssize_t n_tallies
 
-    # Doubles of state that each chain has beside x (momenta, replicas); by default none. In a block state[s * stride + i]
-    # is number s of chain i.
+    # Doubles of state that each chain has beside x (momenta, replicas); by default none. In a block
+    # state[s * stride + i] is number s of chain i. A run whose state is not finite fails, as one does whose x is not.
     cdef Py_ssize_t state_size(self, Energy energy) noexcept nogil
-    # The state of new chains, before their first step, which has the number step0.
+    # Write the state of new chains (it holds anything before), whose first step has the number step0.
     cdef int start_block(self, Energy energy, const double* x, double* state, double* work, Py_ssize_t n,
                          Py_ssize_t stride, Key key, uint64_t chain0, uint64_t step0) noexcept nogil
     # Called before run_block where x or the energy's theta was changed by somebody else since the last step: compute
@@ -36,7 +36,8 @@ cdef class Sampler:
     cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil
     # Move the chains chain0 .. chain0 + n - 1 by n_steps steps, the first of which has the number step0. x is laid
     # out as in the energy contract; x and state are changed in place. The result depends only on x, state, key, chain
-    # numbers and step numbers, never on how a run is cut into blocks and pieces. Returns 0, or -1 if the energy stopped.
+    # numbers and step numbers, never on how a run is cut into blocks and pieces. Returns 0, or -1 to
+    # stop the run: the energy stopped, or the sampler by energy.fail.
     cdef int run_block(self, Energy energy, double* x, double* state, double* work, Py_ssize_t n, Py_ssize_t stride,
                        Key key, uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil
 

@@ -48,8 +48,8 @@ cdef class Part:
             return -1
         while step < self.n_steps:
             count = self.n_steps if self.control is None else min(PIECE, self.n_steps - step)
-            if self.sampler.run_block(energy, x, state, work, n, stride, own, chain0, round * self.n_steps + step, count,
-                                      tally):
+            if self.sampler.run_block(energy, x, state, work, n, stride, own, chain0,
+                                      round * self.n_steps + step, count, tally):
                 return -1
             step += count
             if self.control is not None and step < self.n_steps and self.control.poll(-1.0):
@@ -227,6 +227,8 @@ def cycle(*parts):
         try:
             sampler, n_steps = part
         except (TypeError, ValueError):
-            raise TypeError(f"parts[{i}] must be a sampler or a pair (sampler, n_steps), got {describe(part)}") from None
+            raise TypeError(
+                f"parts[{i}] must be a sampler or a pair (sampler, n_steps), got {describe(part)}"
+            ) from None
         pairs.append((sampler, n_steps))
     return Cycle(pairs)

@@ -219,8 +219,8 @@ cdef class _Run:
         if self.failed:
             self.energy.raise_failure()
 
-    def check(self, x):
-        """Raise NonFiniteError if a proposal or a chain was not a number."""
+    def check(self, x, chain_state):
+        """Raise NonFiniteError if a proposal, a chain or its state was not a number."""
         cdef Py_ssize_t j
         cdef int64_t undefined = 0
         for j in range(self.n_tallies):
@@ -230,8 +230,13 @@ cdef class _Run:
                 f"the energy or its gradient was not a number for {undefined} proposals of {self.sampler!r}; check the "
                 "energy's functions, or use a smaller step_size"
             )
+        wrong = None
         if not finite(self.x, self.n * self.features):
-            chain = int(np.argwhere(~np.isfinite(x))[0, 0]) + self.first_chain
+            wrong = x
+        elif self.width and not finite(self.state, self.n * self.width):
+            wrong = chain_state
+        if wrong is not None:
+            chain = int(np.argwhere(~np.isfinite(wrong))[0, 0]) + self.first_chain
             raise NonFiniteError(
                 f"chain {chain} diverged under {self.sampler!r}; use a smaller step_size (stable below 2 / largest "
                 "curvature of the energy), or check the energy's gradient"
@@ -313,7 +318,7 @@ def _drive(Sampler sampler not None, Energy energy not None, x0, n_steps, seed, 
         finally:
             if display is not None:
                 display.close()
-    run.check(x)
+    run.check(x, chain_state)
     if not whole:
         return x if thin is None else trace
     if chain_state is None:

@@ -167,7 +167,8 @@ cdef class IndependenceMH(Sampler):
             wall_off(x + d * stride, room.ex, n, self.corners[c], self.corners[self.n_corners + c])
         for step in range(step0, step0 + <uint64_t>n_steps):
             for d in range(0, features, 2):
-                uniform_pairs(key, chain0, counter(PROPOSAL, d >> 1, step), n, room.y + d * stride, room.y + (d + 1) * stride)
+                uniform_pairs(key, chain0, counter(PROPOSAL, d >> 1, step), n,
+                              room.y + d * stride, room.y + (d + 1) * stride)
             for d in range(features):
                 c = d if self.n_corners > 1 else 0
                 low, high = self.corners[c], self.corners[self.n_corners + c]

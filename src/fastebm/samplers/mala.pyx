@@ -147,7 +147,7 @@ cdef class MALA(Sampler):
     cdef int run_block(self, Energy energy, double* x, double* state, double* work, Py_ssize_t n, Py_ssize_t stride,
                        Key key, uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
         cdef Room room
-        cdef Py_ssize_t d, features = energy.n_features, width = energy.n_features * stride
+        cdef Py_ssize_t d, features = energy.n_features
         cdef double* z
         cdef uint64_t step
         cdef double h = self.step_size, beta = 1.0 / self.temperature

@@ -92,7 +92,8 @@ cdef struct Room:
     double* rest
 
 
-cdef Py_ssize_t lay_out(Energy energy, Py_ssize_t n_parts, Py_ssize_t stride, double* memory, Room* room) noexcept nogil:
+cdef Py_ssize_t lay_out(Energy energy, Py_ssize_t n_parts, Py_ssize_t stride, double* memory,
+                        Room* room) noexcept nogil:
     cdef Py_ssize_t width = energy.n_features * stride
     cdef Arena arena
     arena.at, arena.used = memory, 0

@@ -74,8 +74,8 @@ cdef class SGLD(Sampler):
     Raises
     ------
     ValueError, TypeError
-        If a value is not a number, not finite or out of its range, bounds are reversed, or temperature and noise_std are
-        both given and contradict each other.
+        If a value is not a number, not finite or out of its range, bounds are reversed, or temperature and noise_std
+        are both given and contradict each other.
 
     See Also
     --------
@@ -135,7 +135,7 @@ cdef class SGLD(Sampler):
     cdef int run_block(self, Energy energy, double* x, double* state, double* work, Py_ssize_t n, Py_ssize_t stride,
                        Key key, uint64_t chain0, uint64_t step0, int64_t n_steps, Tally* tally) noexcept nogil:
         cdef Room room
-        cdef Py_ssize_t d, features = energy.n_features, width = energy.n_features * stride
+        cdef Py_ssize_t d, features = energy.n_features
         cdef double* z
         cdef uint64_t step
         cdef bint bounded = self.bounds is not None
@@ -153,7 +153,8 @@ cdef class SGLD(Sampler):
                     tally.clipped += clipped_step(x + d * stride, room.g + d * stride, z + d * stride, n,
                                                   -self.step_size, self.noise_std, self.low, self.high)
                 else:
-                    langevin_step(x + d * stride, room.g + d * stride, z + d * stride, n, -self.step_size, self.noise_std)
+                    langevin_step(x + d * stride, room.g + d * stride, z + d * stride, n,
+                                  -self.step_size, self.noise_std)
         return 0
 
     def _arguments(self):

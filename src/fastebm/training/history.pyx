@@ -20,8 +20,8 @@ cdef class History:
     ----------
     n_updates, n_params : int
     trace_theta : bool or "auto"
-        Keep theta of every update; "auto": if that is at most 2^24 numbers. Otherwise every k-th is kept, with k doubled
-        whenever the room is full, and always the last.
+        Keep theta of every update; "auto": if that is at most 2^24 numbers. Otherwise every k-th is kept, with k
+        doubled whenever the room is full, and always the last.
     """
 
     def __init__(self, n_updates, n_params, trace_theta):

@@ -3,9 +3,9 @@
 import numpy as np
 
 from libc.math cimport fma, isfinite
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from .._runtime.threads import resolve
 
@@ -52,8 +52,8 @@ def state_size(Cycle sampler not None, Energy energy not None):
 cdef class Loop(Team):
     """State of one training run. Everything an update changes is committed at its end, or not at all.
 
-    An update sums over blocks of ``energy.block_size`` rows and chains, and adds the sums in the order of the blocks: the
-    bytes do not depend on which thread computed which.
+    An update sums over blocks of ``energy.block_size`` rows and chains, and adds the sums in the order of the blocks:
+    the bytes do not depend on which thread computed which.
 
     Parameters
     ----------
@@ -190,8 +190,9 @@ cdef class Loop(Team):
         cdef Py_ssize_t start = block * self.size, n = min(self.size, self.negatives.n_chains - start)
         cdef double* energies = self.negatives.energies + start
         cdef double* weights = NULL
-        if self.negatives.load(self.energy, self.sampler, start, n, room.x, room.state, room.work, self.stride, self.key,
-                               self.update):
+        if self.negatives.load(
+            self.energy, self.sampler, start, n, room.x, room.state, room.work, self.stride, self.key, self.update
+        ):
             return -1
         if self.sampler is not None and self.sampler.run_block(
             self.energy, room.x, room.state, room.work, n, self.stride, self.key, start, self.update, 1,
@@ -257,6 +258,8 @@ cdef class Loop(Team):
         if self.together(self.n_positive + self.n_negative):
             return -1
         if self._gather_tallies() or not finite(self.negatives.moved, self.negatives.n_chains * self.features):
+            return 1
+        if self.width and not finite(self.negatives.moved_state, self.negatives.n_chains * self.width):
             return 1
         e_data = self._mean(0, self.n_positive, self.g_data, <double>self.positive.batch)
         # Weights sum to 1.

@@ -5,7 +5,7 @@ import numpy as np
 from .result import fill_from
 
 from libc.math cimport INFINITY, fma
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
 from .._runtime.fast cimport address
@@ -299,4 +299,3 @@ cdef class Fifo(Negatives):
             raise ValueError("ring_start or ring_size is out of range")
         fill_from(self.rows[:size], state["store"], "store")
         self.ring_start, self.ring_size = start, size
-

@@ -1,0 +1,63 @@
+"""What only the contract in Cython has, as Python functions, for the tests. Not for users."""
+
+import numpy as np
+
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+from .._runtime.fast cimport address
+from ..kernels.layout cimport gather
+from .base cimport Energy
+
+# A pattern that no computation leaves behind.
+cdef int PATTERN = 0xA5
+cdef Py_ssize_t GUARD = 4096
+
+
+def weighted_param_grad(Energy energy not None, X, weights):
+    """sum_i weights[i] dE/dtheta(x_i) over one block, shape (n_params,)."""
+    cdef Py_ssize_t n = len(X), stride = (len(X) + 7) & ~7
+    rows, by = np.ascontiguousarray(X, dtype=float), np.ascontiguousarray(weights, dtype=float)
+    total = np.zeros(max(energy.n_params, 1))
+    x, work = np.zeros(energy.n_features * stride), np.zeros(energy.work_size(stride) + 1)
+    gather(address(rows), address(x), n, energy.n_features, stride)
+    if energy.param_grad_block(address(x), address(by), address(total), address(work), n, stride):
+        energy.raise_failure()
+    return total[:energy.n_params]
+
+
+def scratch_touched(Energy energy not None, X, fewer=0):
+    """Names of the block methods that write behind work_size(stride) - fewer numbers of scratch (at least none)."""
+    cdef Py_ssize_t n = len(X), stride = (len(X) + 7) & ~7, whole = energy.work_size(stride), i, j
+    cdef Py_ssize_t size = max(whole - <Py_ssize_t>fewer, 0)
+    cdef double* work = <double*>malloc(whole * sizeof(double) + GUARD)
+    cdef unsigned char* guard = <unsigned char*>(work + size)
+    cdef Py_ssize_t guarded = GUARD + (whole - size) * <Py_ssize_t>sizeof(double)
+    cdef bint clean
+    if work is NULL:
+        raise MemoryError
+    rows = np.ascontiguousarray(X, dtype=float)
+    x, out, grad = (np.zeros(energy.n_features * stride) for _ in range(3))
+    acc = np.zeros(max(energy.n_params, 1))
+    gather(address(rows), address(x), n, energy.n_features, stride)
+    found = []
+    names = ("energy_block", "grad_block", "energy_grad_block", "param_grad_block", "laplacian_block")
+    for i, name in enumerate(names):
+        memset(guard, PATTERN, guarded)
+        if i == 0:
+            energy.energy_block(address(x), address(out), work, n, stride)
+        elif i == 1:
+            energy.grad_block(address(x), address(grad), work, n, stride)
+        elif i == 2:
+            energy.energy_grad_block(address(x), address(out), address(grad), work, n, stride)
+        elif i == 3:
+            energy.param_grad_block(address(x), NULL, address(acc), work, n, stride)
+        else:
+            energy.laplacian_block(address(x), address(out), work, n, stride)
+        clean = True
+        for j in range(guarded):
+            clean = clean and guard[j] == PATTERN
+        if not clean:
+            found.append(name)
+    free(work)
+    return found
