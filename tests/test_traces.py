@@ -1,10 +1,12 @@
 """ESS, R-hat, mode occupancy and barrier crossings against what is known by calculation (T12, T13)."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
-from stats import Z_LIMIT, share_z
+from scipy.stats import beta
+from stats import Z_LIMIT, share_z, z_limit
 
 import fastebm as fe
 
@@ -53,6 +55,114 @@ def test_ess_sees_chains_that_disagree():
     assert fe.ess(x) < 20
 
 
+KINDS = ("mean", "bulk", "tail")
+
+
+def test_a_drifting_chain_is_two_that_disagree():
+    # Without the split this chain of noise on a ramp has an effective size of 5.0.
+    rng = np.random.default_rng(31)
+    chain = rng.standard_normal((1000, 1)) + np.linspace(0, 12, 1000)[:, None]
+    assert fe.ess(chain) < 2 and fe.ess(chain, kind="bulk") < 2
+    # Negative control: the same noise without the ramp.
+    assert fe.ess(chain - np.linspace(0, 12, 1000)[:, None]) > 500
+
+
+def traces():
+    """(name, trace) for 9 shapes of 14 laws: odd lengths, few draws, one chain, ties, heavy tails."""
+    laws = {
+        "independent": lambda r, n, m: r.standard_normal((n, m)),
+        "r=-.5": lambda r, n, m: ar1(r, -0.5, n, m),
+        "r=.5": lambda r, n, m: ar1(r, 0.5, n, m),
+        "r=.95": lambda r, n, m: ar1(r, 0.95, n, m),
+        "drift": lambda r, n, m: r.standard_normal((n, m)) + np.linspace(0, 5, n)[:, None],
+        "ramp": lambda r, n, m: np.linspace(0, 5, n)[:, None] + np.zeros((1, m)),
+        "one jump": lambda r, n, m: np.where(np.arange(n)[:, None] < n / 3, 0.0, 1.0) + np.zeros((1, m)),
+        "some stuck": lambda r, n, m: np.where(np.arange(m) % 2, 1.5, r.standard_normal((n, m))),
+        "separated": lambda r, n, m: r.standard_normal((n, m)) + 5 * (np.arange(m) % 2),
+        "Cauchy": lambda r, n, m: r.standard_cauchy((n, m)),
+        "ties": lambda r, n, m: np.round(2 * ar1(r, 0.5, n, m)),
+        "two values": lambda r, n, m: 1.0 * (ar1(r, 0.8, n, m) > 0.1),
+        "walk": lambda r, n, m: r.standard_normal((n, m)).cumsum(axis=0),
+        "far off": lambda r, n, m: 1e6 + r.standard_normal((n, m)),
+    }
+    shapes = [(10, 1), (11, 4), (25, 1), (50, 3), (101, 1), (333, 4), (1000, 4), (2001, 2), (12, 100)]
+    for number, (n, m) in enumerate(shapes):
+        for other, (name, law) in enumerate(laws.items()):
+            yield f"{name} {n} x {m}", law(np.random.default_rng([number, other]), n, m)
+
+
+def test_as_arviz():
+    # 126 traces, 8 numbers each. ArviZ is asked for arrays of shape (n_chains, n_draws).
+    with warnings.catch_warnings():
+        # It announces its next version.
+        warnings.simplefilter("ignore")
+        arviz = pytest.importorskip("arviz")
+    wrong, count = [], 0
+    for name, x in traces():
+        pairs = [(f"ess {k}", fe.ess(x, kind=k), arviz.ess(x.T, method=k)) for k in KINDS]
+        pairs += [(f"mcse {k}", fe.mcse(x, kind=k), arviz.mcse(x.T, method=k)) for k in ("mean", "sd")]
+        for p in (0.05, 0.5, 0.9):
+            theirs = arviz.mcse(x.T, method="quantile", prob=p)
+            pairs.append((f"mcse {p}", fe.mcse(x, kind="quantile", prob=p), theirs))
+        for what, ours, theirs in pairs:
+            count += 1
+            if not ours == pytest.approx(float(theirs), rel=0.01, abs=1e-9):
+                wrong.append(f"{name}: {what} {ours} instead of {float(theirs)}")
+    assert count == 8 * 126
+    assert not wrong, "\n".join(wrong)
+
+
+def test_ranks_and_tails():
+    rng = np.random.default_rng(32)
+    x = ar1(rng, 0.5, 2000, 4)
+    # A monotone map changes no rank; it changes the mean.
+    assert fe.ess(x**3, kind="bulk") == fe.ess(x, kind="bulk")
+    assert fe.ess(x**3) != fe.ess(x)
+    # Chains of different spread agree in the middle, not in the tails.
+    y = rng.standard_normal((2000, 4)) * np.array([1.0, 1.0, 1.0, 4.0])
+    assert fe.ess(y, kind="bulk") > 4000 > 400 > fe.ess(y, kind="tail")
+
+
+@pytest.mark.parametrize(
+    "arguments, exact", [({}, 0.0), ({"kind": "sd"}, 1.0), ({"kind": "quantile", "prob": 0.9}, 1.2815516)]
+)
+@pytest.mark.parametrize("r", [0.0, 0.7])
+def test_mcse_is_the_error_that_is_made(arguments, exact, r):
+    # 400 traces: their errors in units of mcse have a variance of 1. The sd of such a variance is sqrt(2 / 400) = .07,
+    # and mcse itself is off by a few per cent: within .45. Half the error, or twice, is .75 and 3 away.
+    rng = np.random.default_rng(33)
+    statistic = {
+        "mean": np.mean,
+        "sd": lambda x: x.std(ddof=1),
+        "quantile": lambda x: np.quantile(x, 0.9),
+    }[arguments.get("kind", "mean")]
+    z = []
+    for _ in range(400):
+        x = ar1(rng, r, 500, 2)
+        z.append((statistic(x) - exact) / fe.mcse(x, **arguments))
+    assert abs(np.mean(np.square(z)) - 1) < 0.45
+    assert abs(np.mean(z)) * math.sqrt(400) < z_limit() + 1
+
+
+def test_mcse_knows_units():
+    x = np.random.default_rng(34).standard_normal((100, 3))
+    for arguments in ({}, {"kind": "sd"}, {"kind": "quantile", "prob": 0.3}):
+        one = fe.mcse(x, **arguments)
+        # Squares and fourth powers of these would be 0 or infinite.
+        for scale in (2.0**-600, 2.0**300, 2.0**900):
+            assert fe.mcse(scale * x, **arguments) == pytest.approx(scale * one, rel=1e-12)
+            assert fe.ess(scale * x) == pytest.approx(fe.ess(x), rel=1e-12)
+    both = np.stack([x, 10 * x], axis=2)
+    np.testing.assert_allclose(fe.mcse(both), [fe.mcse(x), 10 * fe.mcse(x)], rtol=1e-12)
+
+
+@pytest.mark.parametrize("a, b", [(1.0, 2.0), (1.2, 40.0), (7.5, 3.0), (900.0, 100.0), (5e5, 2.5e4)])
+def test_beta_quantiles(a, b):
+    from fastebm.diagnostics.traces import ONE_SD, _beta_quantiles
+
+    np.testing.assert_allclose(_beta_quantiles(ONE_SD, a, b), beta.ppf(ONE_SD, a, b), rtol=1e-6)
+
+
 def test_rhat_of_independent_draws():
     rng = np.random.default_rng(4)
     values = [fe.rhat(rng.standard_normal((1000, 4))) for _ in range(50)]
@@ -89,7 +199,10 @@ def test_rhat_is_rank_normalised():
 def test_chains_that_never_moved():
     x = np.ones((100, 4))
     assert math.isnan(fe.rhat(x))
-    assert math.isnan(fe.ess(x))
+    for kind in KINDS:
+        assert math.isnan(fe.ess(x, kind=kind))
+    for arguments in ({}, {"kind": "sd"}, {"kind": "quantile", "prob": 0.5}):
+        assert math.isnan(fe.mcse(x, **arguments))
 
 
 def test_one_value_per_feature():
@@ -100,10 +213,32 @@ def test_one_value_per_feature():
 
 
 @pytest.mark.parametrize("bad", [np.zeros(5), np.zeros((3, 2)), np.zeros((2, 2, 2, 2)), [[math.nan] * 2] * 9])
-@pytest.mark.parametrize("function", [fe.ess, fe.rhat])
+@pytest.mark.parametrize("function", [fe.ess, fe.mcse, fe.rhat])
 def test_bad_traces(function, bad):
     with pytest.raises(ValueError, match="trace"):
         function(bad)
+
+
+@pytest.mark.parametrize("function", [fe.ess, fe.mcse])
+def test_too_few_draws(function):
+    with pytest.raises(ValueError, match="9 draws of every chain, but at least 10 are needed"):
+        function(np.random.default_rng(9).standard_normal((9, 1000)))
+    assert function(np.random.default_rng(9).standard_normal((10, 1000))) > 0
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda x: fe.ess(x, kind="rank"), "kind must be one of 'mean', 'bulk', 'tail'"),
+        (lambda x: fe.mcse(x, kind="median"), "kind must be one of 'mean', 'sd', 'quantile'"),
+        (lambda x: fe.mcse(x, kind="quantile"), "needs prob"),
+        (lambda x: fe.mcse(x, kind="quantile", prob=1.0), "prob must be less than 1"),
+        (lambda x: fe.mcse(x, prob=0.5), "prob belongs to kind='quantile'"),
+    ],
+)
+def test_bad_kinds(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(np.random.default_rng(10).standard_normal((20, 2)))
 
 
 def test_normal_quantile_against_its_inverse():

@@ -57,6 +57,7 @@ __all__ = [
     "initial_wells",
     "load",
     "log_partition",
+    "mcse",
     "mode_occupancy",
     "register",
     "rhat",
@@ -79,6 +80,7 @@ _LATER = {
     "fit_wells": "fitting.scaled_wells",
     "load": "io",
     "log_partition": "partition.log_partition",
+    "mcse": "diagnostics",
     "mode_occupancy": "diagnostics",
     "register": "storage.outside",
     "rhat": "diagnostics",
@@ -105,6 +107,7 @@ if TYPE_CHECKING:
         barrier_crossings,
         check_grad,
         ess,
+        mcse,
         mode_occupancy,
         rhat,
     )

@@ -3,7 +3,7 @@
 from .diagnose import diagnose
 from .diagnostic import Diagnostic
 from .gradients import GradientReport, check_grad
-from .traces import barrier_crossings, ess, mode_occupancy, rhat
+from .traces import barrier_crossings, ess, mcse, mode_occupancy, rhat
 
 __all__ = [
     "Diagnostic",
@@ -12,6 +12,7 @@ __all__ = [
     "check_grad",
     "diagnose",
     "ess",
+    "mcse",
     "mode_occupancy",
     "rhat",
 ]
