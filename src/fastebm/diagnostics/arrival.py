@@ -21,6 +21,8 @@ SHORT, LOST = 0.02, 0.1
 MANY = 50
 # Share of the shortfall that makes a cause its cause.
 CAUSE = 0.25
+# Share of a parameter's range that one step may take.
+LONG_STEP = 0.05
 # Model samples that the estimate uses, and rows.
 MODEL_SAMPLES, ROWS = 4096, 20_000
 # Parameters beyond which the matrix of the estimate is too large, and updates below which there is no trend.
@@ -124,7 +126,7 @@ def _estimate(result, x, population, rng):
     fisher = np.atleast_2d(np.cov(moments, rowvar=False))
     likelihood_g = energy.mean_param_grad(x) - moments.mean(axis=0)
     g = likelihood_g + 2.0 * penalty * energy.theta
-    inverse, rank = _pseudo_inverse(fisher + np.diag(2.0 * penalty))
+    inverse, rank = _inverse(fisher, 2.0 * penalty)
     return _Estimate(
         g, likelihood_g, fisher, inverse, rank, len(model) if exact else population.n_groups, model
     )
@@ -144,6 +146,9 @@ def _cause(result, x, population, estimate, short, known):
             "use a smaller l2, or l2=0",
         )
     smaller = f"use learning_rate={settings['learning_rate'] / 4:.2g}"
+    beyond = _beyond(result)
+    if beyond:
+        return beyond
     trend = _trend(result, x, estimate)
     if trend is None:
         return (
@@ -187,6 +192,23 @@ def _cause(result, x, population, estimate, short, known):
     )
 
 
+def _beyond(result):
+    # A step that is too long throws parameters beyond the range in which they act, where nothing brings them back.
+    low, high = result.energy.theta_limits
+    theta = np.asarray(result.theta_trace)
+    outside = (theta <= low) | (theta >= high)
+    steps = np.abs(np.diff(theta, axis=0)) / np.maximum(np.diff(np.asarray(result.theta_steps)), 1)[:, None]
+    if not outside[-1].any() or not (steps[:, outside[-1]] > LONG_STEP * (high - low)[outside[-1]]).any():
+        return None
+    rate = result.settings["learning_rate"]
+    p = int(np.flatnonzero(outside[-1])[0])
+    return (
+        "learning_rate",
+        f"a single step threw {result.energy.param_names[p]} out of the range in which it acts",
+        f"use learning_rate={rate / 10:.2g}",
+    )
+
+
 def _follow(result):
     return advice.to_follow(result.settings, result.sampler, result.global_move)
 
@@ -225,11 +247,12 @@ def _model_samples(energy: Energy, population: Population, rng):
     return population.extended, False
 
 
-def _pseudo_inverse(matrix):
-    """Inverse on the directions that change the density, and how many they are."""
-    values, vectors = np.linalg.eigh(matrix)
-    keep = values > 1e-9 * max(values[-1], 1e-300)
-    return (vectors[:, keep] / values[keep]) @ vectors[:, keep].T, int(keep.sum())
+def _inverse(fisher, penalty):
+    """Inverse of the curvature on the directions that change the density, and how many they are."""
+    values, vectors = np.linalg.eigh(fisher)
+    kept = vectors[:, values > 1e-9 * max(values[-1], 1e-300)]
+    curvature = kept.T @ (fisher + np.diag(penalty)) @ kept
+    return kept @ np.linalg.inv(curvature) @ kept.T, kept.shape[1]
 
 
 def _own_gradient(result):

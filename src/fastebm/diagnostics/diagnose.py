@@ -169,8 +169,6 @@ def _(result: TrainingResult, x, seed):
     skipped = []
     try:
         known = examine(result.energy, x)
-        if known is not None:
-            found += arrival.elsewhere(known) + modes.number(result.energy, x, known)
         chains = population.from_result(result, rng)
         if chains is None:
             skipped.append("the chains: " + population.why_none(result))
@@ -180,6 +178,10 @@ def _(result: TrainingResult, x, seed):
             found += _of_chains(chains, weighted=result.settings["weighting"] == "jarzynski")
             found += training.energy_gap(result, chains)
         short, unknown = arrival.arrived(result, x, chains, known, rng)
+        if known is not None:
+            short += modes.number(result.energy, x, known) + arrival.elsewhere(known)
+            # All in nats a row: the dearest first, before what may follow from it.
+            found, short = sorted(short, key=lambda d: -d.value), found
         return Diagnosis(found + short, skipped + unknown)
     except NonFiniteError as error:
         found.append(_diverged(error))

@@ -14,7 +14,9 @@ from .diagnostic import Diagnostic
 # one: .25), and more than twice what the Bayesian criterion charges for its parameters.
 MISSED = 0.1
 # Nats a row by which rows fit better than rows left out, and how many standard errors that must be.
-MEMORY, MEMORY_Z = 0.3, 4.0
+MEMORY, MEMORY_Z = 0.3, 3.0
+# And from where the fit says more of the rows than of their law.
+FORGED = 1.0
 # Relative distance from the narrowest width at which a mode counts as being there.
 AT_LIMIT = 1e-6
 
@@ -48,6 +50,7 @@ def number(energy: Energy, x: np.ndarray, known: Examination) -> list[Diagnostic
                 f"rows are {known.gap:.2g} ± {known.gap_error:.1g} nats more likely to this fit than to one made "
                 f"without them: {len(x)} rows do not bear so many parameters, and the fit remembers them",
                 f"use {fewer} (n_wells='auto' chooses) or more rows",
+                "error" if known.gap > FORGED else "warning",
             )
         )
     return found

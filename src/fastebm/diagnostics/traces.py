@@ -349,7 +349,9 @@ def _mcse_sd(x) -> float:
     unit, exponent = _unit(x)
     square = unit**2
     spread = max(float((square**2).mean() - square.mean() ** 2), 0.0)
-    return math.ldexp(0.5 * math.sqrt(spread / float(square.mean()) / _ess_of_rows(_halves(square))), exponent)
+    return math.ldexp(
+        0.5 * math.sqrt(spread / float(square.mean()) / _ess_of_rows(_halves(square))), exponent
+    )
 
 
 def _mcse_quantile(x, p) -> float:

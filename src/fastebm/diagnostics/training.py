@@ -71,8 +71,15 @@ def _lost(energy, theta, p, low, high):
         change = (there.mode_scales - inside.mode_scales).ravel()
         change = float(change[np.abs(change).argmax()])
         if change:
-            state = "collapsing onto repeated points" if change < 0 else "wider than the energy can express"
-            return f": a mode is {state}", "remove duplicated rows, use fewer modes, or "
+            if change < 0:
+                return (
+                    ": a mode is collapsing onto repeated points",
+                    "remove duplicated rows, use fewer modes, or ",
+                )
+            return (
+                ": a mode is wider than the energy can express",
+                "use one mode more, remove rows that are far from all others, or ",
+            )
     return "", "set theta_bounds within the energy's theta_limits, or "
 
 
