@@ -42,10 +42,10 @@ def test_ess_of_langevin_chains_in_a_quadratic_well():
     # r = 1 - 2 a h exactly.
     a, h = 1.0, 0.05
     well = fe.WellMixture(1, theta=[math.log(a), 0.3, 0.0, 0.0])
-    trace = fe.SGLD(h).sample(well, well.exact_sample(400, seed=1)[:, 0], 400, seed=2, thin=1)
+    trace = fe.SGLD(h).sample(well, well.exact_sample(40, seed=1)[:, 0], 8000, seed=2, thin=1)
     r = 1 - 2 * a * h
-    # The mean over a trace of 400 x 400; 5 % is ten times the spread of such an estimate.
-    assert fe.ess(trace) == pytest.approx(trace.size * (1 - r) / (1 + r), rel=0.05)
+    # Halves of 4000 draws are 200 autocorrelation times long; the estimate has an sd of 2.5 %.
+    assert fe.ess(trace) == pytest.approx(trace.size * (1 - r) / (1 + r), rel=0.15)
 
 
 def test_ess_sees_chains_that_disagree():
@@ -158,9 +158,9 @@ def test_mcse_knows_units():
 
 @pytest.mark.parametrize("a, b", [(1.0, 2.0), (1.2, 40.0), (7.5, 3.0), (900.0, 100.0), (5e5, 2.5e4)])
 def test_beta_quantiles(a, b):
-    from fastebm.diagnostics.traces import ONE_SD, _beta_quantiles
+    from fastebm.diagnostics.effective import ONE_SD, _beta_quantiles
 
-    np.testing.assert_allclose(_beta_quantiles(ONE_SD, a, b), beta.ppf(ONE_SD, a, b), rtol=1e-6)
+    np.testing.assert_allclose(_beta_quantiles(ONE_SD, a, b), beta.ppf(ONE_SD, a, b), rtol=1e-4)
 
 
 def test_rhat_of_independent_draws():
@@ -242,7 +242,7 @@ def test_bad_kinds(call, message):
 
 
 def test_normal_quantile_against_its_inverse():
-    from fastebm.diagnostics.traces import normal_quantile
+    from fastebm.diagnostics.ranks import normal_quantile
 
     p = np.concatenate([np.logspace(-12, -1, 50), np.linspace(0.1, 0.9, 50), 1 - np.logspace(-9, -1, 50)])
     back = np.array([0.5 * math.erfc(-z / math.sqrt(2)) for z in normal_quantile(p)])

@@ -2,8 +2,9 @@
 
 from .diagnose import diagnose
 from .diagnostic import Diagnostic
+from .effective import ess, mcse
 from .gradients import GradientReport, check_grad
-from .traces import barrier_crossings, ess, mcse, mode_occupancy, rhat
+from .traces import barrier_crossings, mode_occupancy, rhat
 
 __all__ = [
     "Diagnostic",
