@@ -77,7 +77,7 @@ def test_a_divergent_integral_is_an_error():
 def test_the_error_covers_a_kink():
     # |x|^0.5 is not smooth: the rule converges slowly, and says so.
     kink = fe.PythonEnergy(lambda X: np.sqrt(np.abs(X[:, 0])), lambda X: X)
-    value, error = quadrature.adaptive(kink, rtol=1e-6)
+    value, error = quadrature.adaptive(kink, X=np.linspace(-4, 4, 9), rtol=1e-6)
     assert abs(value - math.log(4.0)) <= error < 1e-5
 
 

@@ -56,8 +56,8 @@ cdef int run_blocks(Energy energy, Quantity what, const double* rows, double* ou
     return status
 
 
-cdef evaluate(Energy energy, Quantity what, X, tuple shape, str name):
-    # A None in shape stands for the number of samples.
+cdef evaluate(Energy energy, Quantity what, X, tuple shape, str name, bint walls=False):
+    # A None in shape stands for the number of samples. With walls, infinity is a result.
     cdef Py_ssize_t n, size, stride
     cdef const double[:, ::1] rows
     cdef double[::1] out, scratch
@@ -80,6 +80,8 @@ cdef evaluate(Energy energy, Quantity what, X, tuple shape, str name):
     if status:
         energy.raise_failure()
     if finite(&out[0], result.size):
+        return result
+    if walls and not (np.isnan(result) | (result == -np.inf)).any():
         return result
     finite_result(result if what != MEAN_PARAM_GRAD else result.reshape(1, -1), name, OVERFLOW_ADVICE)
     return result
@@ -276,6 +278,10 @@ cdef class Energy:
             If a result is beyond the range of float64.
         """
         return evaluate(self, ENERGY, X, (None,), "energy")
+
+    def _energy_with_walls(self, X):
+        """As `energy`, but infinity is a result: no mass is there."""
+        return evaluate(self, ENERGY, X, (None,), "energy", True)
 
     def grad(self, X):
         """dE/dx of every sample, shaped like X (the score is its negative). Raises as `energy` does."""

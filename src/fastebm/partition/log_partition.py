@@ -16,8 +16,12 @@ from . import ais, quadrature
 # Above this spread of the log-weights a mean of weights is carried by a few of them (for lognormal weights the relative
 # variance is exp(sd^2) - 1, and its own estimate fails too).
 MAX_SD = 1.0
-# Largest gap of the bracket, in nats.
-MAX_GAP = 1.0
+# Largest gap of the bracket, and largest error, in nats.
+MAX_GAP, MAX_ERROR = 1.0, 0.25
+# Largest share of the weights that one chain may have; of fewer than 50 chains, that of 5 of them.
+MAX_SHARE = 0.1
+# Standard errors of the ends of the bracket: a value leaves it by chance less often than once in a million.
+BRACKET = 5.0
 
 
 class UntrustedEstimateError(ValueError):
@@ -41,16 +45,19 @@ class LogPartition:
         log Z. If the estimate cannot be trusted (`trusted` is False), asking for it raises `UntrustedEstimateError`,
         which names the bracket.
     error : float
-        Closed form: rounding. Quadrature: an upper estimate of the error. AIS: one standard error.
+        Closed form: rounding. Quadrature: an upper estimate of the error; without X it includes a spike that may lie
+        between the points. AIS: one standard error.
     method : str
         "closed_form", "quadrature" or "ais".
     lower, upper : float
-        What is known of log Z. AIS: `lower` is the mean forward log-weight less three standard errors, below log Z
+        What is known of log Z. AIS: `lower` is the mean forward log-weight less five standard errors, below log Z
         but for chance; `upper` is its counterpart from a reverse run, or infinity if there was none.
     sd_log_weights : float
         Spread of the forward log-weights; 0 for the other methods.
     n_evaluations : int
         Energy evaluations.
+    largest_share : float
+        Share of all weights that the heaviest chain has; 0 for the other methods.
     """
 
     method: str
@@ -60,21 +67,56 @@ class LogPartition:
     sd_log_weights: float
     n_evaluations: int
     _value: float
+    largest_share: float = 0.0
+    n_chains: int = 0
+
+    @property
+    def doubt(self) -> tuple[str, float, float, str] | None:
+        """Why the value is not to be trusted: (what, number, limit, what to do); None if it is."""
+        closer = "use more n_steps, or a base closer to the density"
+        if not self.sd_log_weights <= MAX_SD:
+            what = f"the log-weights spread by {self.sd_log_weights:.2f}, so a few chains decide the estimate"
+            return what, self.sd_log_weights, MAX_SD, closer
+        if self.largest_share > max(MAX_SHARE, 5.0 / max(self.n_chains, 1)):
+            what = f"one chain has {100 * self.largest_share:.0f} % of all weights"
+            return what, self.largest_share, MAX_SHARE, closer + ", or more n_chains"
+        if not self.error <= MAX_ERROR:
+            what = f"its error is {self.error:.2g}"
+            more = (
+                "more n_chains"
+                if self.method == "ais"
+                else "give X, data or chains that show where the mass is"
+            )
+            return what, self.error, MAX_ERROR, more
+        if not self.lower <= self._value <= self.upper:
+            what = f"the forward runs give {self._value:.4g}, outside what the reverse runs allow"
+            outside = max(self.lower - self._value, self._value - self.upper)
+            return (
+                what,
+                outside,
+                0.0,
+                "give X and reverse_samples that cover every mode, in their proportions",
+            )
+        if MAX_GAP < self.upper - self.lower < math.inf:
+            return "the bracket is wide", self.upper - self.lower, MAX_GAP, closer
+        return None
 
     @property
     def trusted(self) -> bool:
-        """Is the spread of the log-weights at most 1, and the bracket (if closed) at most 1 nat wide?"""
-        return self.sd_log_weights <= MAX_SD and not MAX_GAP < self.upper - self.lower < math.inf
+        """Is the value within a narrow bracket, its error small, and carried by many chains?
+
+        The log-weights spread by at most 1, no chain has more than a tenth of the weights, the error is at most 0.25,
+        the value lies in the bracket, and the bracket (if closed) is at most 1 nat wide.
+        """
+        return self.doubt is None
 
     @property
     def value(self) -> float:
-        if not self.trusted:
+        doubt = self.doubt
+        if doubt is not None:
             raise UntrustedEstimateError(
-                f"log Z lies in [{self.lower:.4g}, {self.upper:.4g}], but no single number is trustworthy: the "
-                f"log-weights "
-                f"spread by {self.sd_log_weights:.2f} (at most {MAX_SD:g} is allowed); use more n_steps, a closer "
-                f"base, or "
-                "read .lower and .upper",
+                f"log Z lies in [{self.lower:.4g}, {self.upper:.4g}], but no single number is trustworthy: {doubt[0]}; "
+                f"{doubt[3]}, or read .lower and .upper",
                 self,
             )
         return self._value
@@ -108,8 +150,8 @@ def log_partition(
     ----------
     energy : Energy
     method : {"auto", "closed_form", "quadrature", "ais"}, default "auto"
-        "auto" takes the closed form if the energy has one, quadrature in one or two features or if bounds are given,
-        otherwise annealed importance sampling.
+        "auto" takes annealed importance sampling if a base or reverse_samples are given; else the closed form if the
+        energy has one, quadrature in one or two features or if bounds are given, otherwise annealing.
     X : array-like of shape (n_samples, n_features), optional
         Data or chains that show where the mass is. Quadrature starts from their range; AIS fits its base to them and
         needs them unless a base is given.
@@ -135,9 +177,17 @@ def log_partition(
     Raises
     ------
     ValueError, TypeError
-        If an argument is out of range, the method does not apply, or the integral diverges.
+        If an argument is out of range, belongs to another method, the method does not apply, or the integral diverges.
     NonFiniteError
         If the energy overflows where it is evaluated.
+
+    Notes
+    -----
+    What no estimate can tell: a mode that neither X nor the base nor any chain has met. If X comes from one mode of two
+    that are far apart, base and chains stay at that one, forward and reverse runs agree, and the value is that of the
+    one mode, less by its share (log 1/2 for equal ones). Where the forward runs do meet the other mode, the value
+    leaves the bracket and is not trusted. Tails that are heavier than any normal law are met by annealing only as far
+    as its chains go.
 
     Examples
     --------
@@ -153,8 +203,15 @@ def log_partition(
             f"bounds belong to quadrature, but method={method!r} takes the whole space; leave bounds out, or use "
             "method='quadrature'"
         )
+    for given, name in ((base, "base"), (reverse_samples, "reverse_samples")):
+        if given is not None and (method in ("closed_form", "quadrature") or bounds is not None):
+            raise ValueError(
+                f"{name} belongs to annealed importance sampling; leave it out, or use method='ais'"
+            )
     if method == "auto":
-        if energy.has_log_partition and bounds is None:
+        if base is not None or reverse_samples is not None:
+            method = "ais"
+        elif energy.has_log_partition and bounds is None:
             method = "closed_form"
         else:
             method = "quadrature" if energy.n_features <= 2 or bounds is not None else "ais"
@@ -189,13 +246,15 @@ def _by_annealing(energy, X, base, n_chains, n_steps, reverse_samples, seed, n_t
     value, sd = ais.log_mean_exp(run.log_weights), float(run.log_weights.std(ddof=1))
     relative = np.exp(run.log_weights - value)
     error = float(relative.std(ddof=1) / math.sqrt(n))
-    lower = float(run.log_weights.mean()) - 3.0 * sd / math.sqrt(n)
+    lower = float(run.log_weights.mean()) - BRACKET * sd / math.sqrt(n)
+    share = float(relative.max() / relative.sum())
     upper, evaluations = math.inf, run.n_evaluations
     if reverse_samples is None and energy.has_exact_sample:
         reverse_samples = energy.exact_sample(n, draw)
     if reverse_samples is not None:
         other = ais.reverse(energy, base, reverse_samples, n_steps=n_steps, seed=back, n_threads=n_threads)
         weights = other.log_weights
-        upper = float(weights.mean()) + 3.0 * float(weights.std(ddof=1)) / math.sqrt(len(weights))
+        there_and_back = math.hypot(float(weights.std(ddof=1)) / math.sqrt(len(weights)), error)
+        upper = float(weights.mean()) + BRACKET * there_and_back
         evaluations += other.n_evaluations
-    return LogPartition("ais", error, lower, upper, sd, evaluations, value)
+    return LogPartition("ais", error, lower, upper, sd, evaluations, value, share, n)

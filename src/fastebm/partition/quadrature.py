@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .._runtime.check import describe, integer, numeric, real, samples
+from .._runtime.errors import NonFiniteError
 from ..energies.base import Energy
 
 # Gauss-Kronrod 7-15 on [-1, 1] (QUADPACK, Piessens et al. 1983): nodes from the right end to 0, and their weights.
@@ -46,6 +47,11 @@ GAUSS = np.array(_GAUSS[:-1] + _GAUSS[::-1])
 # Without bounds the search starts on a box of this half width (in units of the scale) and doubles it.
 REACH = 8.0
 MAX_DOUBLINGS = 60
+# A cell is halved while so many rows of X lie within this part of its width, at most so often: to 1e-9 of it.
+CROWD, NARROW, MAX_HALVINGS = 4, 0.1, 30
+# Gradient descents that look for modes where there is no X: how many, their steps, and nats above the lowest end that
+# still count.
+STARTS, DESCENT, WORTH = 64, 120, 40.0
 
 
 def midpoint(energy: Energy, low: float, high: float, n_grid: int = 5000) -> float:
@@ -85,15 +91,17 @@ def adaptive(energy: Energy, *, X=None, bounds=None, rtol: float = 1e-10, max_ev
     """log of the integral of exp(-E) over the line or the plane, or over a box, by adaptive Gauss-Kronrod quadrature.
 
     Cells are split until the sum over cells of |Kronrod - Gauss| is below `rtol` times the integral. Without bounds the
-    box is doubled until a doubling adds nothing; a mode narrower than 1/30 of the scale and away from the others can be
-    missed unless X tells where it is.
+    box is doubled until a doubling adds nothing. With X, cells are halved where rows crowd, so that spikes are seen
+    that rows show. Without X the first box is stretched to where gradient descents from up to 1000 times its size end;
+    a spike that lies between the points where the energy was asked, away from every descent, cannot be seen, and the
+    error then includes one that is as high as the highest point and as wide as the widest gap between points.
 
     Parameters
     ----------
     energy : Energy
         With n_features 1 or 2.
     X : array-like of shape (n_samples, n_features), optional
-        Data or chains: the first box covers them. Without, it is [-8, 8] in every feature.
+        Data or chains: the first box covers them. Without, it is [-8, 8] in every feature, or larger.
     bounds : (low, high), optional
         Integrate over this box only. Numbers, or one per feature.
     rtol : float, default 1e-10
@@ -105,14 +113,15 @@ def adaptive(energy: Energy, *, X=None, bounds=None, rtol: float = 1e-10, max_ev
     -------
     log_value, error : float
         The error is that of log Z, an upper estimate: |Kronrod - Gauss| bounds the error of the better rule for smooth
-        integrands, plus the last doubling's contribution and 1e-14 for rounding.
+        integrands, plus the last doubling's contribution, what is unseen without X, and 1e-14 for rounding.
 
     Raises
     ------
     ValueError, TypeError
-        If n_features is above 2, an argument is out of range, or the integral does not converge.
+        If n_features is above 2, an argument is out of range, no mass is found, or the integral does not converge.
     NonFiniteError
-        If the energy overflows somewhere on the box; give bounds that leave that out.
+        If the energy is NaN or -infinity somewhere on the box; give bounds that leave that out. Where it is infinity
+        there is no mass.
     """
     d = energy.n_features
     if d > 2:
@@ -126,14 +135,25 @@ def adaptive(energy: Energy, *, X=None, bounds=None, rtol: float = 1e-10, max_ev
         low, high = _box(bounds, d)
         cells.add(*_split(low, high, 64 if d == 1 else 12))
         cells.refine(rtol)
-        return cells.log_total(), cells.log_error() + 1e-14
+        return cells.log_total(), cells.log_error() + cells.behind_walls() + 1e-14
     centre, half = np.zeros(d), np.full(d, REACH)
+    far = np.zeros((0, d))
     if X is not None:
         x, _ = samples(X, d)
         spread = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
         centre = 0.5 * (x.min(axis=0) + x.max(axis=0))
         half = 0.5 * (x.max(axis=0) - x.min(axis=0)) + spread
-    cells.add(*_split(centre - half, centre + half, 128 if d == 1 else 24))
+    else:
+        far = _descents(energy, centre, half)
+        if len(far):
+            low, high = np.minimum(far.min(axis=0), centre - half), np.maximum(far.max(axis=0), centre + half)
+            centre, half = 0.5 * (low + high), 0.5 * (high - low) + REACH
+    first = _split(centre - half, centre + half, 128 if d == 1 else 24)
+    cells.add(*_around(first, x if X is not None else far))
+    gap = _widest_gap(2.0 * half, 128 if d == 1 else 24) if X is None else 0.0
+    if energy.scale_limits is not None and gap < (2.0 * energy.scale_limits[0]) ** d:
+        # A mode of this energy reaches over more than that.
+        gap = 0.0
     cells.refine(rtol)
     last = math.inf
     for doubling in range(MAX_DOUBLINGS):
@@ -141,15 +161,88 @@ def adaptive(energy: Energy, *, X=None, bounds=None, rtol: float = 1e-10, max_ev
         cells.add(*_ring(centre, half))
         half = 2.0 * half
         cells.refine(rtol)
-        gain = cells.log_total(ring) - before if ring < len(cells.value) else -math.inf
+        added = cells.log_total(ring)
+        gain = added - before if added > -math.inf else -math.inf
         # Two empty rings are needed, and never fewer than two rings: the first box may lie between the modes.
         if doubling and gain < math.log(rtol) - 2.0 and last < math.log(rtol) - 2.0:
-            return cells.log_total(), cells.log_error() + math.exp(max(gain, -745.0)) + 1e-14
+            if before == -math.inf:
+                raise ValueError(
+                    f"quadrature found no mass within {float(half.max()):.3g} of {describe(centre.tolist())}: give X, "
+                    "data or chains that show where it is"
+                )
+            numerical = cells.log_error() + cells.behind_walls()
+            unseen = gap * math.exp(min(cells.peak - cells.log_total(), 700.0))
+            return cells.log_total(), numerical + math.exp(max(gain, -745.0)) + unseen + 1e-14
         last = gain
     raise ValueError(
         f"the integral of exp(-E) does not converge within {float(half.max()):.3g} of {describe(centre.tolist())}: "
         "the energy must grow without limit away from its wells; give bounds, or add a confining term to the energy"
     )
+
+
+def _widest_gap(width, parts: int) -> float:
+    """Volume of the widest gap between the points of the first cells."""
+    return float(np.prod(width / parts * 0.5 * np.diff(NODES).max()))
+
+
+def _around(cells, x):
+    """Cells halved, where rows of x crowd in a small part of one, until their spread is seen."""
+    low, high = cells
+    done = []
+    for _ in range(MAX_HALVINGS):
+        crowded = np.array([_crowded(x, a, b) for a, b in zip(low, high, strict=True)], dtype=bool)
+        done.append((low[~crowded], high[~crowded]))
+        if not crowded.any():
+            break
+        parts = [_split(a, b, 2) for a, b in zip(low[crowded], high[crowded], strict=True)]
+        low, high = np.vstack([p[0] for p in parts]), np.vstack([p[1] for p in parts])
+    else:
+        done.append((low, high))
+    return np.vstack([lows for lows, _ in done]), np.vstack([highs for _, highs in done])
+
+
+def _crowded(x, low, high) -> bool:
+    inside = x[((x >= low) & (x < high)).all(axis=1)]
+    return len(inside) >= CROWD and bool((inside.std(axis=0) < NARROW * (high - low)).any())
+
+
+def _descents(energy, centre, half):
+    """Where gradient descents from afar end, beyond the first box: modes that it does not hold.
+
+    Steps are halved until the energy falls. Only ends that are worth looking at are returned, shape (n, n_features).
+    """
+    rng = np.random.default_rng(0)
+    d = len(centre)
+    direction = rng.standard_normal((STARTS, d))
+    direction /= np.sqrt((direction**2).sum(axis=1))[:, None]
+    if d == 1:
+        direction = np.where(np.arange(STARTS) % 2, 1.0, -1.0)[:, None]
+    radius = half.max() * 2.0 ** rng.uniform(0.0, 10.0, (STARTS, 1))
+    x = centre + radius * direction
+    try:
+        here = energy._energy_with_walls(x)
+        step = np.ones(STARTS)
+        for _ in range(DESCENT):
+            inside = np.isfinite(here)
+            if not inside.any():
+                break
+            slope = np.zeros_like(x)
+            slope[inside] = energy.grad(x[inside])
+            length = np.sqrt((slope**2).sum(axis=1))[:, None]
+            # No step is longer than the distance to the middle.
+            reach = np.minimum(
+                step[:, None] * length, np.sqrt(((x - centre) ** 2).sum(axis=1))[:, None] + 1.0
+            )
+            y = x - np.where(length > 0, slope / np.where(length > 0, length, 1.0), 0.0) * reach
+            there = energy._energy_with_walls(y)
+            better = there < here
+            x[better], here[better] = y[better], there[better]
+            step = np.where(better, 2.0 * step, 0.25 * step)
+    except (NonFiniteError, ValueError):
+        # The energy overflows out there: no mode that quadrature could reach.
+        return np.zeros((0, d))
+    ends = x[np.isfinite(here) & (here < here.min() + WORTH)]
+    return ends[(np.abs(ends - centre) > half).any(axis=1)]
 
 
 def _box(bounds, d: int):
@@ -183,6 +276,10 @@ class _Cells:
 
     def __init__(self, energy: Energy, budget: int):
         self.energy, self.budget, self.used = energy, budget, 0
+        # The largest -E that was met.
+        self.peak = -math.inf
+        # Was an energy infinite?
+        self.walls = False
         d = energy.n_features
         self.low, self.high = np.empty((0, d)), np.empty((0, d))
         # log of the integral, and log of the error, of each cell.
@@ -202,8 +299,12 @@ class _Cells:
             kronrod, gauss = np.outer(KRONROD, KRONROD).ravel(), np.outer(GAUSS, GAUSS).ravel()
         points = (centre[:, None, :] + half[:, None, :] * grid).reshape(-1, d)
         self.used += len(points)
-        logs = -self.energy.energy(points).reshape(n, -1)
+        # An infinite energy is no mass; the top of an empty cell is any number.
+        logs = -self.energy._energy_with_walls(points).reshape(n, -1)
         top = logs.max(axis=1)
+        top = np.where(top > -np.inf, top, 0.0)
+        self.peak = max(self.peak, float(logs.max()))
+        self.walls = self.walls or bool((logs == -np.inf).any())
         scaled = np.exp(logs - top[:, None])
         fine, coarse = scaled @ kronrod, scaled @ gauss
         volume = top + np.log(half).sum(axis=1)
@@ -233,6 +334,14 @@ class _Cells:
 
     def log_total(self, first: int = 0) -> float:
         return _logsumexp(self.value[first:])
+
+    def behind_walls(self) -> float:
+        """Error of log Z from a wall between the end of a cell and its last point, which no rule can see."""
+        if not self.walls or self.log_total() == -math.inf:
+            return 0.0
+        return (
+            2.0 * self.low.shape[1] * 0.5 * (1.0 - NODES[-1]) * math.exp(self.value.max() - self.log_total())
+        )
 
     def log_error(self) -> float:
         """Error of log Z."""
