@@ -15,7 +15,7 @@ from ..fitting.scaled_wells import ScaledWells
 from ..partition.log_partition import LogPartition
 from ..samplers.base import as_sampler
 from ..training.result import TrainingResult
-from . import arrival, mixing, modes, partition, population, temperature, training
+from . import arrival, energies, mixing, modes, partition, population, temperature, training
 from .diagnostic import Diagnosis, Diagnostic
 
 
@@ -54,9 +54,10 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     Notes
     -----
     `ContrastiveDivergence.fit` calls this with its training data and keeps the list as ``result.warnings``. The
-    codes: temperature, measured_temperature, too_few_steps, mode_imbalance, mode_weights_not_identified, divergence,
-    acceptance, edge, step_too_big, global_box, local_optimum, under_training, learning_rate, penalty, drift,
-    biased_chains, at_bound, energy_gap, weights, scale, narrow_mode, too_few_modes, memorisation, outliers, duplicates,
+    codes: gradient, noisy_energy, block_dependent, no_mass, temperature, measured_temperature, too_few_steps,
+    mode_imbalance, mode_weights_not_identified, divergence, acceptance, edge, step_too_big, global_box, local_optimum,
+    under_training, learning_rate, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale, narrow_mode,
+    too_few_modes, memorisation, outliers, duplicates,
     log_z_untrusted.
 
     Examples
@@ -125,7 +126,8 @@ def _(subject: ScaledWells, X, sampler, x0, n_steps, X_val, seed):
 def _(subject: Energy, X, sampler, x0, n_steps, X_val, seed):
     energy = as_energy(subject, "subject")
     x, held_out = _data(energy, X, X_val)
-    return Diagnosis(_run(energy, x, sampler, x0, n_steps, seed) + _memorisation(energy, x, held_out))
+    found = _run(energy, x, sampler, x0, n_steps, seed)
+    return Diagnosis(found + _memorisation(energy, x, held_out), found.not_checked)
 
 
 def _data(energy, X, X_val):
@@ -165,7 +167,7 @@ def _(result: TrainingResult, x, seed):
         return Diagnosis(found, ["the training: the result holds no settings"])
     bounds = training.at_bound(result)
     found += bounds or modes.narrow(result.energy, x)
-    found += training.weights(result) + mixing.global_box(result.global_move, x)
+    found += training.weights(result) + mixing.global_box(result.global_move, x, result.energy)
     skipped = []
     try:
         known = examine(result.energy, x)
@@ -190,16 +192,21 @@ def _(result: TrainingResult, x, seed):
 
 def _run(energy, x, sampler, x0, n_steps, seed):
     if sampler is None and x0 is None:
-        return []
+        return Diagnosis()
     as_sampler(sampler).check(energy)
     rng = np.random.default_rng(seed_sequence(seed))
     found = temperature.before(sampler)
     if x is not None:
         found += mixing.step_too_big(energy, sampler, x, rng)
     if x0 is None:
-        return found
+        return Diagnosis(found, ["the chains and the gradient: no x0 was given"])
     start = samples(x0, energy.n_features, "x0")[0]
     steps = integer(n_steps, "n_steps", 1)
+    found += mixing.global_box(sampler, start, energy)
+    wrong, skipped = energies.sound(energy, sampler, start, np.random.default_rng(seed_sequence(seed)))
+    if wrong:
+        # What chains of such an energy do says nothing of the sampler.
+        return Diagnosis(found + wrong, [*skipped, "the chains: first put the energy right"])
     try:
         rate = sampler.run(energy, start, steps, seed=rng).acceptance_rate
         # Curvature where the chains begin: where they end, a diverging run shows nothing of the wells.
@@ -209,7 +216,7 @@ def _run(energy, x, sampler, x0, n_steps, seed):
         )
     except NonFiniteError as error:
         found.append(_diverged(error))
-    return found
+    return Diagnosis(found, skipped)
 
 
 def _of_chains(chains, weighted=False):

@@ -114,7 +114,11 @@ def check_grad(energy, X, *, step: float | str = "auto", limit: float | str = "a
     x, _ = samples(X, energy.n_features)
     given = None if _is_auto(step) else real(step, "step", above=0, below=1)
     allowed = None if _is_auto(limit) else real(limit, "limit", above=0)
-    trained = energy.has_param_grad
+    return compare(energy, x, given, allowed, energy.has_param_grad)
+
+
+def compare(energy, x, given=None, allowed=None, trained=False) -> GradientReport:
+    """As `check_grad`, on checked rows; the gradient in theta only if trained."""
     at, again = energy.energy(x), energy.energy(x)
     if not np.array_equal(at, again):
         i = int((at != again).argmax())

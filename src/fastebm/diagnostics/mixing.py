@@ -48,6 +48,17 @@ def too_few_steps(population: Population) -> list[Diagnostic]:
                 advice.to_arrive(population),
             )
         ]
+    if population.settings is None and z < -MAX_Z and mean < -MAX_DROP:
+        return [
+            Diagnostic(
+                "too_few_steps",
+                -z,
+                MAX_Z,
+                f"{ROUNDS} times as many steps raise the chains' mean energy by {-mean:.3g} nats (z = {-z:.1f}): they "
+                "started at the modes and had not spread over the density when they were used",
+                advice.to_arrive(population),
+            )
+        ]
     relaxations = population.n_steps * _slowest_rate(population)
     if population.fresh > 0 and relaxations < RELAXATIONS:
         return [
@@ -294,12 +305,18 @@ def step_too_big(energy: Energy, sampler: Sampler, x: np.ndarray, rng) -> list[D
     ]
 
 
-def global_box(global_move: Sampler | None, x: np.ndarray) -> list[Diagnostic]:
-    """Do the proposals of a global move reach the data?"""
-    if global_move is None or global_move.proposal_box is None:
+def global_box(move: Sampler | None, x: np.ndarray, energy: Energy) -> list[Diagnostic]:
+    """Do the proposals of a move reach the rows, and every mode that is known?"""
+    if move is None or move.proposal_box is None:
         return []
-    low, high = global_move.proposal_box
+    low, high = move.proposal_box
     outside = float(((x < low) | (x > high)).any(axis=1).mean())
+    what = "of the rows lie"
+    if energy.modes is not None:
+        there = ((energy.modes < low) | (energy.modes > high)).any(axis=1)
+        mass = float(energy.mode_shares[there].sum())
+        if mass > outside:
+            outside, what = mass, "of the mass belongs to modes that lie"
     if outside <= MISSED_ROWS:
         return []
     return [
@@ -307,7 +324,7 @@ def global_box(global_move: Sampler | None, x: np.ndarray) -> list[Diagnostic]:
             "global_box",
             outside,
             MISSED_ROWS,
-            f"{100 * outside:.2g} % of the rows lie outside the box of the global move: it never brings a chain there",
-            "use global_move='auto', or bounds that hold all rows",
+            f"{100 * outside:.2g} % {what} outside the box of the proposals: they never bring a chain there",
+            "use global_move='auto', or low and high that hold all rows and modes",
         )
     ]
