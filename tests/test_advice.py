@@ -115,7 +115,10 @@ def test_measured_temperature_of_right_noise_is_not_blamed_on_the_noise():
     [
         (fe.MALA(0.05), {"mode_imbalance"}),
         (fe.SGLD(0.3), {"divergence", "measured_temperature", "mode_imbalance"}),
-        (fe.MALA(5.0), {"acceptance", "divergence", "measured_temperature", "mode_imbalance"}),
+        (
+            fe.MALA(5.0),
+            {"acceptance", "divergence", "measured_temperature", "mode_imbalance", "too_few_steps"},
+        ),
     ],
     ids=["short", "SGLD", "too large a step"],
 )

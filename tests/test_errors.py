@@ -66,7 +66,7 @@ def test_pickle(make, protocol):
 
 
 def test_every_exception_of_the_package_can_be_pickled():
-    carriers = {fe.TrainingError, fe.TrainingInterrupted, fe.UntrustedEstimateError}
+    carriers = {fe.TrainingError, fe.TrainingInterrupted, fe.UntrustedEstimateError, fe.UntrustedFitError}
     for name in fe.__all__:
         cls = getattr(fe, name)
         if isinstance(cls, type) and issubclass(cls, BaseException) and cls not in carriers:

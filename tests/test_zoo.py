@@ -1,5 +1,7 @@
 """No silent loss: every fault of the zoo is caught, good runs are left alone, and the advice is worth following."""
 
+import pickle
+
 import numpy as np
 import pytest
 from zoo import CASES, GOOD, LOST, follow, loss
@@ -95,6 +97,10 @@ def test_errors_are_heard_once_and_strict_raises():
     with pytest.raises(fe.UntrustedFitError, match="nats a row short") as caught_error:
         made.fit(x, seed=0, strict=True)
     assert [w.code for w in caught_error.value.result.warnings] == [w.code for w in result.warnings]
+    again = pickle.loads(pickle.dumps(caught_error.value))
+    assert (
+        again.args == caught_error.value.args and again.result.warnings == caught_error.value.result.warnings
+    )
     with pytest.raises(ValueError, match="strict=True"):
         made.fit(x, seed=0, strict=True, diagnose=False)
     good = GOOD[0].data(np.random.default_rng(1))

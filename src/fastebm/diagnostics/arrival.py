@@ -196,6 +196,8 @@ def _beyond(result):
     # A step that is too long throws parameters beyond the range in which they act, where nothing brings them back.
     low, high = result.energy.theta_limits
     theta = np.asarray(result.theta_trace)
+    if not len(theta):
+        return None
     outside = (theta <= low) | (theta >= high)
     steps = np.abs(np.diff(theta, axis=0)) / np.maximum(np.diff(np.asarray(result.theta_steps)), 1)[:, None]
     if not outside[-1].any() or not (steps[:, outside[-1]] > LONG_STEP * (high - low)[outside[-1]]).any():

@@ -13,8 +13,9 @@ from .population import Population, thetas
 
 MAX_GAP_SD = 10.0
 MIN_ESS = 0.2
-# Nats per sample by which training data may fit better than held-out data.
-MAX_MEMORY = 3.0
+# Nats a row by which training data may fit better than held-out data, and how many standard errors that must be: one
+# false alarm in four million.
+MEMORY, MEMORY_Z = 0.3, 5.0
 # Distance from the median over that of the 90 % quantile; a Cauchy sample of 2400 reaches 300, a normal one 2.5.
 MAX_FAR = 1000.0
 # Share of rows that are the same point.
@@ -121,17 +122,27 @@ def weights(result: TrainingResult) -> list[Diagnostic]:
     ]
 
 
+def memory_gap(energy: Energy, X: np.ndarray, X_val: np.ndarray) -> tuple[float, float]:
+    """How much more likely the training rows are than held-out ones, in nats a row, and the standard error.
+
+    log Z cancels in the difference. The error is that of two independent means (Welch).
+    """
+    ours, others = energy.energy(X), energy.energy(X_val)
+    spread = [v.var(ddof=1) / len(v) if len(v) > 1 else np.inf for v in (ours, others)]
+    return float(others.mean() - ours.mean()), float(np.sqrt(sum(spread)))
+
+
 def memorisation(energy: Energy, X: np.ndarray, X_val: np.ndarray) -> list[Diagnostic]:
-    """Does the model know its training data better than other data? log Z cancels in the difference."""
-    gain = float(energy.energy(X_val).mean() - energy.energy(X).mean())
-    if gain <= MAX_MEMORY:
+    """Does the model know its training data better than other data?"""
+    gap, error = memory_gap(energy, X, X_val)
+    if not (gap > MEMORY and gap > MEMORY_Z * error):
         return []
     return [
         Diagnostic(
             "memorisation",
-            gain,
-            MAX_MEMORY,
-            f"training data are {gain:.3g} nats more likely per sample than held-out data: the model remembers them",
+            gap,
+            MEMORY,
+            f"training rows are {gap:.3g} ± {error:.1g} nats more likely than held-out rows: the model remembers them",
             "use fewer parameters, a larger l2, or more data",
         )
     ]
