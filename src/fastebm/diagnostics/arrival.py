@@ -44,24 +44,19 @@ def arrived(
     warnings, not_checked
     """
     energy = result.energy
-    if known is None:
-        if energy.n_params > MOST_PARAMS:
-            reason = f"the estimate takes at most {MOST_PARAMS} parameters, the energy has {energy.n_params}"
-            return [], [f"distance from the optimum: {reason}"]
-        if population is None:
-            return [], ["distance from the optimum: there are no chains to estimate it with"]
+    sampled = population is not None or energy.has_exact_sample
     x = X if len(X) <= ROWS else X[rng.permutation(len(X))[:ROWS]]
-    estimate = None
-    if energy.n_params <= MOST_PARAMS and (population is not None or energy.has_exact_sample):
-        estimate = _estimate(result, x, population, rng)
+    estimate = _estimate(result, x, population, rng) if sampled and energy.n_params <= MOST_PARAMS else None
     if known is not None:
         short, limit, about = known.own_gain, SHORT, ""
+    elif estimate is not None:
+        allowed = SHORT * max(1.0, energy.n_params / MANY)
+        short, limit, about = estimate.short, allowed + estimate.noise, "about "
     else:
-        short, limit, about = (
-            estimate.short,
-            SHORT * max(1.0, energy.n_params / MANY) + estimate.noise,
-            "about ",
-        )
+        reason = f"the estimate takes at most {MOST_PARAMS} parameters, the energy has {energy.n_params}"
+        return [], [
+            "distance from the optimum: " + (reason if sampled else "there are no chains to estimate it with")
+        ]
     if short < limit:
         return [], []
     lost = f"the fit is {about}{short:.2g} nats a row short of its optimum"
@@ -88,16 +83,21 @@ def elsewhere(known: Examination) -> list[Diagnostic]:
     ]
 
 
-def stopped_early(gain: float) -> Diagnostic:
-    """For a fit by likelihood alone that more steps would better."""
-    return Diagnostic(
-        "under_training",
-        gain,
-        SHORT,
-        f"the fit is {gain:.2g} nats a row short of its optimum: it was stopped early",
-        "fit again with more iterations",
-        "error" if gain > LOST else "warning",
-    )
+def stopped_early(known: Examination) -> list[Diagnostic]:
+    """For a fit by likelihood alone: would more steps have bettered it?"""
+    gain = known.own_gain
+    if gain < SHORT:
+        return []
+    return [
+        Diagnostic(
+            "under_training",
+            gain,
+            SHORT,
+            f"the fit is {gain:.2g} nats a row short of its optimum: it was stopped early",
+            "fit again with more iterations",
+            "error" if gain > LOST else "warning",
+        )
+    ]
 
 
 class _Estimate:

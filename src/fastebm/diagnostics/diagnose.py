@@ -142,23 +142,24 @@ def _memorisation(energy, x, held_out):
 
 
 @_of_fit.register
-def _(result: ScaledWells, x, seed):
+def _of_wells(result: ScaledWells, x, seed):
     wells = result.wells
     rng = np.random.default_rng(seed_sequence(seed))
+    found = training.data(x, rng) + modes.narrow(wells, x)
     known = examine(wells, x)
-    found = (
-        training.data(x, rng)
-        + modes.narrow(wells, x)
-        + arrival.elsewhere(known)
-        + modes.number(wells, x, known)
-    )
-    if known.own_gain > arrival.SHORT:
-        found.append(arrival.stopped_early(known.own_gain))
-    return Diagnosis(found)
+    short = [] if known is None else arrival.stopped_early(known)
+    return Diagnosis(_dearest_first(short, wells, x, known) + found)
+
+
+def _dearest_first(short, energy, x, known):
+    """What exact likelihood finds, all of it in nats a row: the dearest comes before what may follow from it."""
+    if known is not None:
+        short = short + modes.number(energy, x, known) + arrival.elsewhere(known)
+    return sorted(short, key=lambda d: -d.value)
 
 
 @_of_fit.register
-def _(result: TrainingResult, x, seed):
+def _of_training(result: TrainingResult, x, seed):
     rng = np.random.default_rng(seed_sequence(seed))
     sampler = result.sampler
     found = temperature.before(sampler) + training.data(x, rng) + training.scale(result.energy, x)
@@ -180,11 +181,7 @@ def _(result: TrainingResult, x, seed):
             found += _of_chains(chains, weighted=result.settings["weighting"] == "jarzynski")
             found += training.energy_gap(result, chains)
         short, unknown = arrival.arrived(result, x, chains, known, rng)
-        if known is not None:
-            short += modes.number(result.energy, x, known) + arrival.elsewhere(known)
-            # All in nats a row: the dearest first, before what may follow from it.
-            found, short = sorted(short, key=lambda d: -d.value), found
-        return Diagnosis(found + short, skipped + unknown)
+        return Diagnosis(_dearest_first(short, result.energy, x, known) + found, skipped + unknown)
     except NonFiniteError as error:
         found.append(_diverged(error))
     return Diagnosis(found, skipped)

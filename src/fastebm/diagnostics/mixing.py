@@ -312,9 +312,9 @@ def global_box(move: Sampler | None, x: np.ndarray, energy: Energy) -> list[Diag
     low, high = move.proposal_box
     outside = float(((x < low) | (x > high)).any(axis=1).mean())
     what = "of the rows lie"
-    if energy.modes is not None:
-        there = ((energy.modes < low) | (energy.modes > high)).any(axis=1)
-        mass = float(energy.mode_shares[there].sum())
+    modes, shares = energy.modes, energy.mode_shares
+    if modes is not None and shares is not None:
+        mass = float(shares[((modes < low) | (modes > high)).any(axis=1)].sum())
         if mass > outside:
             outside, what = mass, "of the mass belongs to modes that lie"
     if outside <= MISSED_ROWS:

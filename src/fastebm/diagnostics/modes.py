@@ -58,21 +58,22 @@ def number(energy: Energy, x: np.ndarray, known: Examination) -> list[Diagnostic
 
 def narrow(energy: Energy, x: np.ndarray) -> list[Diagnostic]:
     """Is a mode as narrow as the energy can make it?"""
-    if energy.modes is None or energy.scale_limits is None:
+    scales, shares, limits = energy.mode_scales, energy.mode_shares, energy.scale_limits
+    if scales is None or shares is None or limits is None:
         return []
-    limit = energy.scale_limits[0]
-    at = energy.mode_scales <= limit * (1.0 + AT_LIMIT)
-    if not at.any():
+    limit = limits[0]
+    at = np.argwhere(scales <= limit * (1.0 + AT_LIMIT))
+    if not len(at):
         return []
-    mode, feature = (int(i) for i in np.argwhere(at)[0])
-    share = float(energy.mode_shares[mode])
+    mode, feature = int(at[0, 0]), int(at[0, 1])
+    share = float(shares[mode])
     rows = x[energy.shares(x)[:, mode] > 0.5]
     repeated = len(rows) - len(np.unique(rows, axis=0)) if len(rows) else 0
     what = f", {repeated + 1} of them repeated" if repeated else ""
     return [
         Diagnostic(
             "narrow_mode",
-            float(energy.mode_scales[mode, feature]),
+            float(scales[mode, feature]),
             limit,
             f"mode {mode} is as narrow in feature {feature} as this energy can make it; it holds {100 * share:.2g} % "
             f"of the rows ({len(rows)}{what}), and the limit, not the data, decides its width",

@@ -12,7 +12,8 @@ from ..kernels.scratch cimport aligned
 
 cdef enum:
     BLOCK = 256
-    # NumPy's sum adds up to so many numbers in eight lanes, and more of them by halves. We add as it does: the same bits.
+    # NumPy's sum adds up to so many numbers in eight lanes, and more of them by halves. We add as it does, for the same
+    # bits.
     LANES = 8
     LANES_UP_TO = 128
 
@@ -51,8 +52,9 @@ cdef void take_nearer(in_t distance, out_t low, out_t which, Py_ssize_t n, doubl
         low[i] = distance[i] if distance[i] < low[i] else low[i]
 
 
-cdef void distances(const double* x, const double* c, Py_ssize_t features, Py_ssize_t n, double* lanes) noexcept nogil:
-    # Squared distances of n points x[d * BLOCK + i] from c, in the first of the lanes (8 rows for each level of halves).
+cdef void distances(const double* x, const double* c, Py_ssize_t features, Py_ssize_t n,
+                    double* lanes) noexcept nogil:
+    # Squared distances of n points x[d * BLOCK + i] from c, in the first of the lanes (8 rows for each level).
     cdef Py_ssize_t d, half, whole = features - features % LANES
     if features > LANES_UP_TO:
         half = features // 2
@@ -114,7 +116,7 @@ def nearest(rows, centres):
 def add_groups(rows, labels, Py_ssize_t k):
     """Return the sum of the rows of every group, shape (k, n_features), and how many they are, shape (k,).
 
-    Rows are added one after the other, as NumPy adds along the first of two axes: the same bits for two features or more.
+    Rows are added one after the other, as NumPy adds along the first of two axes: the same bits from two features on.
     """
     cdef Py_ssize_t n = len(rows), features = rows.shape[1], i, d
     sums, counts = np.zeros((k, features)), np.zeros(k, dtype=np.int64)

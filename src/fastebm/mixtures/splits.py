@@ -44,7 +44,7 @@ def moves(wells: Wells, x: np.ndarray, rng: np.random.Generator, most: int) -> l
     lightest = int(wells[0].argmin())
     # A climb likes to end with a well on a few rows that their neighbour explains as well.
     pairs = [(int(overlap[lightest].argmax()), lightest)]
-    closest = tuple(int(i) for i in np.unravel_index(overlap.argmax(), overlap.shape))
+    closest = divmod(int(overlap.argmax()), len(overlap))
     if lightest not in closest:
         pairs.append(closest)
     lists = [_after_merge(wells, pair, shares, x, rng) for pair in pairs]
@@ -79,13 +79,13 @@ def _split(wells, shares, x, rng):
 
 def merge(wells: Wells, i: int, j: int) -> Wells:
     """Wells i and j as one with the moments of both, in the place of i."""
-    weights, means, stds = (a.copy() for a in wells)
+    weights, means, stds = wells[0].copy(), wells[1].copy(), wells[2].copy()
     total = weights[i] + weights[j]
     part = weights[[i, j]] / total
     mean = part @ means[[i, j]]
     stds[i] = np.sqrt(part @ (stds[[i, j]] ** 2 + (means[[i, j]] - mean) ** 2))
     means[i], weights[i] = mean, total
-    return tuple(np.delete(a, j, axis=0) for a in (weights, means, stds))
+    return np.delete(weights, j), np.delete(means, j, axis=0), np.delete(stds, j, axis=0)
 
 
 def beside(wells: Wells, well: int, rows: np.ndarray, rng: np.random.Generator) -> tuple[float, Wells]:
