@@ -14,7 +14,7 @@ version = release = fastebm.__version__
 
 extensions = ["sphinx.ext.autodoc", "numpydoc", "executed", "mathml"]
 html_math_renderer = "mathml"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "truth_table.rst"]
 
 html_theme = "alabaster"
 html_title = f"fastebm {release}"
