@@ -99,7 +99,8 @@ def test_as_arviz():
         arviz = pytest.importorskip("arviz")
     wrong, count = [], 0
     for name, x in traces():
-        pairs = [(f"ess {k}", fe.ess(x, kind=k), arviz.ess(x.T, method=k)) for k in KINDS]
+        tails = {"tail": {"prob": (0.05, 0.95)}}
+        pairs = [(f"ess {k}", fe.ess(x, kind=k), arviz.ess(x.T, method=k, **tails.get(k, {}))) for k in KINDS]
         pairs += [(f"mcse {k}", fe.mcse(x, kind=k), arviz.mcse(x.T, method=k)) for k in ("mean", "sd")]
         for p in (0.05, 0.5, 0.9):
             theirs = arviz.mcse(x.T, method="quantile", prob=p)

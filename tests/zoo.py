@@ -34,7 +34,7 @@ def outliers(rng):
 
 
 def trainer(x, n_wells, seed, **settings):
-    return fe.ContrastiveDivergence(fe.initial_wells(x, n_wells, seed=seed), **settings)
+    return fe.ContrastiveDivergence(fe.initial_wells(x, n_wells, seed=seed, n_init=1), **settings)
 
 
 @dataclass(frozen=True)

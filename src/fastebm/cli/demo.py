@@ -84,14 +84,15 @@ def _wells(energy: WellMixture) -> list[float]:
 
 def _split(x: np.ndarray) -> list[float]:
     """Shares, means and standard deviations on either side of the widest dip: midway between the k-means centres."""
-    cut = initial_wells(x, 2, seed=0).means_.mean()
+    cut = initial_wells(x, 2, seed=0, n_init=1).means_.mean()
     sides = x[x < cut], x[x >= cut]
     return [float(f(s)) for f in (lambda s: len(s) / len(x), np.mean, np.std) for s in sides]
 
 
 def _train(x, seed, progress) -> TrainingResult:
     batch = min(len(x), LARGEST_BATCH)
-    start = initial_wells(x, 2, seed=0)
+    # From the k-means groups as they are, so that there is something to watch.
+    start = initial_wells(x, 2, seed=0, n_init=1)
     left = np.argsort(start.means_[:, 0])
     start = WellMixture.from_mixture(start.weights_[left], start.means_[left], start.stds_[left])
     trainer = ContrastiveDivergence(start, batch_size=batch, **RECIPE)

@@ -277,13 +277,9 @@ def fit_rows(
 
 
 def _start(z, k, n_init, seed, climbed):
-    """Where training starts, or the end of EM: the best of n_init starts."""
+    """The best that n_init starts lead to; of a single one the k-means groups themselves, or what EM makes of them."""
     first = place_wells(z, k, seed)
     widths = widths_of(first)
     if n_init == 1:
         return climb(z, first, EM_STEPS, EM_TOLERANCE, widths) if climbed else first
-    found = search(z, k, n_init=n_init, seed=seed, std_range=widths, tol=EM_TOLERANCE, max_iter=EM_STEPS)
-    if climbed:
-        return found.wells
-    weights, means, stds = found.start
-    return WellMixture.from_mixture(weights, means, np.clip(stds, *widths))
+    return search(z, k, n_init=n_init, seed=seed, std_range=widths, tol=EM_TOLERANCE, max_iter=EM_STEPS).wells
