@@ -12,6 +12,7 @@ from .._runtime.seed import seed_sequence
 from ..energies.base import Energy, as_energy
 from ..fitting.examine import examine
 from ..fitting.scaled_wells import ScaledWells
+from ..mixtures.optimum import STARTS
 from ..partition.log_partition import LogPartition
 from ..samplers.base import as_sampler
 from ..training.result import TrainingResult
@@ -146,7 +147,7 @@ def _of_wells(result: ScaledWells, x, seed):
     wells = result.wells
     rng = np.random.default_rng(seed_sequence(seed))
     found = training.data(x, rng) + modes.narrow(wells, x)
-    known = examine(wells, x)
+    known = examine(wells, x, searched=result.n_init >= STARTS)
     short = [] if known is None else arrival.stopped_early(known)
     return Diagnosis(_dearest_first(short, wells, x, known) + found)
 

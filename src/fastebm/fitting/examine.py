@@ -12,7 +12,7 @@ from ..energies.base import Energy
 from ..energies.gaussian import Gaussian
 from ..energies.well_mixture import WellMixture
 from ..mixtures.adequacy import held_out_gap, one_more
-from ..mixtures.optimum import optimum
+from ..mixtures.optimum import STARTS, optimum
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Examination:
 
 
 @singledispatch
-def examine(energy: Energy, x: np.ndarray, seed=0) -> Examination | None:
+def examine(energy: Energy, x: np.ndarray, seed=0, searched=False) -> Examination | None:
     """Look for a better fit of the same family.
 
     Parameters
@@ -56,6 +56,8 @@ def examine(energy: Energy, x: np.ndarray, seed=0) -> Examination | None:
         The rows it was fitted to, checked.
     seed : None, int, SeedSequence or Generator
         Of the search.
+    searched : bool
+        The fit is the best of several starts already: look from the fit itself only.
 
     Returns
     -------
@@ -66,15 +68,15 @@ def examine(energy: Energy, x: np.ndarray, seed=0) -> Examination | None:
 
 
 @examine.register
-def _(energy: WellMixture, x, seed=0):
-    found = optimum(x, energy, seed)
+def _of_wells(energy: WellMixture, x, seed=0, searched=False):
+    found = optimum(x, energy, seed, 0 if searched else STARTS)
     gap, error = held_out_gap(x, found.wells, seed)
     more = one_more(x, found.wells, seed)
     return Examination(found.wells, found.gain, found.own_gain, found.kind, more, gap, error)
 
 
 @examine.register
-def _(energy: Gaussian, x, seed=0):
+def _of_gaussian(energy: Gaussian, x, seed=0, searched=False):
     try:
         best = Gaussian.fit(x)
     except ValueError:

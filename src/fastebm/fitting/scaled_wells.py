@@ -14,7 +14,7 @@ from ..energies.python_energy import PythonEnergy
 from ..energies.well_mixture import WellMixture
 from ..mixtures.em import climb
 from ..mixtures.normalise import normalised
-from ..mixtures.optimum import optimum, widths_of
+from ..mixtures.optimum import STARTS, optimum, widths_of
 from ..mixtures.search import n_starts, search
 from ..mixtures.starts import place_wells
 from ..training.after_fit import check_strict, conclude
@@ -82,6 +82,7 @@ class ScaledWells:
     warnings: list = field(default_factory=list)
     not_checked: list = field(default_factory=list)
     gained: float = 0.0
+    n_init: int = 1
 
     @property
     def n_wells(self) -> int:
@@ -187,7 +188,7 @@ def fit_wells(
         1024 weighted chains at 0.005.
     n_init : int or "auto", default "auto"
         Starts: k-means, random rows, random wells, splits of the best; the best by likelihood is the fit of "em" and
-        where "contrastive" starts. "auto" is 10, fewer where each costs much; 1 is k-means alone.
+        where "contrastive" starts. "auto" is 8 + n_wells, fewer where each costs much; 1 is k-means alone.
     seed : None, int, SeedSequence or Generator
     progress : bool, default False
         Show a progress bar (needs tqdm).
@@ -254,7 +255,8 @@ def fit_rows(
     named = None if names is None else tuple(map(str, names))
     mixing = z.shape[1] <= GLOBAL_MOVE_FEATURES
     by_likelihood = recipe == "em" or (recipe == "auto" and not mixing)
-    wells = _start(z, k, n_starts(n_init, z, k), start, by_likelihood)
+    starts = n_starts(n_init, z, k)
+    wells = _start(z, k, starts, start, by_likelihood)
     training, gained = None, 0.0
     if not by_likelihood:
         rate, chains = MIXING if mixing else WEIGHTED
@@ -269,10 +271,11 @@ def fit_rows(
         training = trainer._fit(z, False, stream, progress, diagnose=diagnose, heard=False)
         wells = normalised(training.energy)
         if diagnose:
-            best = optimum(z, wells, look)
+            best = optimum(z, wells, look, 0 if starts >= STARTS else STARTS)
+            starts += STARTS if starts < STARTS else 0
             if best.gain > WORTH:
                 wells, gained = best.wells, best.gain
-    fit = ScaledWells(wells, offset, scale, training, named, gained=gained)
+    fit = ScaledWells(wells, offset, scale, training, named, gained=gained, n_init=starts)
     return conclude(fit, z, diagnose, strict)
 
 

@@ -67,13 +67,13 @@ def distinct_rows(x: np.ndarray, most: int) -> int:
     return count
 
 
-def group_mixture(x: np.ndarray, n_groups: int, rng: np.random.Generator, best_of: int = 4):
+def group_mixture(x: np.ndarray, n_groups: int, rng: np.random.Generator, best_of: int = 4, rounds: int = 30):
     """Shares (k,), means (k, d) and standard deviations (k, d) of the k-means groups of x, none of them empty."""
     if len(x) > ENOUGH_ROWS:
         x = x[rng.choice(len(x), ENOUGH_ROWS, replace=False)]
     spread = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
     k = distinct_rows(x, n_groups)
-    centres, labels = kmeans(x / spread, k, rng, restarts=best_of)
+    centres, labels = kmeans(x / spread, k, rng, rounds, best_of)
     counts = np.bincount(labels, minlength=k)
     # A group of one or two rows says nothing about its width.
     stds = np.array([x[labels == j].std(axis=0) if counts[j] > 2 else spread for j in range(k)])

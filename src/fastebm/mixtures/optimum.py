@@ -15,7 +15,7 @@ TOLERANCE, STEPS = 1e-7, 2000
 # Rows that are looked at, at most.
 ROWS = 20_000
 # Starts of the search beside the fit itself.
-STARTS = 4
+STARTS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ def optimum(x: np.ndarray, wells: WellMixture, seed=0, n_init: int = STARTS) -> 
     wells : WellMixture
     seed : None, int, SeedSequence or Generator
     n_init : int
-        At least 1.
+        0: climb from the given wells only.
     """
     choose, look = seed_sequence(seed).spawn(2)
     if len(x) > ROWS:
@@ -67,7 +67,7 @@ def optimum(x: np.ndarray, wells: WellMixture, seed=0, n_init: int = STARTS) -> 
     own = WellMixture.from_mixture(end.weights, end.means, end.stds)
     own_gain = max(0.0, float(own.log_prob(x).mean()) - before)
     best = Optimum(own if own_gain > 0 else wells, own_gain, own_gain, "own")
-    if wells.n_wells == 1:
+    if wells.n_wells == 1 or n_init == 0:
         return best
     found = search(
         x, wells.n_wells, n_init=n_init, seed=look, std_range=widths, tol=TOLERANCE, max_iter=STEPS

@@ -14,13 +14,13 @@ from .._runtime.threads import each
 from ..energies.well_mixture import WellMixture
 from ._em import Blocks, Climb
 from .kmeans import group_mixture
-from .splits import Wells, moves
+from .splits import ROUNDS, Wells, moves
 
 # Kinds of starts after the first, in turn. Of 40 climbs for eight wells in ten dimensions, k-means led 34 to the best
 # optimum, random rows 16, random wells none; the latter two find what groups cannot show, such as concentric wells.
 KINDS = ("k-means", "rows", "k-means", "k-means", "wells")
 # This share of the starts, at least one where there are three, moves wells of the best so far.
-SPLITS = 0.3
+SPLITS = 0.5
 # Starts are compared on at most so many rows, and until a step gains less than this, in nats a row.
 ENOUGH_ROWS, COARSE, COARSE_STEPS = 4096, 1e-4, 300
 # So many of the best then climb to the end on all rows.
@@ -31,8 +31,9 @@ WORTH = 1e-3
 SAME = 1e-4
 # A well at the narrowest width that holds fewer rows than this has collapsed onto them: its likelihood is no evidence.
 FEW_ROWS = 3.0
-# What n_init="auto" stands for: as many starts as cost about this many row-wells, from 4 to 10.
-AUTO_COST, FEWEST, MOST = 4e6, 4, 10
+# What n_init="auto" stands for: so many starts and one for each well, but no more than cost about this many numbers
+# (rows times wells times features), and no fewer than the last.
+AUTO, AUTO_COST, FEWEST = 8, 6e6, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +118,7 @@ def search(
 
 
 def n_starts(n_init, x: np.ndarray, n_wells: int) -> int:
-    """The number of starts that n_init stands for: "auto" is 10, or fewer where each of them is dear.
+    """The number of starts that n_init stands for: "auto" is 8 + n_wells, or fewer where each of them is dear.
 
     Raises
     ------
@@ -128,7 +129,7 @@ def n_starts(n_init, x: np.ndarray, n_wells: int) -> int:
         if n_init != "auto":
             raise ValueError(f"n_init must be an integer or 'auto', got {describe(n_init)}")
         cost = min(len(x), ENOUGH_ROWS) * n_wells * x.shape[1]
-        return int(min(MOST, max(FEWEST, AUTO_COST / cost)))
+        return int(min(AUTO + n_wells, max(FEWEST, AUTO_COST / cost)))
     return integer(n_init, "n_init", 1)
 
 
@@ -203,7 +204,7 @@ def collapsed(climb: Climb) -> bool:
 
 def _start(kind, x, k, rng):
     if kind == "k-means":
-        groups = group_mixture(x, k, rng, best_of=1)
+        groups = group_mixture(x, k, rng, best_of=1, rounds=ROUNDS)
         # A sample of the rows may hold fewer distinct ones than all of them do.
         if len(groups[0]) == k:
             return groups
@@ -211,5 +212,5 @@ def _start(kind, x, k, rng):
     means = x[rng.choice(len(x), k, replace=False)]
     stds = np.tile(np.where(spread > 0, spread, 1.0), (k, 1))
     if kind == "wells":
-        stds *= np.exp(rng.uniform(math.log(0.15), 0.0, (k, 1)))
+        stds *= rng.uniform(0.15, 1.0, (k, 1))
     return np.full(k, 1.0 / k), means, stds

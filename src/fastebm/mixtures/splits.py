@@ -7,10 +7,12 @@ from itertools import zip_longest
 import numpy as np
 
 from ..energies.well_mixture import WellMixture
-from .kmeans import group_mixture
+from .kmeans import kmeans
 
 # A group that is split has at least so many rows.
 ENOUGH = 8
+# Rounds of k-means: a start need not be at rest.
+ROUNDS = 10
 # Far tails do not make a well better to split than this, in nats for a row of its own and a feature.
 MOST_GAIN = 0.3
 TINY = 1e-300
@@ -81,20 +83,26 @@ def merge(wells: Wells, i: int, j: int) -> Wells:
     """Wells i and j as one with the moments of both, in the place of i."""
     weights, means, stds = wells[0].copy(), wells[1].copy(), wells[2].copy()
     total = weights[i] + weights[j]
-    part = weights[[i, j]] / total
-    mean = part @ means[[i, j]]
-    stds[i] = np.sqrt(part @ (stds[[i, j]] ** 2 + (means[[i, j]] - mean) ** 2))
+    part = (weights[[i, j]] / total)[:, None]
+    mean = (part * means[[i, j]]).sum(axis=0)
+    stds[i] = np.sqrt((part * (stds[[i, j]] ** 2 + (means[[i, j]] - mean) ** 2)).sum(axis=0))
     means[i], weights[i] = mean, total
     return np.delete(weights, j), np.delete(means, j, axis=0), np.delete(stds, j, axis=0)
 
 
 def beside(wells: Wells, well: int, rows: np.ndarray, rng: np.random.Generator) -> tuple[float, Wells]:
     """(expected gain in nats a row, wells): the rows of one well as two k-means groups."""
-    shares, centres, widths = group_mixture(rows, 2, rng, best_of=2)
+    spread = rows.std(axis=0)
+    upper = kmeans(rows / np.where(spread > 0, spread, 1.0), 2, rng, ROUNDS, 1)[1] == 1
+    halves = [rows[upper], rows[~upper]]
+    if min(len(h) for h in halves) < 2:
+        return nested(wells, well, rows, np.ones(len(rows)))
+    shares = np.array([len(h) / len(rows) for h in halves])
+    means, widths = np.array([h.mean(axis=0) for h in halves]), np.array([h.std(axis=0) for h in halves])
     whole = np.log(np.maximum(rows.std(axis=0), TINY)).sum()
-    parts = shares @ (np.log(shares) - np.log(np.maximum(widths, TINY)).sum(axis=1))
+    parts = (shares * (np.log(shares) - np.log(np.maximum(widths, TINY)).sum(axis=1))).sum()
     weight = wells[0][well]
-    return float(weight * (whole + parts)), _replaced(wells, well, weight * shares, centres, widths)
+    return float(weight * (whole + parts)), _replaced(wells, well, weight * shares, means, widths)
 
 
 def nested(wells: Wells, well: int, x: np.ndarray, share: np.ndarray) -> tuple[float, Wells]:
