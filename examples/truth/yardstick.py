@@ -11,6 +11,8 @@ from sklearn.mixture import GaussianMixture
 
 # The narrowest and widest standard deviation of a well, in units of the data's.
 NARROWEST, WIDEST = 0.0581, 8.61
+# Fitted widths of a plain case stay above the narrowest by at least this factor, but for chance.
+ROOM = 1.4
 
 
 def plain(z, k, n_init, seed) -> tuple[float, float]:

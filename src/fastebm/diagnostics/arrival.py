@@ -48,7 +48,7 @@ def arrived(
     x = X if len(X) <= ROWS else X[rng.permutation(len(X))[:ROWS]]
     estimate = _estimate(result, x, population, rng) if sampled and energy.n_params <= MOST_PARAMS else None
     if known is not None:
-        short, limit, about = known.own_gain, SHORT, ""
+        short, limit, about = _parts(known)[0], SHORT, ""
     elif estimate is not None:
         allowed = SHORT * max(1.0, energy.n_params / MANY)
         short, limit, about = estimate.short, allowed + estimate.noise, "about "
@@ -65,9 +65,17 @@ def arrived(
     return [Diagnostic(code, short, limit, f"{lost}: {meaning}", cure, severity)], []
 
 
+def _parts(known: Examination) -> tuple[float, float]:
+    """What a fit is short of its own optimum, and that of the best; the larger is all if neither reaches the limit."""
+    own, other = known.own_gain, known.gain - known.own_gain
+    if max(own, other) < SHORT:
+        return (known.gain, 0.0) if own > other else (0.0, known.gain)
+    return own, other
+
+
 def elsewhere(known: Examination) -> list[Diagnostic]:
     """Does another start lead to a better optimum than the one that the fit belongs to?"""
-    gain = known.gain - known.own_gain
+    gain = _parts(known)[1]
     if gain < SHORT:
         return []
     modes = "" if known.best.modes is None else f", {len(known.best.modes)}, n_init=20"
@@ -85,7 +93,7 @@ def elsewhere(known: Examination) -> list[Diagnostic]:
 
 def stopped_early(known: Examination) -> list[Diagnostic]:
     """For a fit by likelihood alone: would more steps have bettered it?"""
-    gain = known.own_gain
+    gain = _parts(known)[0]
     if gain < SHORT:
         return []
     return [

@@ -32,8 +32,8 @@ def maximum_likelihood_wells(
     seed : None, int, SeedSequence or Generator
         Seeds the starts.
     n_init : int or "auto", default "auto"
-        Starts: k-means, random rows, random wells, splits of the best. "auto" is 8 + n_wells, fewer where each costs much; 1 is
-        k-means alone.
+        Starts: k-means, random rows, random wells, splits of the best. "auto" is 8 + n_wells, fewer where each costs
+        much; 1 is k-means alone.
     max_iter : int, default 5000
         Largest number of iterations.
     tol : float, default 1e-12

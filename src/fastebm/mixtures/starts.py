@@ -36,8 +36,8 @@ def initial_wells(X, n_wells: int = 2, *, seed=None, n_init="auto") -> WellMixtu
     n_init : int or "auto", default "auto"
         Expectation-maximisation climbs from so many starts (k-means, random rows, random wells, splits of the best),
         and the best wells that it leads to are returned: training then begins at the best optimum known. "auto" is
-        8 + n_wells, fewer where each costs much. 1 does not climb: it returns the k-means groups as they are, from which
-        training can be watched; it may end at another optimum (concentric wells: always, 0.35 nats short).
+        8 + n_wells, fewer where each costs much. 1 does not climb: it returns the k-means groups as they are, from
+        which training can be watched; it may end at another optimum (concentric wells: always, 0.35 nats short).
 
     Returns
     -------
