@@ -60,7 +60,7 @@ def arrived(
     if short < limit:
         return [], []
     lost = f"the fit is {about}{short:.2g} nats a row short of its optimum"
-    code, meaning, cure = _cause(result, x, population, estimate, short, known)
+    code, meaning, cure = _cause(result, x, estimate, short)
     severity = "error" if short > LOST else "warning"
     return [Diagnostic(code, short, limit, f"{lost}: {meaning}", cure, severity)], []
 
@@ -140,7 +140,7 @@ def _estimate(result, x, population, rng):
     )
 
 
-def _cause(result, x, population, estimate, short, known):
+def _cause(result, x, estimate, short):
     """(code, meaning, advice) of a fit that is short of its optimum."""
     settings = result.settings
     if (

@@ -58,8 +58,7 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     codes: gradient, noisy_energy, block_dependent, no_mass, temperature, measured_temperature, too_few_steps,
     mode_imbalance, mode_weights_not_identified, divergence, acceptance, edge, step_too_big, global_box, local_optimum,
     under_training, learning_rate, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale, narrow_mode,
-    too_few_modes, memorisation, outliers, duplicates,
-    log_z_untrusted.
+    too_few_modes, memorisation, outliers, duplicates, log_z_untrusted.
 
     Examples
     --------
@@ -107,8 +106,7 @@ def _(subject: TrainingResult, X, sampler, x0, n_steps, X_val, seed):
     if X is None:
         raise ValueError("diagnose(result, X) needs X, the data it was trained on")
     x, held_out = _data(subject.energy, X, X_val)
-    found = _of_fit(subject, x, seed)
-    return Diagnosis(found + _memorisation(subject.energy, x, held_out), found.not_checked)
+    return _with_held_out(_of_fit(subject, x, seed), subject.energy, x, held_out)
 
 
 @_look.register
@@ -117,18 +115,16 @@ def _(subject: ScaledWells, X, sampler, x0, n_steps, X_val, seed):
         raise ValueError("diagnose(fit, X) needs X, the data it was fitted to")
     x, held_out = _data(subject.wells, X, X_val)
     z = (x - subject.offset) / subject.scale
-    found = _of_fit(subject, z, seed)
     if held_out is not None:
         held_out = (held_out - subject.offset) / subject.scale
-    return Diagnosis(found + _memorisation(subject.wells, z, held_out), found.not_checked)
+    return _with_held_out(_of_fit(subject, z, seed), subject.wells, z, held_out)
 
 
 @_look.register
 def _(subject: Energy, X, sampler, x0, n_steps, X_val, seed):
     energy = as_energy(subject, "subject")
     x, held_out = _data(energy, X, X_val)
-    found = _run(energy, x, sampler, x0, n_steps, seed)
-    return Diagnosis(found + _memorisation(energy, x, held_out), found.not_checked)
+    return _with_held_out(_run(energy, x, sampler, x0, n_steps, seed), energy, x, held_out)
 
 
 def _data(energy, X, X_val):
@@ -138,8 +134,11 @@ def _data(energy, X, X_val):
     return x, None if X_val is None else samples(X_val, energy.n_features, "X_val")[0]
 
 
-def _memorisation(energy, x, held_out):
-    return [] if held_out is None else training.memorisation(energy, x, held_out)
+def _with_held_out(found, energy, x, held_out):
+    if held_out is None:
+        return found
+    skipped = [s for s in found.not_checked if s not in modes.unknown(None)]
+    return Diagnosis(found + training.memorisation(energy, x, held_out), skipped)
 
 
 @_of_fit.register
@@ -149,7 +148,7 @@ def _of_wells(result: ScaledWells, x, seed):
     found = training.data(x, rng) + modes.narrow(wells, x)
     known = examine(wells, x, searched=result.n_init >= STARTS)
     short = [] if known is None else arrival.stopped_early(known)
-    return Diagnosis(_dearest_first(short, wells, x, known) + found)
+    return Diagnosis(_dearest_first(short, wells, x, known) + found, modes.unknown(known))
 
 
 def _dearest_first(short, energy, x, known):
@@ -182,9 +181,11 @@ def _of_training(result: TrainingResult, x, seed):
             found += _of_chains(chains, weighted=result.settings["weighting"] == "jarzynski")
             found += training.energy_gap(result, chains)
         short, unknown = arrival.arrived(result, x, chains, known, rng)
-        return Diagnosis(_dearest_first(short, result.energy, x, known) + found, skipped + unknown)
+        skipped += unknown + modes.unknown(known)
+        return Diagnosis(_dearest_first(short, result.energy, x, known) + found, skipped)
     except NonFiniteError as error:
         found.append(_diverged(error))
+        skipped.append("what comes after a value that is not finite")
     return Diagnosis(found, skipped)
 
 

@@ -56,6 +56,13 @@ def number(energy: Energy, x: np.ndarray, known: Examination) -> list[Diagnostic
     return found
 
 
+def unknown(known: Examination | None) -> list[str]:
+    """What exact likelihood could not tell."""
+    if known is None or known.gap != known.gap:
+        return ["memorisation: give held-out rows, diagnose(result, X, X_val=...)"]
+    return []
+
+
 def narrow(energy: Energy, x: np.ndarray) -> list[Diagnostic]:
     """Is a mode as narrow as the energy can make it?"""
     scales, shares, limits = energy.mode_scales, energy.mode_shares, energy.scale_limits

@@ -12,7 +12,7 @@ from .._runtime.errors import FastEBMWarning, UntrustedFitError
 # the package's root adds theirs.
 CHECKS: list = []
 NOTHING_CHECKED = "everything: diagnose=False"
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 
 
 def conclude(result, data, diagnose=True, strict=False, heard=True):
