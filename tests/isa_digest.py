@@ -65,6 +65,10 @@ def collect(seed: int) -> dict[str, str]:
         out[f"training {name} chains"] = digest(result.buffer.states)
         for field in result.history.dtype.names:
             out[f"training {name} history {field}"] = digest(result.history[field])
+    for k, d in ((2, 1), (3, 4)):
+        rows = rng.normal(size=(700, d)) + 3.0 * rng.integers(0, k, (700, 1))
+        fit = fe.fit_wells(rows, k, recipe="em", seed=seed)
+        out[f"climbs {k} {d}"] = digest(fit.wells.theta)
     target = ENERGIES[0].make()
     base = ais.normal_base(data)
     annealed = ais.forward(target, base, n_chains=40, n_steps=20, seed=seed)

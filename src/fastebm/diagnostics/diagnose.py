@@ -58,7 +58,7 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     codes: gradient, noisy_energy, block_dependent, no_mass, temperature, measured_temperature, too_few_steps,
     mode_imbalance, mode_weights_not_identified, divergence, acceptance, edge, step_too_big, global_box, local_optimum,
     under_training, learning_rate, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale, narrow_mode,
-    too_few_modes, memorisation, outliers, duplicates, log_z_untrusted.
+    wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted.
 
     Examples
     --------
@@ -145,16 +145,24 @@ def _with_held_out(found, energy, x, held_out):
 def _of_wells(result: ScaledWells, x, seed):
     wells = result.wells
     rng = np.random.default_rng(seed_sequence(seed))
-    found = training.data(x, rng) + modes.narrow(wells, x)
+    found = training.data(x, rng)
     known = examine(wells, x, searched=result.n_init >= STARTS)
     short = [] if known is None else arrival.stopped_early(known)
     return Diagnosis(_dearest_first(short, wells, x, known) + found, modes.unknown(known))
 
 
+def _harmless(d, sampler):
+    """Can it only do harm to a fit, of which exact likelihood says that no harm was done?"""
+    # Steps that overshoot slow an adjusted sampler down. A parameter beyond the range in which it acts does nothing.
+    return (d.code == "divergence" and sampler.adjusted) or (
+        d.code == "at_bound" and training.BEYOND in d.meaning
+    )
+
+
 def _dearest_first(short, energy, x, known):
     """What exact likelihood finds, all of it in nats a row: the dearest comes before what may follow from it."""
     if known is not None:
-        short = short + modes.number(energy, x, known) + arrival.elsewhere(known)
+        short = short + modes.number(energy, x, known) + modes.limited(known, x) + arrival.elsewhere(known)
     return sorted(short, key=lambda d: -d.value)
 
 
@@ -166,9 +174,11 @@ def _of_training(result: TrainingResult, x, seed):
     found += mixing.step_too_big(result.energy, sampler, x, rng)
     if not result.settings:
         return Diagnosis(found, ["the training: the result holds no settings"])
-    bounds = training.at_bound(result)
-    found += bounds or modes.narrow(result.energy, x)
-    found += training.weights(result) + mixing.global_box(result.global_move, x, result.energy)
+    found += (
+        training.at_bound(result)
+        + training.weights(result)
+        + mixing.global_box(result.global_move, x, result.energy)
+    )
     skipped = []
     try:
         known = examine(result.energy, x)
@@ -182,6 +192,8 @@ def _of_training(result: TrainingResult, x, seed):
             found += training.energy_gap(result, chains)
         short, unknown = arrival.arrived(result, x, chains, known, rng)
         skipped += unknown + modes.unknown(known)
+        if known is not None and known.gain < arrival.SHORT:
+            found = [d for d in found if not _harmless(d, sampler)]
         return Diagnosis(_dearest_first(short, result.energy, x, known) + found, skipped)
     except NonFiniteError as error:
         found.append(_diverged(error))

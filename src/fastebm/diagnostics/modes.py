@@ -17,7 +17,9 @@ MISSED = 0.1
 MEMORY, MEMORY_Z = 0.3, 3.0
 # And from where the fit says more of the rows than of their law.
 FORGED = 1.0
-# Relative distance from the narrowest width at which a mode counts as being there.
+# Nats a row that a limit may cost.
+COSTLY = 0.02
+# Relative distance from a limit at which a mode counts as being there.
 AT_LIMIT = 1e-6
 
 
@@ -63,27 +65,31 @@ def unknown(known: Examination | None) -> list[str]:
     return []
 
 
-def narrow(energy: Energy, x: np.ndarray) -> list[Diagnostic]:
-    """Is a mode as narrow as the energy can make it?"""
-    scales, shares, limits = energy.mode_scales, energy.mode_shares, energy.scale_limits
-    if scales is None or shares is None or limits is None:
+def limited(known: Examination, x: np.ndarray) -> list[Diagnostic]:
+    """Does the range of widths, and not the data, decide how wide a mode is, and does that cost something?"""
+    best, limits = known.best, known.best.scale_limits
+    scales, shares = best.mode_scales, best.mode_shares
+    if known.limits < COSTLY or scales is None or shares is None or limits is None:
         return []
-    limit = limits[0]
-    at = np.argwhere(scales <= limit * (1.0 + AT_LIMIT))
-    if not len(at):
-        return []
-    mode, feature = int(at[0, 0]), int(at[0, 1])
-    share = float(shares[mode])
-    rows = x[energy.shares(x)[:, mode] > 0.5]
+    narrow = scales <= limits[0] * (1.0 + AT_LIMIT)
+    mode = int((narrow if narrow.any() else scales >= limits[1] * (1.0 - AT_LIMIT)).any(axis=1).argmax())
+    rows = x[best.shares(x)[:, mode] > 0.5]
     repeated = len(rows) - len(np.unique(rows, axis=0)) if len(rows) else 0
     what = f", {repeated + 1} of them repeated" if repeated else ""
+    if narrow.any():
+        code, how = "narrow_mode", "narrow"
+        cure = "remove repeated or rounded rows, use fewer modes, or add noise of the size of the rounding"
+    else:
+        code, how = "wide_mode", "wide"
+        cure = "use one mode more, or remove rows that are far from all others"
     return [
         Diagnostic(
-            "narrow_mode",
-            float(scales[mode, feature]),
-            limit,
-            f"mode {mode} is as narrow in feature {feature} as this energy can make it; it holds {100 * share:.2g} % "
-            f"of the rows ({len(rows)}{what}), and the limit, not the data, decides its width",
-            "remove repeated or rounded rows, use fewer modes, or add noise of the size of the rounding",
+            code,
+            known.limits,
+            COSTLY,
+            f"mode {mode} is as {how} as this energy can make it, which costs {known.limits:.2g} nats a row: it holds "
+            f"{100 * float(shares[mode]):.2g} % of the rows ({len(rows)}{what}), and the limit, not the data, decides "
+            "its width",
+            cure,
         )
     ]

@@ -18,6 +18,7 @@ MIN_ESS = 0.2
 MEMORY, MEMORY_Z = 0.3, 5.0
 # Distance from the median over that of the 90 % quantile; a Cauchy sample of 2400 reaches 300, a normal one 2.5.
 MAX_FAR = 1000.0
+BEYOND = "has left the range in which it acts"
 # Share of rows that are the same point.
 MAX_REPEATED = 0.2
 
@@ -54,7 +55,7 @@ def at_bound(result: TrainingResult) -> list[Diagnostic]:
             "at_bound",
             float(theta[p]),
             float(low[p] if theta[p] <= low[p] else high[p]),
-            f"{energy.param_names[p]} has left the range in which it acts" + meaning,
+            f"{energy.param_names[p]} {BEYOND}" + meaning,
             remedy + "rescale the data to a standard deviation near 1",
         )
     ]

@@ -11,7 +11,7 @@ import numpy as np
 from ..energies.base import Energy
 from ..energies.gaussian import Gaussian
 from ..energies.well_mixture import WellMixture
-from ..mixtures.adequacy import held_out_gap, one_more
+from ..mixtures.adequacy import cost_of_limits, held_out_gap, one_more
 from ..mixtures.optimum import STARTS, optimum
 
 
@@ -33,6 +33,8 @@ class Examination:
         What one more mode gains beyond the best.
     gap, gap_error : float
         How much more likely rows are to the best than to one fitted without them, and the standard error.
+    limits : float
+        What modes could gain that are as narrow or as wide as the energy allows, if it allowed more.
     """
 
     best: Energy
@@ -42,6 +44,7 @@ class Examination:
     one_more: float = math.nan
     gap: float = math.nan
     gap_error: float = math.nan
+    limits: float = 0.0
 
 
 @singledispatch
@@ -72,7 +75,8 @@ def _of_wells(energy: WellMixture, x, seed=0, searched=False):
     found = optimum(x, energy, seed, 0 if searched else STARTS)
     gap, error = held_out_gap(x, found.wells, seed)
     more = one_more(x, found.wells, seed)
-    return Examination(found.wells, found.gain, found.own_gain, found.kind, more, gap, error)
+    limits = cost_of_limits(x, found.wells)
+    return Examination(found.wells, found.gain, found.own_gain, found.kind, more, gap, error, limits)
 
 
 @examine.register

@@ -18,6 +18,8 @@ TOLERANCE, ROUGH, STEPS = 1e-5, 1e-4, 200
 ENOUGH, TRIES, FOLDS = 4096, 3, 5
 # Nats of a row.
 LARGEST = 5.0
+# Relative distance from a limit at which a well counts as being there.
+AT = 1e-6
 
 
 def one_more(x: np.ndarray, wells: WellMixture, seed=0) -> float:
@@ -40,6 +42,24 @@ def one_more(x: np.ndarray, wells: WellMixture, seed=0) -> float:
         end = climb_on(x, start, widths_of(wells), ROUGH, STEPS)
         gain = max(gain, end.log_likelihood - before)
     return gain
+
+
+def cost_of_limits(x: np.ndarray, wells: WellMixture) -> float:
+    """Mean log-likelihood, in nats a row, that a range of widths from a quarter to four times as much would gain.
+
+    0 if no well is at a limit.
+
+    Parameters
+    ----------
+    x, wells
+        As for `one_more`; of more than 20,000 rows the first ones are looked at.
+    """
+    low, high = widths_of(wells)
+    if ((wells.stds_ > low * (1.0 + AT)) & (wells.stds_ < high * (1.0 - AT))).all():
+        return 0.0
+    x = x[:ROWS]
+    end = climb_on(x, wells_of(wells), (low / 4.0, high * 4.0), TOLERANCE, STEPS)
+    return max(0.0, end.log_likelihood - float(wells.log_prob(x).mean()))
 
 
 def held_out_gap(x: np.ndarray, wells: WellMixture, seed=0) -> tuple[float, float]:
