@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .._runtime.check import choice, integer, rows, samples
+from .._runtime.check import check_size, choice, integer, rows, samples
 from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
 from ..energies.python_energy import PythonEnergy
 from ..energies.well_mixture import WellMixture
 from ..mixtures.em import climb
 from ..mixtures.normalise import normalised
-from ..mixtures.optimum import STARTS, optimum, widths_of
-from ..mixtures.search import n_starts, search
-from ..mixtures.starts import place_wells
+from ..mixtures.optimum import STARTS, optimum
+from ..mixtures.search import n_starts, search, widths_of
+from ..mixtures.starts import check_distinct, place_wells
 from ..training.after_fit import check_strict, conclude
 from ..training.contrastive import ContrastiveDivergence
 from ..training.recipes import GLOBAL_MOVE_FEATURES
@@ -281,8 +281,10 @@ def fit_rows(
 
 def _start(z, k, n_init, seed, climbed):
     """The best that n_init starts lead to; of a single one the k-means groups themselves, or what EM makes of them."""
-    first = place_wells(z, k, seed)
-    widths = widths_of(first)
+    widths = widths_of(WellMixture(k))
     if n_init == 1:
+        first = place_wells(z, k, seed)
         return climb(z, first, EM_STEPS, EM_TOLERANCE, widths) if climbed else first
+    check_size(z)
+    check_distinct(z, k)
     return search(z, k, n_init=n_init, seed=seed, std_range=widths, tol=EM_TOLERANCE, max_iter=EM_STEPS).wells

@@ -8,8 +8,8 @@ import numpy as np
 
 from .._runtime.seed import seed_sequence
 from ..energies.well_mixture import WellMixture
-from .optimum import ROWS, widths_of
-from .search import climb_on, wells_of
+from .optimum import ROWS
+from .search import climb_on, wells_of, widths_of
 from .splits import additions
 
 # Climbs are short: they begin next to where they end. One more well need not be placed to the last digit.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._runtime.check import integer, rows
 from ..energies.well_mixture import WellMixture
 from .search import climb_on, n_starts, search, wells_of
-from .starts import place_wells
+from .starts import check_distinct, place_wells
 
 # Where there is no range of widths: far beyond what a WellMixture can hold, which refuses the result.
 ANY_WIDTH = (1e-120, 1e120)
@@ -53,13 +53,12 @@ def maximum_likelihood_wells(
         If X is not finite data, has fewer distinct rows than wells, or a well collapses below the range of raw_a.
     """
     x, k, iterations = rows(X), integer(n_wells, "n_wells", 1), integer(max_iter, "max_iter", 1)
-    first, starts = place_wells(x, k, seed), n_starts(n_init, x, k)
+    check_distinct(x, k)
+    starts = n_starts(n_init, x, k)
     widths = ANY_WIDTH if std_range is None else std_range
     if starts == 1:
-        return climb(x, first, iterations, tol, widths)
-    return search(
-        x, k, n_init=starts, seed=seed, std_range=widths, tol=tol, max_iter=iterations, first=wells_of(first)
-    ).wells
+        return climb(x, place_wells(x, k, seed), iterations, tol, widths)
+    return search(x, k, n_init=starts, seed=seed, std_range=widths, tol=tol, max_iter=iterations).wells
 
 
 def climb(x, start: WellMixture, max_iter: int, tol: float, std_range, n_threads: int = 1) -> WellMixture:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._runtime.seed import seed_sequence
 from ..energies.well_mixture import WellMixture
-from .search import climb_on, collapsed, search, wells_of
+from .search import climb_on, collapsed, search, wells_of, widths_of
 
 # A climb ends at a gain below this, in nats a row, or after so many steps.
 TOLERANCE, STEPS = 1e-7, 2000
@@ -38,12 +38,6 @@ class Optimum:
     gain: float
     own_gain: float
     kind: str
-
-
-def widths_of(energy: WellMixture) -> tuple[float, float]:
-    """The range of widths, narrowed so that rounding cannot leave it."""
-    narrowest, widest = energy.scale_limits
-    return narrowest * (1 + 1e-12), widest * (1 - 1e-12)
 
 
 def optimum(x: np.ndarray, wells: WellMixture, seed=0, n_init: int = STARTS) -> Optimum:

@@ -10,7 +10,7 @@ import numpy as np
 from .._runtime.check import describe, integer
 from .._runtime.control import Control
 from .._runtime.seed import seed_sequence
-from .._runtime.threads import each
+from .._runtime.threads import each, resolve
 from ..energies.well_mixture import WellMixture
 from ._em import Blocks, Climb
 from .kmeans import group_mixture
@@ -21,6 +21,8 @@ from .splits import ROUNDS, Wells, moves
 KINDS = ("k-means", "rows", "k-means", "k-means", "wells")
 # This share of the starts, at least one where there are three, moves wells of the best so far.
 SPLITS = 0.5
+# Rows times features times wells from which threads are worth their start.
+WORTH_THREADS = 50_000
 # Starts are compared on at most so many rows, and until a step gains less than this, in nats a row.
 ENOUGH_ROWS, COARSE, COARSE_STEPS = 4096, 1e-4, 300
 # So many of the best then climb to the end on all rows.
@@ -73,8 +75,7 @@ def search(
     std_range: tuple[float, float],
     tol: float,
     max_iter: int,
-    first: Wells | None = None,
-    n_threads: int = 1,
+    n_threads: int | None = None,
 ) -> Found:
     """Climb from several starts and keep the best.
 
@@ -89,10 +90,8 @@ def search(
         Every standard deviation is kept in it.
     tol, max_iter
         Of the last climbs: a gain in nats a row, and a number of steps.
-    first : (weights, means, stds), optional
-        The first start; by default the k-means groups.
-    n_threads : int
-        Climbs at the same time; the bytes are the same.
+    n_threads : int, optional
+        Climbs at the same time; the bytes are the same. By default one where a climb takes less than a millisecond.
 
     References
     ----------
@@ -103,18 +102,19 @@ def search(
     pick, splitter, *plain = [np.random.default_rng(s) for s in sequence.spawn(2 + n_init)]
     few = x if len(x) <= ENOUGH_ROWS else x[np.sort(pick.choice(len(x), ENOUGH_ROWS, replace=False))]
     blocks = Blocks(few)
+    threads = resolve(n_threads) if n_threads is not None or few.size * n_wells > WORTH_THREADS else 1
     n_splits = max(1, int(SPLITS * n_init)) if n_init > 2 and n_wells > 1 else 0
 
     def climb_from(i):
         kind = "k-means" if i == 0 else KINDS[(i - 1) % len(KINDS)]
-        start = first if i == 0 and first is not None else _start(kind, few, n_wells, plain[i])
+        start = _start(kind, few, n_wells, plain[i])
         return _climb(blocks, start, std_range, COARSE, COARSE_STEPS), kind, start
 
-    climbs = each(climb_from, n_init - n_splits, n_threads)
+    climbs = each(climb_from, n_init - n_splits, threads)
     best = max(climbs, key=_rank)
 
     climbs += _with_wells_moved(best, few, blocks, n_splits, splitter, std_range)
-    return _best_on_all_rows(x, few, climbs, std_range, tol, max_iter, n_threads)
+    return _best_on_all_rows(x, few, climbs, std_range, tol, max_iter, threads)
 
 
 def n_starts(n_init, x: np.ndarray, n_wells: int) -> int:
@@ -131,6 +131,12 @@ def n_starts(n_init, x: np.ndarray, n_wells: int) -> int:
         cost = min(len(x), ENOUGH_ROWS) * n_wells * x.shape[1]
         return int(min(AUTO + n_wells, max(FEWEST, AUTO_COST / cost)))
     return integer(n_init, "n_init", 1)
+
+
+def widths_of(energy: WellMixture) -> tuple[float, float]:
+    """The range of widths, narrowed so that rounding cannot leave it."""
+    limits = energy.scale_limits
+    return limits[0] * (1 + 1e-12), limits[1] * (1 - 1e-12)
 
 
 def wells_of(energy: WellMixture) -> Wells:

@@ -10,7 +10,7 @@ from .._runtime.check import check_size, integer, rows
 from .._runtime.seed import seed_sequence
 from ..energies.well_mixture import WellMixture
 from .kmeans import distinct_rows, group_mixture
-from .search import n_starts, search
+from .search import n_starts, search, widths_of
 
 
 def check_distinct(x: np.ndarray, n_wells: int) -> None:
@@ -51,12 +51,13 @@ def initial_wells(X, n_wells: int = 2, *, seed=None, n_init="auto") -> WellMixtu
     """
     x, k = rows(X), integer(n_wells, "n_wells", 1)
     starts = n_starts(n_init, x, k)
-    first = place_wells(x, k, seed)
     if starts == 1:
-        return first
-    low, high = first.scale_limits
-    widths = low * (1 + 1e-12), high * (1 - 1e-12)
-    return search(x, k, n_init=starts, seed=seed, std_range=widths, tol=1e-8, max_iter=5000).wells
+        return place_wells(x, k, seed)
+    check_size(x)
+    check_distinct(x, k)
+    return search(
+        x, k, n_init=starts, seed=seed, std_range=widths_of(WellMixture(k)), tol=1e-8, max_iter=5000
+    ).wells
 
 
 def place_wells(x: np.ndarray, n_wells: int, seed) -> WellMixture:
