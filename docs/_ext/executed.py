@@ -46,6 +46,8 @@ class Run(SphinxDirective):
         printed = io.StringIO()
         with warnings.catch_warnings(), contextlib.redirect_stdout(printed):
             warnings.simplefilter("error")
+            # Pages show what goes wrong, and print what is said of it.
+            warnings.filterwarnings("ignore", category=UserWarning, module=".*", message="error ")
             # Blank lines in front make the numbers of a traceback those of the page.
             exec(compile("\n" * line + code, source, "exec"), _space(self.env))
         out = []
