@@ -35,7 +35,11 @@ PLAIN = [
 # Compiled once per level; `fastebm._runtime.isa` picks one level when the package is imported.
 LEVELLED = [
     "fastebm.kernels.probe",
+    "fastebm.energies.banana",
+    "fastebm.energies.double_well",
+    "fastebm.energies.funnel",
     "fastebm.energies.gaussian",
+    "fastebm.energies.rosenbrock",
     "fastebm.energies.well_mixture",
     "fastebm.mixtures._em",
     "fastebm.mixtures._kmeans",

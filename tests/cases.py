@@ -5,6 +5,7 @@ A new energy or sampler adds one entry here and inherits every general test.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -157,6 +158,24 @@ def tuned(name: str, **options) -> EnergyCase:
     )
 
 
+def double_well(n_features: int) -> EnergyCase:
+    h = 1.3
+    return EnergyCase(
+        name=f"double-well-{n_features}",
+        make=lambda: fe.DoubleWell(n_features, h),
+        oracle=lambda energy: FunctionOracle(
+            lambda x: sum(h * (v * v - 1.0) ** 2 for v in x),
+            lambda x: [4.0 * h * (v * v - 1.0) * v for v in x],
+            lambda x: sum(h * (12.0 * v * v - 4.0) for v in x),
+        ),
+        x_range=3.0,
+    )
+
+
+def bent(x):
+    return x[1] + 0.2 * (x[0] * x[0] - 2.25)
+
+
 ENERGIES = (
     wells(2, 1),
     wells(1, 1),
@@ -192,6 +211,45 @@ ENERGIES = (
     gaussian(1),
     gaussian(2),
     gaussian(5),
+    double_well(1),
+    double_well(3),
+    EnergyCase(
+        name="rosenbrock",
+        make=lambda: fe.Rosenbrock(0.3, 1.7),
+        oracle=lambda energy: FunctionOracle(
+            lambda x: 0.3 * (1.0 - x[0]) ** 2 + 1.7 * (x[1] - x[0] * x[0]) ** 2,
+            lambda x: [
+                -0.6 * (1.0 - x[0]) - 6.8 * (x[1] - x[0] * x[0]) * x[0],
+                3.4 * (x[1] - x[0] * x[0]),
+            ],
+            lambda x: 0.6 + 20.4 * x[0] * x[0] - 6.8 * x[1] + 3.4,
+        ),
+        x_range=3.0,
+    ),
+    EnergyCase(
+        name="banana",
+        make=lambda: fe.Banana(3, 0.2, 1.5),
+        oracle=lambda energy: FunctionOracle(
+            lambda x: x[0] ** 2 / 4.5 + bent(x) ** 2 / 2.0 + x[2] ** 2 / 2.0,
+            lambda x: [x[0] / 2.25 + 0.4 * x[0] * bent(x), bent(x), x[2]],
+            lambda x: 1.0 / 2.25 + 0.4 * bent(x) + 0.16 * x[0] * x[0] + 2.0,
+        ),
+        x_range=3.0,
+    ),
+    EnergyCase(
+        name="funnel",
+        make=lambda: fe.Funnel(3, 1.5),
+        oracle=lambda energy: FunctionOracle(
+            lambda x: x[0] ** 2 / 4.5 + x[0] + 0.5 * math.exp(-x[0]) * (x[1] ** 2 + x[2] ** 2),
+            lambda x: [
+                x[0] / 2.25 + 1.0 - 0.5 * math.exp(-x[0]) * (x[1] ** 2 + x[2] ** 2),
+                math.exp(-x[0]) * x[1],
+                math.exp(-x[0]) * x[2],
+            ],
+            lambda x: 1.0 / 2.25 + math.exp(-x[0]) * (0.5 * (x[1] ** 2 + x[2] ** 2) + 2.0),
+        ),
+        x_range=3.0,
+    ),
     tuned("python-theta", param_grad=tuned_param_grad),
     tuned("python-theta-sum", param_grad_sum=tuned_param_grad_sum),
 )

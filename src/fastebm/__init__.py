@@ -12,7 +12,7 @@ from ._runtime.errors import (
     UntrustedFitError,
 )
 from ._runtime.info import __version__, info
-from .energies import Energy, Gaussian, PythonEnergy, WellMixture
+from .energies import Banana, DoubleWell, Energy, Funnel, Gaussian, PythonEnergy, Rosenbrock, WellMixture
 from .mixtures.starts import initial_wells
 from .samplers import MALA, SGLD, Cycle, IndependenceMH, MixtureMH, RunState, Sampler, SampleResult, cycle
 from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
@@ -21,12 +21,15 @@ from .training.after_fit import CHECKS as _CHECKS
 __all__ = [
     "MALA",
     "SGLD",
+    "Banana",
     "ContrastiveDivergence",
     "Cycle",
     "Diagnostic",
+    "DoubleWell",
     "Energy",
     "EnergyDensity",
     "FastEBMWarning",
+    "Funnel",
     "Gaussian",
     "GradientReport",
     "IndependenceMH",
@@ -36,6 +39,7 @@ __all__ = [
     "NonFiniteError",
     "PythonEnergy",
     "ReplayBuffer",
+    "Rosenbrock",
     "RunState",
     "SampleResult",
     "Sampler",

@@ -4,9 +4,22 @@ from .._runtime.isa import level_path
 
 __path__ = level_path(list(__path__))
 
+from .banana import Banana
 from .base import Energy
+from .double_well import DoubleWell
+from .funnel import Funnel
 from .gaussian import Gaussian
 from .python_energy import PythonEnergy
+from .rosenbrock import Rosenbrock
 from .well_mixture import WellMixture
 
-__all__ = ["Energy", "Gaussian", "PythonEnergy", "WellMixture"]
+__all__ = [
+    "Banana",
+    "DoubleWell",
+    "Energy",
+    "Funnel",
+    "Gaussian",
+    "PythonEnergy",
+    "Rosenbrock",
+    "WellMixture",
+]
