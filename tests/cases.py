@@ -176,6 +176,11 @@ def bent(x):
     return x[1] + 0.2 * (x[0] * x[0] - 2.25)
 
 
+def scaled(x):
+    places = zip(x, (0.5, -1.0, 0.0), (1.0, 0.3, 2.0), strict=True)
+    return [(v - m, 1.0 / (3.5 * s * s)) for v, m, s in places]
+
+
 ENERGIES = (
     wells(2, 1),
     wells(1, 1),
@@ -235,6 +240,15 @@ ENERGIES = (
             lambda x: 1.0 / 2.25 + 0.4 * bent(x) + 0.16 * x[0] * x[0] + 2.0,
         ),
         x_range=3.0,
+    ),
+    EnergyCase(
+        name="student-t",
+        make=lambda: fe.StudentT(3.5, [0.5, -1.0, 0.0], [1.0, 0.3, 2.0]),
+        oracle=lambda energy: FunctionOracle(
+            lambda x: sum(2.25 * math.log1p(q * u * u) for u, q in scaled(x)),
+            lambda x: [4.5 * q * u / (1.0 + q * u * u) for u, q in scaled(x)],
+            lambda x: sum(4.5 * q * (1.0 - q * u * u) / (1.0 + q * u * u) ** 2 for u, q in scaled(x)),
+        ),
     ),
     EnergyCase(
         name="funnel",

@@ -1,16 +1,19 @@
 """Landscapes with a known law: log Z by quadrature, exact samples by their marginals, and samplers that reach them."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
 from scipy.stats import norm
+from scipy.stats import t as student
 from stats import KS_LIMIT, Z_LIMIT, grid_cdf, ks
 
 import fastebm as fe
 
 N = 40_000
 SMALL = [
+    fe.StudentT(5.0, 1.0, 0.7),
     fe.DoubleWell(1),
     fe.DoubleWell(1, 0.3),
     fe.DoubleWell(2, 2.0),
@@ -61,11 +64,19 @@ def uniforms(energy, x):
             norm.cdf(bent),
             norm.cdf(x[:, -1] if x.shape[1] > 2 else bent),
         ]
+    if isinstance(energy, fe.StudentT):
+        return [student.cdf(v, energy.df) for v in ((x - energy.loc) / energy.scale).T]
     cdf = grid_cdf(fe.DoubleWell(1, energy.height), -4, 4)
     return [cdf(x[:, d]) for d in range(x.shape[1])]
 
 
-LAWS = [fe.DoubleWell(2, 3.0), fe.Rosenbrock(), fe.Banana(3), fe.Funnel(4)]
+LAWS = [
+    fe.DoubleWell(2, 3.0),
+    fe.Rosenbrock(),
+    fe.Banana(3),
+    fe.Funnel(4),
+    fe.StudentT(2.5, [1.0, -2.0], [0.5, 3.0]),
+]
 
 
 @pytest.mark.parametrize("energy", LAWS, ids=repr)
@@ -125,6 +136,12 @@ def test_modes_of_a_double_well():
         (lambda: fe.Banana(1), "n_features must be at least 2"),
         (lambda: fe.Banana(2, math.nan), "curvature must be"),
         (lambda: fe.Funnel(2, 0.0), "scale must be"),
+        (lambda: fe.MuellerBrown(0.0), "temperature must be"),
+        (lambda: fe.StudentT(0.0), "df must be"),
+        (lambda: fe.StudentT(2.0, [0.0, 1.0], [1.0, 1.0, 1.0]), "same shape"),
+        (lambda: fe.StudentT(2.0, 0.0, [1.0, -1.0]), "scale must be positive"),
+        (lambda: fe.StudentT(2.0, [[0.0]]), r"loc must be a number or have shape"),
+        (lambda: fe.StudentT(2.0, 0.0, 1e-200), "beyond the range"),
     ],
 )
 def test_bad_arguments(make, message):
@@ -138,3 +155,57 @@ def test_far_down_the_funnel():
     with pytest.raises(fe.NonFiniteError):
         energy.energy([[-800.0, 1.0]])
     assert energy.energy([[700.0, 1.0]])[0] == pytest.approx(700**2 / 18 + 350, rel=1e-12)
+
+
+def mueller_brown(x):
+    """(energy, slopes, Laplacian) of every term at temperature 1."""
+    table = (
+        (-200, -1, 0, -10, 1, 0),
+        (-100, -1, 0, -10, 0, 0.5),
+        (-170, -6.5, 11, -6.5, -0.5, 1.5),
+        (15, 0.7, 0.6, 0.7, -1, 1),
+    )
+    for h, a, b, c, x0, y0 in table:
+        u, v = x[0] - x0, x[1] - y0
+        e = h * math.exp(a * u * u + b * u * v + c * v * v)
+        sx, sy = 2 * a * u + b * v, b * u + 2 * c * v
+        yield e, e * sx, e * sy, e * (sx * sx + sy * sy + 2 * a + 2 * c)
+
+
+def test_mueller_brown_agrees_with_plain_python():
+    # Not among the general cases: its walls grow like exp(r^2), and Langevin steps that are not adjusted leave them.
+    energy = fe.MuellerBrown(15.0)
+    x = np.random.default_rng(3).uniform([-1.5, -0.5], [1.2, 2.0], (200, 2))
+    terms = np.array([list(mueller_brown(row)) for row in x.tolist()]) / 15.0
+    want, size = terms.sum(axis=1), np.abs(terms).sum(axis=1)
+    got = np.column_stack([energy.energy(x), energy.grad(x), energy.laplacian(x)])
+    assert (np.abs(got - want) <= 1e-13 * (1.0 + size)).all()
+    start = np.array([[-0.5, 1.4], [0.6, 0.0]] * 100)
+    run = fe.MALA(2e-3).run(energy, start, 200, seed=1)
+    assert run.acceptance_rate > 0.5 and energy.energy(run.x).max() < 0.0
+
+
+def test_the_basins_of_mueller_and_brown():
+    energy = fe.MuellerBrown(1.0)
+    # Minima and saddles of the paper, to the digits that it prints.
+    minima = np.array([[-0.558, 1.442], [0.623, 0.028], [-0.050, 0.467]])
+    saddles = np.array([[-0.822, 0.624], [0.212, 0.293]])
+    np.testing.assert_allclose(energy.energy(minima), [-146.700, -108.167, -80.768], atol=0.01)
+    np.testing.assert_allclose(energy.energy(saddles), [-40.665, -72.249], atol=0.02)
+    assert np.abs(energy.grad(np.concatenate([minima, saddles]))).max() < 2.0
+    assert fe.check_grad(energy, np.random.default_rng(1).uniform([-1.2, -0.3], [0.9, 1.8], (50, 2)))
+    # Mass by quadrature is that of a fine grid.
+    warm = fe.MuellerBrown(20.0)
+    x, y = np.meshgrid(np.linspace(-3, 2.5, 1101), np.linspace(-2, 4, 1201), indexing="ij")
+    grid = -warm.energy(np.column_stack([x.ravel(), y.ravel()]))
+    exact = grid.max() + math.log(np.exp(grid - grid.max()).sum() * 0.005 * 0.005)
+    rows = minima[np.random.default_rng(2).integers(0, 3, 60)]
+    assert fe.log_partition(warm, X=rows).value == pytest.approx(exact, abs=1e-6)
+
+
+def test_student_t_far_out_and_copied():
+    energy = fe.StudentT(3.0, 0.1, 0.3)
+    assert pickle.loads(pickle.dumps(energy)) == energy
+    assert energy.energy([1e100])[0] == pytest.approx(4 * math.log(1e100 / (math.sqrt(3) * 0.3)), rel=1e-12)
+    with pytest.raises(fe.NonFiniteError):
+        energy.energy([1e200])

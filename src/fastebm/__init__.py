@@ -12,7 +12,18 @@ from ._runtime.errors import (
     UntrustedFitError,
 )
 from ._runtime.info import __version__, info
-from .energies import Banana, DoubleWell, Energy, Funnel, Gaussian, PythonEnergy, Rosenbrock, WellMixture
+from .energies import (
+    Banana,
+    DoubleWell,
+    Energy,
+    Funnel,
+    Gaussian,
+    MuellerBrown,
+    PythonEnergy,
+    Rosenbrock,
+    StudentT,
+    WellMixture,
+)
 from .mixtures.starts import initial_wells
 from .samplers import MALA, SGLD, Cycle, IndependenceMH, MixtureMH, RunState, Sampler, SampleResult, cycle
 from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
@@ -36,6 +47,7 @@ __all__ = [
     "LogPartition",
     "MixtureMH",
     "ModelFileError",
+    "MuellerBrown",
     "NonFiniteError",
     "PythonEnergy",
     "ReplayBuffer",
@@ -44,6 +56,7 @@ __all__ = [
     "SampleResult",
     "Sampler",
     "ScaledWells",
+    "StudentT",
     "TrainingError",
     "TrainingInterrupted",
     "TrainingResult",

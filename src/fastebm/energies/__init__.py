@@ -9,8 +9,10 @@ from .base import Energy
 from .double_well import DoubleWell
 from .funnel import Funnel
 from .gaussian import Gaussian
+from .mueller_brown import MuellerBrown
 from .python_energy import PythonEnergy
 from .rosenbrock import Rosenbrock
+from .student_t import StudentT
 from .well_mixture import WellMixture
 
 __all__ = [
@@ -19,7 +21,9 @@ __all__ = [
     "Energy",
     "Funnel",
     "Gaussian",
+    "MuellerBrown",
     "PythonEnergy",
     "Rosenbrock",
+    "StudentT",
     "WellMixture",
 ]

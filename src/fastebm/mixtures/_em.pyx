@@ -81,14 +81,6 @@ cdef inline void add_moments(in_t x, in_t w, out_t sums, Py_ssize_t n, double m)
     sums[1] += ((q0 + q4) + (q2 + q6)) + ((q1 + q5) + (q3 + q7))
 
 
-cdef inline void nearest(out_t e, in_t low, out_t total, Py_ssize_t n) noexcept nogil:
-    # e becomes 1 where it is the lowest and 0 elsewhere.
-    cdef Py_ssize_t i
-    for i in range(n):
-        e[i] = 1.0 if e[i] == low[i] else 0.0
-        total[i] += e[i]
-
-
 cdef inline double log_sums(out_t low, in_t total, Py_ssize_t n) noexcept nogil:
     # Sum of log p, with e^-low total = p.
     cdef Py_ssize_t i
@@ -150,8 +142,7 @@ cdef class Climb(Team):
     weights, means, stds : ndarray
         The wells, as they stand.
     log_likelihood : float
-        Mean over the rows, in nats, of the wells before their last step: a lower bound of the present one. After
-        `group` minus half the mean squared distance to the nearest mean, in units of the given stds.
+        Mean over the rows, in nats, of the wells before their last step: a lower bound of the present one.
     n_iter : int
         Steps taken, rejected ones included.
     n, n_wells : int
@@ -163,7 +154,6 @@ cdef class Climb(Team):
     cdef readonly Py_ssize_t n, n_wells, n_iter
     cdef readonly double log_likelihood
     cdef readonly object weights, means, stds
-    cdef bint hard
     cdef readonly double narrowest
     cdef double widest, longest
     cdef Py_ssize_t n_tasks, n_sums, n_theta
@@ -206,23 +196,6 @@ cdef class Climb(Team):
         Climb
             Itself.
         """
-        self.hard = False
-        return self._on_threads(max_iter, tol, n_threads)
-
-    def group(self, max_iter, n_threads=1):
-        """Move the wells to groups of rows by Lloyd's k-means, in units of the stds that the wells have now.
-
-        A well that loses all its rows keeps its mean and width.
-
-        Returns
-        -------
-        Climb
-            Itself.
-        """
-        self.hard = True
-        return self._on_threads(max_iter, 1e-6, n_threads)
-
-    def _on_threads(self, max_iter, tol, n_threads):
         cdef Py_ssize_t limit = self.n_iter + max_iter, helpers = min(n_threads, self.n_tasks) - 1
         cdef double gain = tol
         cdef int status
@@ -284,10 +257,7 @@ cdef class Climb(Team):
             lower(e, low, n)
         fill(total, n, 0.0)
         for j in range(wells):
-            if self.hard:
-                nearest(shares + j * BLOCK, low, total, n)
-            else:
-                boltzmann_sum(shares + j * BLOCK, low, total, n)
+            boltzmann_sum(shares + j * BLOCK, low, total, n)
         sums[self.n_sums - 1] += log_sums(low, total, n)
         invert(total, n)
         for j in range(wells):
@@ -336,11 +306,8 @@ cdef class Climb(Team):
         # In the tail of a climb: 0 at the first point of three, 1 at the second, 2 at the end of a long step.
         cdef int phase = 0
         self.longest = 4.0
-        if self.hard:
-            self._prepare()
         while self.n_iter < limit:
-            if not self.hard:
-                self._prepare()
+            self._prepare()
             if self.together(self.n_tasks) or self.control.poll(-1.0):
                 return -1
             self.n_iter += 1
@@ -354,7 +321,7 @@ cdef class Climb(Team):
                     continue
                 self._maximise()
             else:
-                if phase == 1 or (now - before < TAIL and not self.hard):
+                if phase == 1 or now - before < TAIL:
                     self._save(self.past + phase * self.n_theta)
                     phase += 1
                 self._maximise()
@@ -366,6 +333,9 @@ cdef class Climb(Team):
                     if not self._lengthen():
                         phase = 0
             self.log_likelihood = before = now
+        if phase == 2:
+            # The steps ran out before the long one was looked at.
+            self._load(self.past + 2 * self.n_theta)
         return 0
 
     cdef void _save(self, double* to) noexcept nogil:
