@@ -87,9 +87,9 @@ def limited(known: Examination, x: np.ndarray) -> list[Diagnostic]:
             code,
             known.limits,
             COSTLY,
-            f"mode {mode} is as {how} as this energy can make it, which costs {known.limits:.2g} nats a row: it holds "
-            f"{100 * float(shares[mode]):.2g} % of the rows ({len(rows)}{what}), and the limit, not the data, decides "
-            "its width",
+            f"mode {mode + 1} is as {how} as this energy can make it, which costs {known.limits:.2g} nats a row: it "
+            f"holds {100 * float(shares[mode]):.2g} % of the rows ({len(rows)}{what}), and the limit, not the data, "
+            "decides its width",
             cure,
         )
     ]

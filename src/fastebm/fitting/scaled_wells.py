@@ -12,7 +12,6 @@ from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
 from ..energies.python_energy import PythonEnergy
 from ..energies.well_mixture import WellMixture
-from ..mixtures.em import climb
 from ..mixtures.normalise import normalised
 from ..mixtures.optimum import STARTS, optimum
 from ..mixtures.search import n_starts, search, widths_of
@@ -280,11 +279,10 @@ def fit_rows(
 
 
 def _start(z, k, n_init, seed, climbed):
-    """The best that n_init starts lead to; of a single one the k-means groups themselves, or what EM makes of them."""
-    widths = widths_of(WellMixture(k))
-    if n_init == 1:
-        first = place_wells(z, k, seed)
-        return climb(z, first, EM_STEPS, EM_TOLERANCE, widths) if climbed else first
+    """The best that n_init starts lead to; without climbed, of a single one the k-means groups themselves."""
+    if n_init == 1 and not climbed:
+        return place_wells(z, k, seed)
     check_size(z)
     check_distinct(z, k)
+    widths = widths_of(WellMixture(k))
     return search(z, k, n_init=n_init, seed=seed, std_range=widths, tol=EM_TOLERANCE, max_iter=EM_STEPS).wells
