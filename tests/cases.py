@@ -318,6 +318,32 @@ SAMPLERS = (
         exact=True,
         reports_acceptance=True,
     ),
+    SamplerCase("hmc", lambda n_features: fe.HMC(0.2, 3), exact=True, reports_acceptance=True),
+    SamplerCase(
+        "hmc-scaled",
+        lambda n_features: fe.HMC(0.2, 2, temperature=0.8, scale=np.linspace(0.5, 1.0, n_features)),
+        exact=True,
+        reports_acceptance=True,
+    ),
+    SamplerCase("underdamped", lambda n_features: fe.Underdamped(0.2), exact=False, reports_acceptance=False),
+    SamplerCase(
+        "underdamped-metropolis",
+        lambda n_features: fe.Underdamped(0.2, 2.0, metropolis=True),
+        exact=True,
+        reports_acceptance=True,
+    ),
+    SamplerCase(
+        "tempering",
+        lambda n_features: fe.Tempering(fe.MALA(0.05), [1.0, 2.0, 3.0], swap_every=2),
+        exact=True,
+        reports_acceptance=True,
+    ),
+    SamplerCase(
+        "tempering-underdamped",
+        lambda n_features: fe.Tempering(fe.Underdamped(0.2, metropolis=True), [1.0, 1.5]),
+        exact=True,
+        reports_acceptance=True,
+    ),
     SamplerCase(
         "cycle",
         lambda n_features: fe.cycle(

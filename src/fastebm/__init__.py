@@ -25,11 +25,27 @@ from .energies import (
     WellMixture,
 )
 from .mixtures.starts import initial_wells
-from .samplers import MALA, SGLD, Cycle, IndependenceMH, MixtureMH, RunState, Sampler, SampleResult, cycle
+from .samplers import (
+    HMC,
+    MALA,
+    SGLD,
+    Cycle,
+    IndependenceMH,
+    MixtureMH,
+    RunState,
+    Sampler,
+    SampleResult,
+    Tempering,
+    Tuning,
+    Underdamped,
+    cycle,
+    tune,
+)
 from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
 from .training.after_fit import CHECKS as _CHECKS
 
 __all__ = [
+    "HMC",
     "MALA",
     "SGLD",
     "Banana",
@@ -57,9 +73,12 @@ __all__ = [
     "Sampler",
     "ScaledWells",
     "StudentT",
+    "Tempering",
     "TrainingError",
     "TrainingInterrupted",
     "TrainingResult",
+    "Tuning",
+    "Underdamped",
     "UntrustedEstimateError",
     "UntrustedFitError",
     "WellMixture",
@@ -79,6 +98,7 @@ __all__ = [
     "register",
     "rhat",
     "save",
+    "tune",
 ]
 
 

@@ -77,7 +77,7 @@ def too_few_steps(population: Population) -> list[Diagnostic]:
 def _slowest_rate(population: Population) -> float:
     """step_size times the smallest curvature at a mode."""
     energy, sampler = population.energy, population.sampler
-    h = sampler.step_size
+    h = sampler.langevin_step
     if h is None:
         return np.inf
     scales, shares = energy.mode_scales, energy.mode_shares
@@ -190,7 +190,7 @@ def divergence(
 ) -> list[Diagnostic]:
     """Is the step stable where the chains and the wells are?"""
     found = []
-    h, adjusted = sampler.step_size, sampler.adjusted
+    h, adjusted = sampler.langevin_step, sampler.adjusted
     if h is not None:
         value = h * largest_curvature(energy, x, rng)
         limit = UNSTABLE if adjusted else OVERSHOOT
@@ -209,7 +209,7 @@ def divergence(
                     value,
                     UNSTABLE if bad else limit,
                     f"step_size times the largest curvature of the energy is {value:.3g}: {effect}",
-                    f"use step_size below {0.5 * h / value:.2g}"
+                    f"use step_size below {sampler.step_size_of(0.5 * h / value):.2g}"
                     + (", or tighter theta_bounds on the wells' width" if trained else ""),
                     "error" if bad else "warning",
                 )
@@ -300,7 +300,8 @@ def step_too_big(energy: Energy, sampler: Sampler, x: np.ndarray, rng) -> list[D
             f"one step's noise has variance {value:.3g}, more than the narrowest spread of the data ({v:.3g}): no "
             f"well is narrow "
             "enough to make such chains look like the data, so its curvature runs away",
-            f"use step_size below {0.5 * v:.3g}, better {0.25 * v:.3g}, or MALA",
+            f"use step_size below {sampler.step_size_of(0.5 * v):.3g}, better {sampler.step_size_of(0.25 * v):.3g}, or "
+            "MALA",
         )
     ]
 

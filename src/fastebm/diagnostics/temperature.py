@@ -20,13 +20,14 @@ MAX_Z = 6.0
 
 def noise_variance(sampler: Sampler) -> float | None:
     """Variance of the noise of one Langevin step that no accept test corrects; None for other samplers."""
-    h, t = sampler.step_size, sampler.temperature
-    return None if sampler.adjusted or h is None or t is None else 2.0 * h * t
+    h, t = sampler.langevin_step, sampler.temperature
+    free = not sampler.adjusted and sampler.noise_std is not None
+    return 2.0 * h * t if free and h is not None and t is not None else None
 
 
 def before(sampler: Sampler) -> list[Diagnostic]:
     """Compare the temperature that belongs to the noise with the one that was asked for."""
-    variance, t, h = noise_variance(sampler), sampler.temperature, sampler.step_size
+    variance, t, h = noise_variance(sampler), sampler.temperature, sampler.langevin_step
     if variance is None or t is None or h is None or abs(t / sampler.intended_temperature - 1.0) <= MAX_OFF:
         return []
     warm = math.sqrt(2.0 * h)

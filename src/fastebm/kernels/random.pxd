@@ -67,6 +67,8 @@ cdef enum:
     DERIVE = 8
     # The state that new chains have beside x.
     CHAIN_STATE = 9
+    PATH_LENGTH = 10
+    SWAP = 11
 
 
 cdef inline uint64_t rotl(uint64_t x, int r) noexcept nogil:

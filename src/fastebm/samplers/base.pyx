@@ -12,12 +12,20 @@ from ..kernels.random cimport Key
 cdef object WORD = 2**64
 # drive(sampler, energy, start, ...): set by `driver`, which knows the contract, not the other way round.
 cdef object drive = None
+# tune(sampler, energy, x0, ...): set by `tuning`.
+tuner = None
 
 
 def set_driver(function):
     """Tell the contract what runs it."""
     global drive
     drive = function
+
+
+def set_tuner(function):
+    """Tell the contract what tunes a step size that is "auto"."""
+    global tuner
+    tuner = function
 
 
 cdef Key key_of(object seed) except *:
@@ -71,7 +79,47 @@ cdef class Sampler:
 
     @property
     def step_size(self):
-        """Step size in squared units of x, or None if it has none."""
+        """Step size as its constructor takes it ("auto" until it is tuned), or None if it has none."""
+        return None
+
+    @property
+    def langevin_step(self):
+        """h of the Langevin step x - h dE/dx that its shortest move is, in squared units of x; None if it has none."""
+        return self.step_size
+
+    def step_size_of(self, h):
+        """The step_size whose `langevin_step` is h."""
+        return h
+
+    @property
+    def automatic(self):
+        """Is its step size "auto", to be tuned before a run?"""
+        return False
+
+    @property
+    def target_acceptance(self):
+        """Acceptance rate that tuning aims at, or None if there is nothing to tune."""
+        return None
+
+    def tuned_by(self, tune):
+        """This sampler with every part whose step size is "auto" replaced by tune(part)."""
+        return tune(self) if self.automatic else self
+
+    def adjusted_twin(self):
+        """The sampler of the same moves with an accept step, which tells what a step size costs."""
+        return self
+
+    def with_arguments(self, **changes):
+        """A new sampler with some arguments of its constructor changed."""
+        return type(self)(**(self._arguments() | changes))
+
+    def at_temperature(self, factor):
+        """This sampler at factor times its temperature, with steps as much longer; ValueError if it cannot be."""
+        raise ValueError(f"{type(self).__name__} has no temperature that could be raised")
+
+    @property
+    def noise_std(self):
+        """Standard deviation of the noise of one Langevin step, in units of x / scale; None if it takes none."""
         return None
 
     @property

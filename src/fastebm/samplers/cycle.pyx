@@ -171,6 +171,33 @@ cdef class Cycle(Sampler):
         return next((s.step_size for s, _ in self.parts if s.step_size is not None), None)
 
     @property
+    def langevin_step(self):
+        """Of the first part that has one, or None."""
+        return next((s.langevin_step for s, _ in self.parts if s.langevin_step is not None), None)
+
+    def step_size_of(self, h):
+        """The step size of the first part that has one, for h."""
+        return next((s.step_size_of(h) for s, _ in self.parts if s.step_size is not None), h)
+
+    @property
+    def automatic(self):
+        """Has a part a step size to be tuned?"""
+        return any([sampler.automatic for sampler, _ in self.parts])
+
+    @property
+    def noise_std(self):
+        """Of the first part that has one, or None."""
+        return next((s.noise_std for s, _ in self.parts if s.noise_std is not None), None)
+
+    def tuned_by(self, tune):
+        """Every part tuned in turn."""
+        return Cycle([(sampler.tuned_by(tune), n) for sampler, n in self.parts]) if self.automatic else self
+
+    def at_temperature(self, factor):
+        """Every part at factor times its temperature."""
+        return Cycle([(sampler.at_temperature(factor), n) for sampler, n in self.parts])
+
+    @property
     def temperature(self):
         """Temperature of all parts, or None if they differ."""
         return self._common("temperature")

@@ -9,7 +9,9 @@ import numpy as np
 from .._runtime.check import integer, samples
 from .._runtime.errors import NonFiniteError
 from .._runtime.progress import bar
+from .._runtime.seed import seed_sequence
 from .._runtime.threads import resolve, submit
+from . import base as _base
 from .base import set_driver
 from .result import SampleResult
 from .state import RunState
@@ -279,6 +281,14 @@ def _drive(Sampler sampler not None, Energy energy not None, x0, n_steps, seed, 
     if n_threads is not None:
         resolve(n_threads)
     continued = isinstance(x0, RunState)
+    if sampler.automatic:
+        if continued or first_chain is not None:
+            raise ValueError(f"{sampler!r} is tuned by all chains at their start: use fastebm.tune once, and go on with "
+                             "the sampler that it returns (result.sampler)")
+        # A fresh seed or a Generator serves the warm-up and the run.
+        seed = seed_sequence(seed)
+        tuned = _base.tuner(sampler, energy, x0, seed=seed, n_threads=n_threads, progress=progress)
+        sampler, x0 = tuned.sampler, tuned.x
     x, run.n = _chains(x0.x, energy.n_features, "x0.x") if continued else _chains(x0, energy.n_features, "x0")
     sampler.check(energy)
     run.features, run.width, run.n_tallies = energy.n_features, sampler.state_size(energy), sampler.n_tallies
@@ -328,7 +338,7 @@ def _drive(Sampler sampler not None, Energy energy not None, x0, n_steps, seed, 
     counts = [run.tallies[j] for j in range(run.n_tallies)]
     accepted, proposed, clipped = [sum([c[k] for c in counts]) for k in ("accepted", "proposed", "clipped")]
     return SampleResult(x, trace, _rate(accepted, proposed), clipped, energies, state,
-                        tuple([_rate(c["accepted"], c["proposed"]) for c in counts]))
+                        tuple([_rate(c["accepted"], c["proposed"]) for c in counts]), sampler)
 
 
 def _rate(accepted, proposed):

@@ -141,6 +141,10 @@ cdef class IndependenceMH(Sampler):
         """(low, high)."""
         return self.low, self.high
 
+    def at_temperature(self, factor):
+        """This sampler at factor times its temperature; its proposals stay where they are."""
+        return self.with_arguments(temperature=self.temperature * factor)
+
     @property
     def exact_at(self):
         """Its temperature."""

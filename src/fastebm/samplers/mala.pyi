@@ -1,3 +1,6 @@
+from typing import Literal
+
+import numpy.typing as npt
 from typing_extensions import disjoint_base
 
 from .base import Sampler
@@ -5,7 +8,9 @@ from .base import Sampler
 @disjoint_base
 class MALA(Sampler):
     @property
-    def step_size(self) -> float: ...
+    def automatic(self) -> bool: ...
+    @property
+    def scale(self) -> tuple[float, ...] | None: ...
     @property
     def noise_std(self) -> float: ...
     @property
@@ -13,5 +18,10 @@ class MALA(Sampler):
     @property
     def bounds(self) -> tuple[float, float] | None: ...
     def __init__(
-        self, step_size: float, *, temperature: float = 1.0, bounds: tuple[float, float] | None = None
+        self,
+        step_size: float | Literal["auto"],
+        *,
+        temperature: float = 1.0,
+        bounds: tuple[float, float] | None = None,
+        scale: npt.ArrayLike | None = None,
     ) -> None: ...

@@ -7,6 +7,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
 from .._runtime.check import interval, real
+from .scales import Scales as _Scales
 
 from ..energies.base cimport Energy
 from ..kernels.math cimport in_t, lane_sum, out_t
@@ -14,6 +15,7 @@ from ..kernels.metropolis cimport adopt, decide
 from ..kernels.random cimport ACCEPT, LANGEVIN_NOISE, Key, counter, normal_pairs, uniform_pairs
 from ..kernels.scratch cimport Arena, carve
 from .base cimport Sampler, Tally
+from .scales cimport Scales
 
 
 cdef void propose(in_t x, in_t g, in_t z, out_t y, Py_ssize_t n, double minus_h, double s) noexcept nogil:
@@ -22,15 +24,16 @@ cdef void propose(in_t x, in_t g, in_t z, out_t y, Py_ssize_t n, double minus_h,
         y[i] = fma(s, z[i], fma(minus_h, g[i], x[i]))
 
 
-cdef void reverse_distance(in_t x, in_t gx, in_t y, in_t gy, out_t q, Py_ssize_t n, double h) noexcept nogil:
-    # q += |x - y + h g(y)|^2 - |y - x + h g(x)|^2 of one feature.
+cdef void reverse_distance(in_t x, in_t gx, in_t y, in_t gy, out_t q, Py_ssize_t n, double h,
+                           double inverse_square) noexcept nogil:
+    # q += (|x - y + h g(y)|^2 - |y - x + h g(x)|^2) / scale^2 of one feature.
     cdef Py_ssize_t i
     cdef double step, back, forth
     for i in range(n):
         step = y[i] - x[i]
         back = fma(h, gy[i], -step)
         forth = fma(h, gx[i], step)
-        q[i] += fma(back, back, -forth * forth)
+        q[i] += inverse_square * fma(back, back, -forth * forth)
 
 
 cdef void outside(in_t y, out_t energy, Py_ssize_t n, double low, double high) noexcept nogil:
@@ -92,12 +95,15 @@ cdef class MALA(Sampler):
 
     Parameters
     ----------
-    step_size : float
-        h > 0, in squared units of x. An acceptance rate of 0.5 to 0.95 is healthy.
+    step_size : float or "auto"
+        h > 0, in squared units of x (of x / scale with a preconditioner). An acceptance rate of 0.5 to 0.95 is healthy.
+        "auto" tunes it, and scale, before a run (see `tune`).
     temperature : float, default 1.0
         T > 0.
     bounds : (float, float), optional
         Proposals with a coordinate outside are rejected, which keeps detailed balance; nothing is clipped.
+    scale : array-like of shape (n_features,), optional
+        Diagonal preconditioner, in the units of x: feature d moves with a step of step_size * scale[d]^2.
 
     Raises
     ------
@@ -109,9 +115,11 @@ cdef class MALA(Sampler):
     Roberts and Tweedie, Exponential convergence of Langevin distributions and their discrete approximations, 1996.
     """
 
-    cdef readonly double step_size
+    cdef double h
+    cdef readonly bint automatic
     cdef readonly double noise_std
     cdef readonly double temperature
+    cdef Scales scales
     cdef readonly object bounds
     cdef double low
     cdef double high
@@ -119,13 +127,48 @@ cdef class MALA(Sampler):
     def __cinit__(self, *args, **kwargs):
         self.purposes = 1 << LANGEVIN_NOISE | 1 << ACCEPT
 
-    def __init__(self, step_size, *, temperature=1.0, bounds=None):
-        self.step_size = real(step_size, "step_size", above=0)
+    def __init__(self, step_size, *, temperature=1.0, bounds=None, scale=None):
+        self.automatic = isinstance(step_size, str) and step_size == "auto"
+        self.h = 1.0 if self.automatic else real(step_size, "step_size", above=0)
         self.temperature = real(temperature, "temperature", above=0)
-        self.noise_std = math.sqrt(2.0 * self.step_size * self.temperature)
+        self.noise_std = math.sqrt(2.0 * self.h * self.temperature)
         self.bounds = interval(bounds, "bounds")
         if self.bounds is not None:
             self.low, self.high = self.bounds
+        self.scales = _Scales(scale)
+
+    @property
+    def step_size(self):
+        """h, in squared units of x / scale; "auto" until it is tuned."""
+        return "auto" if self.automatic else self.h
+
+    @property
+    def scale(self):
+        """The preconditioner, a tuple, or None."""
+        return self.scales.given
+
+    @property
+    def langevin_step(self):
+        """h times the square of the largest scale."""
+        return self.h * self.scales.largest ** 2
+
+    def step_size_of(self, h):
+        """The step_size whose `langevin_step` is h."""
+        return h / self.scales.largest ** 2
+
+    @property
+    def target_acceptance(self):
+        """0.574, which is best for many independent features (Roberts and Rosenthal 1998)."""
+        return 0.574
+
+    def at_temperature(self, factor):
+        """This sampler at factor times its temperature, with steps as much longer."""
+        h = "auto" if self.automatic else self.h * factor
+        return self.with_arguments(step_size=h, temperature=self.temperature * factor)
+
+    def check(self, Energy energy not None):
+        """Raise ValueError if scale does not suit the energy."""
+        self.scales.check(energy.n_features)
 
     @property
     def exact_at(self):
@@ -138,7 +181,7 @@ cdef class MALA(Sampler):
         return True
 
     def _is_ready(self):
-        return self.step_size > 0.0
+        return self.h > 0.0
 
     cdef Py_ssize_t work_size(self, Energy energy, Py_ssize_t n) noexcept nogil:
         cdef Room room
@@ -150,7 +193,7 @@ cdef class MALA(Sampler):
         cdef Py_ssize_t d, features = energy.n_features
         cdef double* z
         cdef uint64_t step
-        cdef double h = self.step_size, beta = 1.0 / self.temperature
+        cdef double h = self.h, beta = 1.0 / self.temperature, s, square
         cdef bint bounded = self.bounds is not None
         lay_out(energy, stride, work, &room)
         if energy.energy_grad_block(x, room.ex, room.gx, room.rest, n, stride):
@@ -163,14 +206,16 @@ cdef class MALA(Sampler):
                 uniform_pairs(key, chain0, counter(ACCEPT, 0, step >> 1), n, room.u_even, room.u_odd)
             z = room.odd if step & 1 else room.even
             for d in range(features):
-                propose(x + d * stride, room.gx + d * stride, z + d * stride, room.y + d * stride, n, -h,
-                        self.noise_std)
+                s = self.scales.at(d)
+                propose(x + d * stride, room.gx + d * stride, z + d * stride, room.y + d * stride, n, -h * (s * s),
+                        self.noise_std * s)
             if energy.energy_grad_block(room.y, room.ey, room.gy, room.rest, n, stride):
                 return -1
             memset(room.q, 0, n * sizeof(double))
             for d in range(features):
+                square = self.scales.at(d) * self.scales.at(d)
                 reverse_distance(x + d * stride, room.gx + d * stride, room.y + d * stride, room.gy + d * stride,
-                                 room.q, n, h)
+                                 room.q, n, h * square, 1.0 / square)
                 if bounded:
                     outside(room.y + d * stride, room.ey, n, self.low, self.high)
             log_ratio(room.ex, room.ey, room.q, n, beta, 0.25 * beta / h)
@@ -185,4 +230,5 @@ cdef class MALA(Sampler):
         return 0
 
     def _arguments(self):
-        return {"step_size": self.step_size, "temperature": self.temperature, "bounds": self.bounds}
+        return {"step_size": self.step_size, "temperature": self.temperature, "bounds": self.bounds,
+                "scale": self.scale}

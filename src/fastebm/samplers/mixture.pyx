@@ -193,6 +193,10 @@ cdef class MixtureMH(Sampler):
         if self.n_features != energy.n_features:
             raise ValueError(f"the proposal has n_features={self.n_features}, but the energy has {energy.n_features}")
 
+    def at_temperature(self, factor):
+        """This sampler at factor times its temperature; its proposals stay where they are."""
+        return self.with_arguments(temperature=self.temperature * factor)
+
     @property
     def exact_at(self):
         """Its temperature."""

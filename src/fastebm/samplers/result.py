@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .state import RunState
+
+if TYPE_CHECKING:
+    from .base import Sampler
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +33,8 @@ class SampleResult:
         What ``run`` and ``sample`` take in place of x0, to go on.
     acceptance_rates : tuple of (float or None)
         The acceptance rate of every part of a `cycle`, in order; of the sampler itself otherwise.
+    sampler : Sampler
+        What ran: with ``step_size="auto"`` the sampler as it was tuned.
     """
 
     x: np.ndarray
@@ -38,8 +44,31 @@ class SampleResult:
     energies: np.ndarray | None = None
     state: RunState | None = None
     acceptance_rates: tuple[float | None, ...] = ()
+    sampler: Sampler | None = None
 
     def __repr__(self) -> str:
         trace = "" if self.trace is None else f", trace of shape {self.trace.shape}"
         rate = "" if self.acceptance_rate is None else f", acceptance_rate={self.acceptance_rate:.3f}"
         return f"SampleResult(x of shape {self.x.shape}{trace}{rate}, n_clipped={self.n_clipped})"
+
+
+@dataclass(frozen=True, eq=False)
+class LadderStatistics:
+    """How replicas moved on the ladder of a `Tempering` run.
+
+    Attributes
+    ----------
+    temperatures : ndarray of shape (n_temperatures,)
+    swap_rates : ndarray of shape (n_temperatures - 1,)
+        Accepted over offered exchanges of neighbours; NaN where none was offered.
+    round_trips : ndarray of int, shape (n_chains,)
+        Ways from the bottom of a chain's ladder to its top and back.
+    """
+
+    temperatures: np.ndarray
+    swap_rates: np.ndarray
+    round_trips: np.ndarray
+
+    def __str__(self) -> str:
+        rates = " ".join(f"{r:.2f}" for r in self.swap_rates)
+        return f"swap rates {rates}; {self.round_trips.mean():.3g} round trips a chain"

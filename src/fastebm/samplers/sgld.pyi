@@ -1,3 +1,6 @@
+from typing import Literal
+
+import numpy.typing as npt
 from typing_extensions import disjoint_base
 
 from .base import Sampler
@@ -5,7 +8,9 @@ from .base import Sampler
 @disjoint_base
 class SGLD(Sampler):
     @property
-    def step_size(self) -> float: ...
+    def automatic(self) -> bool: ...
+    @property
+    def scale(self) -> tuple[float, ...] | None: ...
     @property
     def noise_std(self) -> float: ...
     @property
@@ -14,9 +19,10 @@ class SGLD(Sampler):
     def bounds(self) -> tuple[float, float] | None: ...
     def __init__(
         self,
-        step_size: float,
+        step_size: float | Literal["auto"],
         *,
         temperature: float | None = None,
         noise_std: float | None = None,
         bounds: tuple[float, float] | None = None,
+        scale: npt.ArrayLike | None = None,
     ) -> None: ...

@@ -61,7 +61,13 @@ def choose(settings, x, rng):
     check_size(x)
     if modes is not None:
         check_distinct(x, groups)
-    sampler = settings.sampler or MALA(recipes.default_step_size(x, groups, rng))
+    sampler = settings.sampler
+    if sampler is None or sampler.automatic:
+        h = recipes.default_step_size(x, groups, rng)
+        # The energy changes as it learns; the data do not.
+        sampler = (sampler or MALA("auto")).tuned_by(
+            lambda part: part.with_arguments(step_size=part.step_size_of(h))
+        )
     global_move = settings.global_move
     if isinstance(global_move, str):
         persistent = settings.buffer == "persistent"
