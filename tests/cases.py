@@ -5,13 +5,23 @@ A new energy or sampler adds one entry here and inherits every general test.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from oracle import FunctionOracle, GaussianOracle, Oracle, WellMixtureOracle
+from fastebm.energies.probe import quartic_functions
+from oracle import (
+    AffineOracle,
+    FunctionOracle,
+    GaussianOracle,
+    Oracle,
+    RBMOracle,
+    SumOracle,
+    WellMixtureOracle,
+)
 
 import fastebm as fe
 
@@ -34,6 +44,8 @@ class EnergyCase:
     laplacian_rel : float
         Relative accuracy of `laplacian`: central differences have less.
     has_log_partition, has_exact_sample : bool
+    pickles : bool
+        Compiled functions do not.
     """
 
     name: str
@@ -45,6 +57,7 @@ class EnergyCase:
     laplacian_rel: float = 1e-12
     has_log_partition: bool = True
     has_exact_sample: bool = True
+    pickles: bool = True
 
 
 def wells(n_wells: int, n_features: int) -> EnergyCase:
@@ -172,6 +185,78 @@ def double_well(n_features: int) -> EnergyCase:
     )
 
 
+def steps(x):
+    return [b - a for a, b in itertools.pairwise(x)]
+
+
+def rbm(n_features: int, n_hidden: int) -> EnergyCase:
+    def make():
+        machine = fe.GaussianBernoulliRBM(n_features, n_hidden)
+        machine.theta = np.random.default_rng([n_features, n_hidden]).uniform(-1.0, 1.0, machine.n_params)
+        return machine
+
+    size = n_features + n_hidden + n_features * n_hidden
+    return EnergyCase(
+        name=f"rbm-{n_features}x{n_hidden}",
+        make=make,
+        oracle=lambda energy: RBMOracle(energy.theta, n_features, n_hidden),
+        theta_low=(-0.5,) * n_features + (-2.0,) * size,
+        theta_high=(1.0,) * n_features + (2.0,) * size,
+    )
+
+
+def part(kind: str, *sizes: int) -> EnergyCase:
+    return {"wells": wells, "gaussian": gaussian}[kind](*sizes)
+
+
+def combined(name, join, kinds, closed, factor=1.0) -> EnergyCase:
+    parts = [part(*kind) for kind in kinds]
+
+    def oracle(energy):
+        ends = np.cumsum([0] + [p.make().n_params for p in parts])
+        made = []
+        for i, p in enumerate(parts):
+            energy_of_part = p.make()
+            energy_of_part.theta = energy.theta[ends[i] : ends[i + 1]]
+            made.append(p.oracle(energy_of_part))
+        return SumOracle(made, factor)
+
+    return EnergyCase(
+        name=name,
+        make=lambda: join(*[p.make() for p in parts]),
+        oracle=oracle,
+        theta_low=sum((p.theta_low for p in parts), ()),
+        theta_high=sum((p.theta_high for p in parts), ()),
+        has_log_partition=closed,
+        has_exact_sample=closed,
+    )
+
+
+def affine(name, scale, offset) -> EnergyCase:
+    inner = wells(2, 2)
+
+    def oracle(energy):
+        within = inner.make()
+        within.theta = energy.theta
+        return AffineOracle(inner.oracle(within), scale, offset, energy)
+
+    return EnergyCase(
+        name=name,
+        make=lambda: fe.Affine(inner.make(), scale, offset),
+        oracle=oracle,
+        theta_low=inner.theta_low,
+        theta_high=inner.theta_high,
+        laplacian_rel=1e-6,
+    )
+
+
+def make_compiled():
+    functions = quartic_functions()
+    return fe.CompiledEnergy(
+        functions["energy"], functions["grad"], 2, param_grad=functions["param_grad"], theta=[1.1, 0.9]
+    )
+
+
 def bent(x):
     return x[1] + 0.2 * (x[0] * x[0] - 2.25)
 
@@ -265,8 +350,58 @@ ENERGIES = (
         x_range=3.0,
     ),
     tuned("python-theta", param_grad=tuned_param_grad),
+    EnergyCase(
+        name="phi-four",
+        make=lambda: fe.PhiFour(4, 0.7, 2.5),
+        oracle=lambda energy: FunctionOracle(
+            lambda x: sum(0.7 * (v * v - 1.0) ** 2 for v in x) + sum(1.25 * v * v for v in steps(x)),
+            lambda x: [
+                2.8 * (v * v - 1.0) * v + 2.5 * (back - ahead)
+                for v, back, ahead in zip(x, [0.0, *steps(x)], [*steps(x), 0.0], strict=True)
+            ],
+            lambda x: sum(0.7 * (12.0 * v * v - 4.0) for v in x) + 2.5 * 6,
+        ),
+        x_range=3.0,
+    ),
+    rbm(1, 1),
+    rbm(3, 4),
+    EnergyCase(
+        name="box",
+        make=lambda: fe.Box([-7.0, -8.0], [7.0, 9.0]),
+        oracle=lambda energy: FunctionOracle(lambda x: 0.0, lambda x: [0.0, 0.0], lambda x: 0.0),
+    ),
+    combined("sum", lambda a, b: a + b, [("wells", 2, 2), ("gaussian", 2)], True),
+    combined("sum-of-wells", fe.Sum, [("wells", 2, 1), ("wells", 3, 1)], True),
+    combined("tempered", lambda a: fe.Tempered(a, 1.7), [("wells", 2, 2)], False, factor=1 / 1.7),
+    combined("tempered-gaussian", lambda a: fe.Tempered(a, 0.6), [("gaussian", 2)], True, factor=1 / 0.6),
+    affine("affine", [0.5, -2.0], [1.0, -0.5]),
+    affine("affine-matrix", [[0.5, 0.3], [-0.4, 1.2]], [0.2, 0.1]),
+    EnergyCase(
+        name="compiled",
+        make=make_compiled,
+        oracle=lambda energy: FunctionOracle(
+            lambda x: energy.theta[0] * sum((v * v - energy.theta[1]) ** 2 for v in x),
+            lambda x: [4.0 * energy.theta[0] * (v * v - energy.theta[1]) * v for v in x],
+            lambda x: sum(energy.theta[0] * (12.0 * v * v - 4.0 * energy.theta[1]) for v in x),
+            lambda x: [
+                sum((v * v - energy.theta[1]) ** 2 for v in x),
+                sum(-2.0 * energy.theta[0] * (v * v - energy.theta[1]) for v in x),
+            ],
+        ),
+        theta_low=(0.2, 0.1),
+        theta_high=(2.0, 2.0),
+        x_range=3.0,
+        laplacian_rel=1e-8,
+        has_log_partition=False,
+        has_exact_sample=False,
+        pickles=False,
+    ),
     tuned("python-theta-sum", param_grad_sum=tuned_param_grad_sum),
 )
+
+
+# Those that every sampler may run on.
+OPEN = tuple(case for case in ENERGIES if not case.make().has_walls)
 
 
 @dataclass(frozen=True)
@@ -325,7 +460,9 @@ SAMPLERS = (
         exact=True,
         reports_acceptance=True,
     ),
-    SamplerCase("underdamped", lambda n_features: fe.Underdamped(0.2), exact=False, reports_acceptance=False),
+    SamplerCase(
+        "underdamped", lambda n_features: fe.Underdamped(0.05), exact=False, reports_acceptance=False
+    ),
     SamplerCase(
         "underdamped-metropolis",
         lambda n_features: fe.Underdamped(0.2, 2.0, metropolis=True),

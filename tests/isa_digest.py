@@ -49,7 +49,10 @@ def collect(seed: int) -> dict[str, str]:
         if case.has_exact_sample:
             out[f"{case.name} exact_sample"] = digest(energy.exact_sample(100, seed=seed))
         for sampler in SAMPLERS:
-            run = sampler.make(energy.n_features).sample(energy, x / case.x_range, 7, seed=seed)
+            made = sampler.make(energy.n_features)
+            if energy.has_walls and not made.adjusted:
+                continue
+            run = made.sample(energy, x / case.x_range, 7, seed=seed)
             out[f"{case.name} {sampler.name}"] = digest(run)
     data = rng.normal(size=(200, 1)) + np.where(rng.random((200, 1)) < 0.5, -2.0, 2.0)
     recipes = {

@@ -141,6 +141,153 @@ class GaussianOracle(Oracle):
         return Value(np.array(trace), np.array(trace))
 
 
+class SumOracle(Oracle):
+    """The sum of oracles, times a factor; a scale is that of all terms."""
+
+    def __init__(self, parts, factor=1.0):
+        self.parts, self.factor = parts, factor
+
+    def _of(self, name, x, join):
+        found = [getattr(p, name)(x) for p in self.parts]
+        return Value(
+            self.factor * join([f.value for f in found]), self.factor * join([f.scale for f in found])
+        )
+
+    def energy(self, x):
+        return self._of("energy", x, sum)
+
+    def grad(self, x):
+        return self._of("grad", x, sum)
+
+    def param_grad(self, x):
+        return self._of("param_grad", x, np.concatenate)
+
+    def laplacian(self, x):
+        return self._of("laplacian", x, sum)
+
+
+class AffineOracle(Oracle):
+    """An oracle in other coordinates. The inverse loses some digits, which the scales grow with.
+
+    The trace of its Hessian is that of differences of its own gradient.
+    """
+
+    def __init__(self, inner, scale, offset, energy):
+        matrix = np.array(scale) if np.ndim(scale) == 2 else np.diag(scale)
+        self.inverse, self.offset, self.inner = np.linalg.inv(matrix), np.array(offset), inner
+        self.energy_itself = energy
+
+    def _back(self, x):
+        return (self.inverse @ (np.array(x) - self.offset)).tolist()
+
+    def _wider(self, value, z):
+        # An error of an ulp in z moves a value by its gradient's share of it.
+        return value.scale + np.abs(self.inner.grad(z).scale).max() * (1.0 + np.abs(z).max())
+
+    def energy(self, x):
+        z = self._back(x)
+        value = self.inner.energy(z)
+        return Value(value.value, self._wider(value, z))
+
+    def _curved(self, z):
+        # Likewise for a gradient, by the curvature.
+        return 1.0 + float(self.inner.laplacian(z).scale) * (1.0 + np.abs(z).max())
+
+    def grad(self, x):
+        z = self._back(x)
+        value = self.inner.grad(z)
+        wide = value.scale.max() + self._curved(z)
+        return Value(self.inverse.T @ value.value, np.abs(self.inverse).T.sum(axis=1) * wide)
+
+    def param_grad(self, x):
+        z = self._back(x)
+        value = self.inner.param_grad(z)
+        size = (1.0 + np.abs(z).max()) * (1.0 + np.abs(self.inner.grad(z).scale).max()) + self._curved(z)
+        return Value(value.value, value.scale * size + size)
+
+    def laplacian(self, x):
+        x = np.array(x, dtype=float)
+        total, size = 0.0, 1.0
+        for d in range(len(x)):
+            step = 1e-5 * (1.0 + abs(x[d]))
+            ends = [x.copy(), x.copy()]
+            ends[0][d] += step
+            ends[1][d] -= step
+            high, low = (self.grad(e.tolist()) for e in ends)
+            total += (high.value[d] - low.value[d]) / (2.0 * step)
+            size += np.abs(high.scale).max()
+        return Value(np.array(total), np.array(size * 10.0))
+
+
+class RBMOracle(Oracle):
+    """Every state of the hidden units, summed: exp(-E) = sum_h exp(-E(x, h))."""
+
+    def __init__(self, theta, n_features, n_hidden):
+        theta = [float(t) for t in theta]
+        d, j = n_features, n_hidden
+        self.log_sigma, self.b, self.c = theta[:d], theta[d : 2 * d], theta[2 * d : 2 * d + j]
+        self.w = [theta[2 * d + j + i * n_hidden : 2 * d + j + (i + 1) * n_hidden] for i in range(d)]
+
+    def _terms(self, x):
+        q = [math.exp(-2.0 * s) for s in self.log_sigma]
+        t = [
+            c + sum(row[j] * v * p for row, v, p in zip(self.w, x, q, strict=True))
+            for j, c in enumerate(self.c)
+        ]
+        size = [
+            abs(c) + sum(abs(row[j] * v * p) for row, v, p in zip(self.w, x, q, strict=True))
+            for j, c in enumerate(self.c)
+        ]
+        # A probability is an exponential of t, whose rounding is relative to its terms.
+        p = [1.0 / (1.0 + math.exp(-v)) for v in t]
+        return q, t, size, p
+
+    def energy(self, x):
+        q, t, size, _ = self._terms(x)
+        wells = sum(0.5 * k * (v - b) ** 2 for k, v, b in zip(q, x, self.b, strict=True))
+        soft = [max(v, 0.0) + math.log1p(math.exp(-abs(v))) for v in t]
+        far = sum(0.5 * k * (abs(v) + abs(b)) ** 2 for k, v, b in zip(q, x, self.b, strict=True))
+        return Value(np.array(wells - sum(soft)), np.array(far + sum(size) + len(t)))
+
+    def grad(self, x):
+        q, _, size, p = self._terms(x)
+        value = [
+            k * (v - b - sum(w * a for w, a in zip(row, p, strict=True)))
+            for k, v, b, row in zip(q, x, self.b, self.w, strict=True)
+        ]
+        scale = [
+            k * (abs(v) + abs(b) + sum(abs(w) * (1.0 + s) for w, s in zip(row, size, strict=True)))
+            for k, v, b, row in zip(q, x, self.b, self.w, strict=True)
+        ]
+        return Value(np.array(value), np.array(scale))
+
+    def param_grad(self, x):
+        q, _, size, p = self._terms(x)
+        log_sigma, b, w, sizes = [], [], [], [[], [], [], []]
+        for k, v, centre, row in zip(q, x, self.b, self.w, strict=True):
+            mixed = sum(r * a for r, a in zip(row, p, strict=True)) * v
+            log_sigma.append(k * (2.0 * mixed - (v - centre) ** 2))
+            far = (abs(v) + abs(centre)) ** 2
+            wide = sum(abs(r) * (1.0 + s) for r, s in zip(row, size, strict=True)) * abs(v)
+            sizes[0].append(k * (2.0 * wide + far))
+            b.append(-k * (v - centre))
+            sizes[1].append(k * (abs(v) + abs(centre)))
+            w.extend(-k * v * a for a in p)
+            sizes[3].extend(k * abs(v) * (1.0 + s) for s in size)
+        sizes[2] = [1.0 + s for s in size]
+        return Value(np.array([*log_sigma, *b, *[-a for a in p], *w]), np.concatenate(sizes))
+
+    def laplacian(self, x):
+        q, _, size, p = self._terms(x)
+        value = sum(q)
+        scale = sum(q)
+        for j, a in enumerate(p):
+            square = sum((row[j] * k) ** 2 for row, k in zip(self.w, q, strict=True))
+            value -= a * (1.0 - a) * square
+            scale += (1.0 + size[j]) * square
+        return Value(np.array(value), np.array(scale))
+
+
 class FunctionOracle(Oracle):
     """Values from functions of one sample (a list of floats) that use Python's arithmetic only."""
 

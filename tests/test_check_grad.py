@@ -60,13 +60,13 @@ def test_one_dimension_accepts_a_vector():
 
 
 def test_bridges_and_bases():
-    from fastebm.energies.tempered import Normal, Tempered
+    from fastebm.energies.bridge import Bridge, Normal
 
     normal = Normal([1.0, -2.0], [0.5, 30.0])
     X = normal.exact_sample(100, seed=1)
     assert fe.check_grad(normal, X).ok
     for beta in (0.0, 0.3, 1.0):
-        path = Tempered(normal, fe.WellMixture(2, 2), beta)
+        path = Bridge(normal, fe.WellMixture(2, 2), beta)
         assert fe.check_grad(path, X).ok
         wanted = (1 - beta) * normal.laplacian(X) + beta * fe.WellMixture(2, 2).laplacian(X)
         np.testing.assert_allclose(path.laplacian(X), wanted, rtol=1e-6, atol=1e-6)
@@ -82,6 +82,9 @@ def test_float64_is_judged_as_before(case):
     report = fe.check_grad(energy, X)
     assert report.ok and report.precision == "float64" and report.limit == 1e-6
     assert report == fe.check_grad(energy, X, step=1e-5, limit=1e-6)
+    if not energy.grad(X).any():
+        # A flat energy has no component that could be too large.
+        return
     # Negative control: 1e-5 too much in one component.
     for d in range(energy.n_features):
         scale = np.ones(energy.n_features)

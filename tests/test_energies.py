@@ -195,8 +195,9 @@ def test_score_is_downhill(case):
     x = cloud(9, energy.n_features, 1, case.x_range)
     slope = case.oracle(energy).grad
     assert_agrees(-energy.score(x), x, slope, REL)
-    with pytest.raises(AssertionError, match="instead of"):
-        assert_agrees(energy.score(x), x, slope, REL)
+    if not (energy.score(x) == 0).all():
+        with pytest.raises(AssertionError, match="instead of"):
+            assert_agrees(energy.score(x), x, slope, REL)
 
 
 # ---- invariances of the well mixture ----
@@ -491,6 +492,10 @@ COPIES = {
 @pytest.mark.parametrize("how", COPIES)
 def test_copies_are_equal_and_independent(case, how):
     energy = case.make()
+    if "pickle" in how and not case.pickles:
+        with pytest.raises(TypeError, match="compiled functions"):
+            COPIES[how](energy)
+        return
     other = COPIES[how](energy)
     x = cloud(5, energy.n_features, 1, 1.0)
     assert type(other) is type(energy) and other is not energy

@@ -4,26 +4,40 @@ from .._runtime.isa import level_path
 
 __path__ = level_path(list(__path__))
 
+from .affine import Affine
 from .banana import Banana
 from .base import Energy
+from .box import Box
+from .compiled import CompiledEnergy
 from .double_well import DoubleWell
 from .funnel import Funnel
 from .gaussian import Gaussian
+from .gb_rbm import GaussianBernoulliRBM
 from .mueller_brown import MuellerBrown
+from .phi_four import PhiFour
 from .python_energy import PythonEnergy
 from .rosenbrock import Rosenbrock
 from .student_t import StudentT
+from .sum import Sum
+from .tempered import Tempered
 from .well_mixture import WellMixture
 
 __all__ = [
+    "Affine",
     "Banana",
+    "Box",
+    "CompiledEnergy",
     "DoubleWell",
     "Energy",
     "Funnel",
     "Gaussian",
+    "GaussianBernoulliRBM",
     "MuellerBrown",
+    "PhiFour",
     "PythonEnergy",
     "Rosenbrock",
     "StudentT",
+    "Sum",
+    "Tempered",
     "WellMixture",
 ]

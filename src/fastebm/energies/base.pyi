@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
@@ -5,9 +6,11 @@ from numpy.typing import ArrayLike, NDArray
 from typing_extensions import disjoint_base
 
 from .._runtime.seed import _Seed
+from .normals import NormalMixture
 
 OVERFLOW_ADVICE: str
 
+def set_add(function: Callable[[Energy, Energy], Energy]) -> None: ...
 def as_energy(value: object, name: str = "energy") -> Energy: ...
 
 @disjoint_base
@@ -24,6 +27,10 @@ class Energy:
     def has_param_grad(self) -> bool: ...
     @property
     def has_log_partition(self) -> bool: ...
+    @property
+    def has_walls(self) -> bool: ...
+    def _normal_mixture(self) -> NormalMixture | None: ...
+    def __add__(self, other: Energy, /) -> Energy: ...
     @property
     def has_exact_sample(self) -> bool: ...
     @property

@@ -18,7 +18,16 @@ from ..kernels.scratch cimport aligned
 cdef enum Quantity:
     ENERGY, GRAD, PARAM_GRAD, MEAN_PARAM_GRAD, LAPLACIAN
 
+# Sum(first, second): set by `sum`, which knows the contract, not the other way round.
+cdef object add = None
+
 OVERFLOW_ADVICE = "the true value is beyond the range of float64, or theta is extreme; rescale the data"
+
+
+def set_add(function):
+    """Tell the contract what ``energy + energy`` is."""
+    global add
+    add = function
 
 
 # ---- the boundary: check, convert, run without the GIL, check the result ----
@@ -216,6 +225,18 @@ cdef class Energy:
         return self.n_params > 0
 
     @property
+    def has_walls(self):
+        """Is the energy infinite somewhere? Then `energy` may return infinity, and samplers need an accept step."""
+        return False
+
+    def _normal_mixture(self):
+        # The `NormalMixture` that exp(-E) is, or None: closed forms of sums and maps follow from it.
+        return None
+
+    def __add__(self, other):
+        return add(self, other) if isinstance(self, Energy) and isinstance(other, Energy) else NotImplemented
+
+    @property
     def has_log_partition(self):
         """Is log Z known in closed form?"""
         return type(self).log_partition is not Energy.log_partition
@@ -275,9 +296,9 @@ cdef class Energy:
         ValueError, TypeError
             If X has the wrong shape or type, is empty or holds NaN or infinity.
         NonFiniteError
-            If a result is beyond the range of float64.
+            If a result is beyond the range of float64; infinity is a result where an energy has walls.
         """
-        return evaluate(self, ENERGY, X, (None,), "energy")
+        return evaluate(self, ENERGY, X, (None,), "energy", self.has_walls)
 
     def _energy_with_walls(self, X):
         """As `energy`, but infinity is a result: no mass is there."""

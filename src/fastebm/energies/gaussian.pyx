@@ -9,6 +9,7 @@ import numpy as np
 
 from .._runtime.check import first_bad, integer, numeric, real, samples
 from .._runtime.seed import seed_sequence
+from .normals import NormalMixture
 
 from ..kernels.math cimport exp_neg, fill, in_t, lane_dot, lane_sum, out_t
 from ..kernels.wells cimport add_scaled, scale
@@ -256,6 +257,9 @@ cdef class Gaussian(Energy):
     mode_shares = property(lambda self: np.ones(1), doc="All of the mass, shape (1,).")
     mode_scales = property(lambda self: np.sqrt(np.diag(self.covariance))[None],
                            doc="Standard deviation of every feature, shape (1, n_features).")
+
+    def _normal_mixture(self):
+        return NormalMixture(np.array([-self.offset]), self.mean[None], self.precision[None])
 
     @property
     def theta_limits(self):

@@ -2,12 +2,54 @@
 
 import numpy as np
 
+from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from .._runtime.fast cimport address
 from ..kernels.layout cimport gather
 from .base cimport Energy
+
+# theta[0] * sum_d (x_d^2 - theta[1])^2 in two features, as a compiled library has it.
+
+cdef void quartic_energy(const double* x, double* out, Py_ssize_t n, Py_ssize_t stride,
+                         const double* theta) noexcept nogil:
+    cdef Py_ssize_t i, d
+    cdef double v
+    for i in range(n):
+        out[i] = 0.0
+        for d in range(2):
+            v = x[d * stride + i] * x[d * stride + i] - theta[1]
+            out[i] += theta[0] * v * v
+
+
+cdef void quartic_grad(const double* x, double* out, Py_ssize_t n, Py_ssize_t stride,
+                       const double* theta) noexcept nogil:
+    cdef Py_ssize_t i, d
+    cdef double v
+    for d in range(2):
+        for i in range(n):
+            v = x[d * stride + i]
+            out[d * stride + i] = 4.0 * theta[0] * (v * v - theta[1]) * v
+
+
+cdef void quartic_param_grad(const double* x, const double* weights, double* acc, Py_ssize_t n, Py_ssize_t stride,
+                             const double* theta) noexcept nogil:
+    cdef Py_ssize_t i, d
+    cdef double v, w
+    for i in range(n):
+        w = 1.0 if weights is NULL else weights[i]
+        for d in range(2):
+            v = x[d * stride + i] * x[d * stride + i] - theta[1]
+            acc[0] += w * v * v
+            acc[1] -= 2.0 * w * theta[0] * v
+
+
+def quartic_functions():
+    """Addresses of three functions for a CompiledEnergy."""
+    return {"energy": <uintptr_t>&quartic_energy, "grad": <uintptr_t>&quartic_grad,
+            "param_grad": <uintptr_t>&quartic_param_grad}
+
 
 # A pattern that no computation leaves behind.
 cdef int PATTERN = 0xA5

@@ -1,9 +1,6 @@
-cimport cython
-
 from .base cimport Energy
 
 
-@cython.final
 cdef class PythonEnergy(Energy):
     cdef object energy_function
     cdef object grad_function

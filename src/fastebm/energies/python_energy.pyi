@@ -1,13 +1,13 @@
 from collections.abc import Callable
-from typing import final
 
 from numpy.typing import ArrayLike
+from typing_extensions import disjoint_base
 
 from .base import Energy
 
 _Function = Callable[..., ArrayLike]
 
-@final
+@disjoint_base
 class PythonEnergy(Energy):
     unsaved: str
     def __init__(

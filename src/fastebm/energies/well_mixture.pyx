@@ -9,6 +9,7 @@ import numpy as np
 
 from .._runtime.check import first_bad, integer, numeric, samples
 from .._runtime.seed import seed_sequence
+from .normals import NormalMixture
 
 from ..kernels.layout cimport gather, scatter
 from ..kernels.math cimport exp_neg, fill, lane_sum, lower
@@ -317,6 +318,10 @@ cdef class WellMixture(Energy):
     mode_shares = property(lambda self: self.weights_, doc="Mass of each well, as `weights_`.")
     mode_scales = property(lambda self: self.stds_, doc="Standard deviation of each well, as `stds_`.")
 
+    def _normal_mixture(self):
+        raw, m, k = self._wells()
+        return NormalMixture(-k - self.c, m, 2.0 * np.exp(raw)[:, :, None] * np.eye(self.n_features))
+
     @property
     def scale_limits(self):
         """(0.0581, 8.61): the standard deviations at which raw_a is clipped."""
@@ -426,8 +431,7 @@ cdef class WellMixture(Energy):
                 f"{math.exp(2.5) * math.sqrt(0.5):.4f}, got {stds.min():g} to {stds.max():g}; rescale x"
             )
         k = -np.log(weights / weights.sum()) - 0.5 * raw.sum(axis=1)
-        k -= k.mean()
-        theta = np.append(np.column_stack([raw, means, k]).ravel(), 0.0)
+        theta = np.append(np.column_stack([raw, means, k - k.mean()]).ravel(), 0.0)
         energy = cls(weights.size, means.shape[1], theta)
         if normalised:
             theta[energy.n_params - 1] = energy.log_partition()

@@ -10,7 +10,7 @@ import numpy as np
 from .._runtime.check import describe, integer, samples
 from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
-from ..energies.tempered import Normal, Tempered
+from ..energies.bridge import Bridge, Normal
 from ..samplers.mala import MALA
 
 # Temperatures at which the pilot run sets the step size; in between the nearest one below holds.
@@ -143,7 +143,7 @@ def _pilot(energy, base, betas, seed):
     knots = np.linspace(0.0, 1.0, KNOTS)
     chosen, spent = [], 0
     for knot, key in zip(knots, moves.generate_state(KNOTS, np.uint64), strict=True):
-        path = Tempered(base, energy, float(knot))
+        path = Bridge(base, energy, float(knot))
         for turn in range(6):
             run = MALA(size).run(path, x, 4, seed=[int(key), turn], n_threads=1)
             x = run.x
@@ -162,7 +162,7 @@ def _anneal(energy, base, x, betas, sizes, seed, spent, n_threads, backwards=Fal
         log_weights += (betas[t] - betas[t - 1]) * (base.energy(x) - energy.energy(x))
         at = t - 1 if backwards else t
         run = MALA(sizes[at]).run(
-            Tempered(base, energy, betas[at]), x, 1, seed=int(keys[at]), n_threads=n_threads
+            Bridge(base, energy, betas[at]), x, 1, seed=int(keys[at]), n_threads=n_threads
         )
         accepted += run.acceptance_rate
         x = run.x

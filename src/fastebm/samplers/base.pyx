@@ -153,6 +153,15 @@ cdef class Sampler:
         if not self._is_ready():
             raise TypeError(f"{type(self).__name__} is not initialised; call its constructor")
 
+    def check_for(self, Energy energy not None):
+        """Raise ValueError if this sampler cannot run on this energy, or would leave its walls unawares."""
+        if energy.has_walls and not self.adjusted:
+            raise ValueError(
+                f"{self!r} has no accept step and would walk through the walls of {type(energy).__name__}; use MALA or "
+                "HMC, which reject what is outside"
+            )
+        self.check(energy)
+
     def check(self, Energy energy not None):
         """Raise ValueError if this sampler cannot run on this energy."""
 

@@ -283,14 +283,14 @@ def _drive(Sampler sampler not None, Energy energy not None, x0, n_steps, seed, 
     continued = isinstance(x0, RunState)
     if sampler.automatic:
         if continued or first_chain is not None:
-            raise ValueError(f"{sampler!r} is tuned by all chains at their start: use fastebm.tune once, and go on with "
-                             "the sampler that it returns (result.sampler)")
+            raise ValueError(f"{sampler!r} is tuned by all chains at their start: use fastebm.tune once, and go on "
+                             "with the sampler that it returns (result.sampler)")
         # A fresh seed or a Generator serves the warm-up and the run.
         seed = seed_sequence(seed)
         tuned = _base.tuner(sampler, energy, x0, seed=seed, n_threads=n_threads, progress=progress)
         sampler, x0 = tuned.sampler, tuned.x
     x, run.n = _chains(x0.x, energy.n_features, "x0.x") if continued else _chains(x0, energy.n_features, "x0")
-    sampler.check(energy)
+    sampler.check_for(energy)
     run.features, run.width, run.n_tallies = energy.n_features, sampler.state_size(energy), sampler.n_tallies
     _begin(run, x0, seed, first_chain)
     if run.first_step + <uint64_t>(burn + steps) >= <uint64_t>MOST:

@@ -230,5 +230,5 @@ cdef class HMC(Sampler):
         return 0
 
     def _arguments(self):
-        return {"step_size": self.step_size, "n_leapfrog": self.n_leapfrog, "temperature": self.temperature,
-                "scale": self.scale}
+        own = {"step_size": self.step_size, "n_leapfrog": self.n_leapfrog, "temperature": self.temperature}
+        return own if self.scale is None else own | {"scale": self.scale}

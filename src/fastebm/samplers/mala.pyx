@@ -230,5 +230,5 @@ cdef class MALA(Sampler):
         return 0
 
     def _arguments(self):
-        return {"step_size": self.step_size, "temperature": self.temperature, "bounds": self.bounds,
-                "scale": self.scale}
+        own = {"step_size": self.step_size, "temperature": self.temperature, "bounds": self.bounds}
+        return own if self.scale is None else own | {"scale": self.scale}

@@ -212,7 +212,8 @@ cdef class SGLD(Sampler):
         return 0
 
     def _arguments(self):
-        return {"step_size": self.step_size, **self.given, "bounds": self.bounds, "scale": self.scale}
+        own = {"step_size": self.step_size, **self.given, "bounds": self.bounds}
+        return own if self.scale is None else own | {"scale": self.scale}
 
     @property
     def intended_temperature(self):

@@ -59,7 +59,7 @@ class Settings:
         for name in ("sampler", "global_move"):
             value = getattr(self, name)
             if value is not None and (name, value) != ("global_move", "auto"):
-                as_sampler(value, name).check(energy)
+                as_sampler(value, name).check_for(energy)
         checked = {
             "n_updates": integer(self.n_updates, "n_updates", 0, 2**40 - 1),
             "n_steps": integer(self.n_steps, "n_steps", 0, 2**30),

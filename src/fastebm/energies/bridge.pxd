@@ -11,7 +11,7 @@ cdef class Normal(Energy):
 
 
 @cython.final
-cdef class Tempered(Energy):
+cdef class Bridge(Energy):
     cdef readonly Energy start
     cdef readonly Energy end
     cdef readonly double beta
