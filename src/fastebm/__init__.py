@@ -86,6 +86,7 @@ __all__ = [
     "ScaledWells",
     "StudentT",
     "Sum",
+    "SweepResult",
     "Tempered",
     "Tempering",
     "TrainingError",
@@ -112,6 +113,7 @@ __all__ = [
     "register",
     "rhat",
     "save",
+    "sweep",
     "tune",
 ]
 
@@ -123,6 +125,7 @@ _LATER = {
     "GradientReport": "diagnostics",
     "LogPartition": "partition.log_partition",
     "ScaledWells": "fitting.scaled_wells",
+    "SweepResult": "fitting.sweep",
     "UntrustedEstimateError": "partition.log_partition",
     "barrier_crossings": "diagnostics",
     "check_grad": "diagnostics",
@@ -136,6 +139,7 @@ _LATER = {
     "register": "storage.outside",
     "rhat": "diagnostics",
     "save": "io",
+    "sweep": "fitting.sweep",
 }
 _ROOMS = (
     "datasets",
@@ -166,6 +170,7 @@ if TYPE_CHECKING:
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
     from .fitting.scaled_wells import ScaledWells, fit_wells
+    from .fitting.sweep import SweepResult, sweep
     from .io import load, save
     from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
     from .storage.outside import register

@@ -7,6 +7,7 @@ Okabe-Ito set and the cividis map, which stay apart for colour-blind readers and
 from .chains import plot_buffer, plot_occupancy, plot_paths
 from .density import plot_density, plot_energy
 from .landscape import plot_landscape, plot_pairs
+from .sweep import plot_sweep
 from .training import plot_gap, plot_parameters, plot_phases
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "plot_parameters",
     "plot_paths",
     "plot_phases",
+    "plot_sweep",
 ]
