@@ -459,3 +459,70 @@ def test_no_reader_is_no_error(model):
     command = ["sh", "-c", f"{sys.executable} -m fastebm sample {model} --n 20000 | head -1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment())
     assert (done.stdout, done.stderr) == ("eruptions,waiting\n", "")
+
+
+# ---- sweep ----
+
+
+def test_sweep(geyser, folder):
+    words = [
+        "sweep",
+        geyser,
+        "--columns",
+        "eruptions",
+        "--set",
+        "n_steps=1,5",
+        "--set",
+        "learning_rate=0.01,0.1",
+    ]
+    words += ["--updates", "40", "--out", "table.csv", "--plot", "map.png", "--resume", "runs.jsonl"]
+    status, out, err = run(*words)
+    assert status == 0 and err == ""
+    assert "4 runs on 204 rows, 68 held out" in out and "wrote  table.csv" in out
+    rows = (folder / "table.csv").read_text().splitlines()
+    assert rows[0].startswith("n_steps,learning_rate,repeat,log_likelihood") and len(rows) == 5
+    assert (folder / "map.png").read_bytes().startswith(b"\x89PNG")
+    assert len((folder / "runs.jsonl").read_text().splitlines()) == 5
+    # Nothing is run twice.
+    assert run(*words)[1] == out
+
+
+def test_sweep_of_the_notebook_as_json(geyser):
+    status, out, _ = run(
+        *["sweep", geyser, "--columns", "1", "--recipe", "notebook", "--set", "sampler__noise_std=0.05,0.3"],
+        *["--updates", "30", "--no-checks", "--json"],
+    )
+    found = json.loads(out)
+    assert (
+        status == 0
+        and len(found["runs"]) == 2
+        and found["best"]
+        in (
+            {"sampler__noise_std": 0.05},
+            {"sampler__noise_std": 0.3},
+        )
+    )
+    assert found["runs"][0]["nats_lost"] is None and found["runs"][0]["error"] == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--set", "n_step=3"],
+        ["--set", "n_steps"],
+        ["--set", "n_steps=1,,2"],
+        ["--set", "n_steps=1", "--set", "n_steps=2"],
+        ["--set", "n_steps=-1"],
+        ["--set", "n_steps=1", "--test", "1"],
+        ["--set", "n_steps=1", "--test", "0"],
+        ["--set", "n_steps=1", "--recipe", "notebook"],
+        ["--set", "n_steps=1", "--plot", "map.xyz"],
+        [],
+    ],
+)
+def test_sweep_refuses(geyser, words):
+    before = contents()
+    status, out, err = run("sweep", geyser, *words)
+    # What argparse itself refuses has the usage above it.
+    assert (status, out) == (2, "") and " error: " in err.splitlines()[-1]
+    assert contents() == before

@@ -81,6 +81,7 @@ __all__ = [
     "ReplayBuffer",
     "Rosenbrock",
     "RunState",
+    "Sample",
     "SampleResult",
     "Sampler",
     "ScaledWells",
@@ -112,6 +113,7 @@ __all__ = [
     "mode_occupancy",
     "register",
     "rhat",
+    "sample",
     "save",
     "sweep",
     "tune",
@@ -124,6 +126,7 @@ _LATER = {
     "EnergyDensity": "estimator",
     "GradientReport": "diagnostics",
     "LogPartition": "partition.log_partition",
+    "Sample": "sampling",
     "ScaledWells": "fitting.scaled_wells",
     "SweepResult": "fitting.sweep",
     "UntrustedEstimateError": "partition.log_partition",
@@ -138,6 +141,7 @@ _LATER = {
     "mode_occupancy": "diagnostics",
     "register": "storage.outside",
     "rhat": "diagnostics",
+    "sample": "sampling",
     "save": "io",
     "sweep": "fitting.sweep",
 }
@@ -173,6 +177,7 @@ if TYPE_CHECKING:
     from .fitting.sweep import SweepResult, sweep
     from .io import load, save
     from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
+    from .sampling import Sample, sample
     from .storage.outside import register
 
 

@@ -1,4 +1,4 @@
-"""The command line: fastebm demo | fit | score | sample | info.
+"""The command line: fastebm demo | fit | score | sample | sweep | info.
 
 Results go to standard output, everything else to standard error. Exit status 0: done. 2: bad input or usage, with one
 line that says what to do. 130: interrupted.
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_fit(commands)
     _add_score(commands)
     _add_sample(commands)
+    _add_sweep(commands)
     command = _command(commands, "info", _info, "show version, instruction set and number of threads")
     command.set_defaults(quiet=True)
     return parser
@@ -169,7 +170,53 @@ def _add_sample(commands):
     command.set_defaults(quiet=True)
 
 
+def _add_sweep(commands):
+    command = _command(commands, "sweep", _sweep, "train with many settings and compare what they cost")
+    command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
+    _table(command)
+    command.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        required=True,
+        metavar="NAME=A,B,...",
+        help="values of a setting of the trainer (n_steps=1,5,30), or of its sampler (sampler__step_size=...); "
+        "several make a grid",
+    )
+    command.add_argument(
+        "--recipe",
+        choices=("default", "notebook"),
+        default="default",
+        help="where every run starts from: the default trainer, or the teaching notebook's",
+    )
+    command.add_argument("--wells", type=_natural, default=2, metavar="N", help="number of wells (default 2)")
+    command.add_argument("--updates", type=_natural, metavar="N", help="training updates of every run")
+    command.add_argument(
+        "--repeats", type=_natural, default=1, metavar="N", help="runs of every setting (default 1)"
+    )
+    command.add_argument(
+        "--test", type=float, default=0.25, metavar="SHARE", help="share of rows held out (default 0.25)"
+    )
+    _seed(command)
+    command.add_argument("--no-checks", action="store_true", help="leave the checks out, which take longest")
+    command.add_argument("--out", metavar="TABLE.csv", help="write the whole table (- for stdout)")
+    command.add_argument("--plot", metavar="SWEEP.png", help="draw the first two settings, or the only one")
+    command.add_argument(
+        "--resume", metavar="RUNS.jsonl", help="file of finished runs, from which the same command goes on"
+    )
+    _quiet(command)
+
+
 # ---- values of options ----
+
+
+def _setting(text: str):
+    from .sweep import setting
+
+    try:
+        return setting(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _natural(text: str) -> int:
@@ -260,3 +307,9 @@ def _sample(arguments):
     from . import fit, output
 
     fit.sample(arguments, output, _print_json)
+
+
+def _sweep(arguments):
+    from . import output, sweep
+
+    sweep.run(arguments, _progress(arguments), output, _print_json)

@@ -126,6 +126,9 @@ cdef class Tempering(Sampler):
         (`swap_statistics`); a geometric ladder is a good start, as ``np.geomspace(1, 50, 8)``.
     swap_every : int, default 5
         Moves of each replica between two offers.
+    step_sizes : array-like of shape (n_temperatures,), optional
+        Of the base sampler at each temperature, in place of that rule. With a base sampler whose step size is "auto" they
+        are tuned one by one.
 
     Raises
     ------
@@ -151,6 +154,7 @@ cdef class Tempering(Sampler):
     cdef readonly Sampler sampler
     cdef readonly Py_ssize_t swap_every
     cdef readonly tuple temperatures
+    cdef readonly tuple step_sizes
     cdef Py_ssize_t n_rungs
     cdef double* betas
     cdef Rung first
@@ -161,7 +165,7 @@ cdef class Tempering(Sampler):
     def __dealloc__(self):
         free(self.betas)
 
-    def __init__(self, sampler, temperatures, *, swap_every=5):
+    def __init__(self, sampler, temperatures, *, swap_every=5, step_sizes=None):
         cdef Rung rung, last = None
         cdef Py_ssize_t k
         if self.first is not None:
@@ -183,6 +187,14 @@ cdef class Tempering(Sampler):
         if self.betas is NULL:
             raise MemoryError
         rungs = [base if t == 1.0 else base.at_temperature(t) for t in values.tolist()]
+        self.step_sizes = None
+        if step_sizes is not None:
+            sizes = np.atleast_1d(numeric(step_sizes, "step_sizes"))
+            if sizes.shape != values.shape:
+                raise ValueError(f"step_sizes must have shape {values.shape}, as temperatures has it, got {sizes.shape}")
+            self.step_sizes = tuple(sizes.tolist())
+            rungs = [part.with_arguments(step_size=h) for part, h in zip(rungs, self.step_sizes, strict=True)]
+            base = rungs[0]
         for k in range(self.n_rungs):
             rung = Rung()
             rung.sampler, rung.slot = rungs[k], k
@@ -232,8 +244,16 @@ cdef class Tempering(Sampler):
         return self.sampler.noise_std
 
     def tuned_by(self, tune):
-        """The base sampler tuned, at T = 1."""
-        return self.with_arguments(sampler=self.sampler.tuned_by(tune)) if self.automatic else self
+        """The base sampler tuned at every temperature, with the preconditioner of T = 1."""
+        if not self.automatic:
+            return self
+        base = self.sampler.tuned_by(tune)
+        if "step_size" not in base._arguments():
+            return self.with_arguments(sampler=base)
+        sizes = [base.step_size]
+        for t in self.temperatures[1:]:
+            sizes.append(base.at_temperature(t).with_arguments(step_size="auto").tuned_by(tune).step_size)
+        return self.with_arguments(sampler=base, step_sizes=sizes)
 
     @property
     def temperature(self):
@@ -378,10 +398,11 @@ cdef class Tempering(Sampler):
 
     def with_arguments(self, **changes):
         """A new ladder; arguments of the base sampler are passed on to it."""
-        own = {name: changes.pop(name) for name in list(changes) if name in ("sampler", "temperatures", "swap_every")}
+        own = {name: changes.pop(name) for name in list(changes) if name in self._arguments()}
         if changes:
             own["sampler"] = self.sampler.with_arguments(**changes)
         return type(self)(**(self._arguments() | own))
 
     def _arguments(self):
-        return {"sampler": self.sampler, "temperatures": list(self.temperatures), "swap_every": self.swap_every}
+        own = {"sampler": self.sampler, "temperatures": list(self.temperatures), "swap_every": self.swap_every}
+        return own | {"step_sizes": None if self.step_sizes is None else list(self.step_sizes)}

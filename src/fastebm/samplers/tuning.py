@@ -70,11 +70,12 @@ class _Average:
 class _WarmUp:
     """Chains on their way, and the numbers of the rounds so far."""
 
-    def __init__(self, energy, x, seed, n_threads, show):
+    def __init__(self, energy, x, temperature, seed, n_threads, show):
         self.energy, self.x, self.n_threads, self.show = energy, x, n_threads, show
         self.entropy = seed
         self.round = self.n_steps = 0
         self.rate: float | None = None
+        self.temperature = temperature
 
     def run(self, sampler, n_steps, thin=None):
         stream = np.random.SeedSequence(
@@ -111,7 +112,14 @@ class _WarmUp:
         return result.acceptance_rate
 
     def tune(self, sampler):
-        """The sampler with numbers in place of "auto"."""
+        """The sampler with numbers in place of "auto". Chains that were warmed up elsewhere are put back."""
+        before = self.x
+        tuned = self._tune(sampler)
+        if sampler.temperature != self.temperature:
+            self.x = before
+        return tuned
+
+    def _tune(self, sampler):
         twin = sampler.adjusted_twin()
         target = sampler.target_acceptance
         n_features = self.energy.n_features
@@ -142,13 +150,14 @@ class _WarmUp:
         return sampler.with_arguments(**frozen)
 
     def scale(self, draws):
-        """sqrt(std of x / std of its gradient): the scale for a normal law, and robust for others (the fourth root of
-        their variances' ratio); None from too few draws."""
+        """sqrt(spread of x / spread of its gradient): the scale of a normal law, between those of a well and of the
+        whole for others; None from too few draws. By quartiles: a chain that is still on its way counts for little."""
         if len(draws) < ENOUGH_DRAWS:
             return None
         with np.errstate(all="ignore"):
-            g = self.energy.grad(draws)
-            scale = (draws.var(axis=0) / (g**2).mean(axis=0)) ** 0.25
+            g = np.median(np.abs(self.energy.grad(draws).reshape(draws.shape)), axis=0) / 0.6745
+            x = np.subtract(*np.percentile(draws, [75.0, 25.0], axis=0)) / 1.349
+            scale = np.sqrt(x / g)
         good = np.isfinite(scale) & (scale > 0)
         if not good.any():
             return None
@@ -160,7 +169,7 @@ def tune(sampler, energy, x0, *, seed=None, n_threads=None, progress=False) -> T
 
     The chains are warmed up for 300 rounds of at least 64 proposals, about 1,000 steps; the step size follows the
     acceptance rate of all chains by dual averaging, to the sampler's ``target_acceptance``. Samplers without an accept
-    step are tuned by the one that adds it. The scale of a feature is ``sqrt(std(x) / std(dE/dx))`` over the chains.
+    step are tuned by the one that adds it. The scale of a feature is ``sqrt(spread(x) / spread(dE/dx))``, by quartiles.
     Then all is frozen, so that the law of the run that follows is the frozen sampler's.
 
     Parameters
@@ -205,7 +214,7 @@ def tune(sampler, energy, x0, *, seed=None, n_threads=None, progress=False) -> T
         return Tuning(sampler, x.reshape(-1).copy() if flat else x.copy(), None, 0)
     sampler.check_for(energy)
     show = bar(progress, sum(n for n, _ in WINDOWS), "tuning", "round") if progress else None
-    warm_up = _WarmUp(energy, x.copy(), seed_sequence(seed), n_threads, show)
+    warm_up = _WarmUp(energy, x.copy(), sampler.temperature, seed_sequence(seed), n_threads, show)
     try:
         tuned = sampler.tuned_by(warm_up.tune)
     finally:
