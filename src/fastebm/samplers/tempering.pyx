@@ -127,8 +127,8 @@ cdef class Tempering(Sampler):
     swap_every : int, default 5
         Moves of each replica between two offers.
     step_sizes : array-like of shape (n_temperatures,), optional
-        Of the base sampler at each temperature, in place of that rule. With a base sampler whose step size is "auto" they
-        are tuned one by one.
+        Of the base sampler at each temperature, in place of that rule. With a base sampler whose step size is "auto"
+        they are tuned one by one.
 
     Raises
     ------
@@ -191,7 +191,9 @@ cdef class Tempering(Sampler):
         if step_sizes is not None:
             sizes = np.atleast_1d(numeric(step_sizes, "step_sizes"))
             if sizes.shape != values.shape:
-                raise ValueError(f"step_sizes must have shape {values.shape}, as temperatures has it, got {sizes.shape}")
+                raise ValueError(
+                    f"step_sizes must have shape {values.shape}, as temperatures has it, got {sizes.shape}"
+                )
             self.step_sizes = tuple(sizes.tolist())
             rungs = [part.with_arguments(step_size=h) for part, h in zip(rungs, self.step_sizes, strict=True)]
             base = rungs[0]
