@@ -48,7 +48,7 @@ from .samplers import (
     cycle,
     tune,
 )
-from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
+from .training import ContrastiveDivergence, Crop, Flip, Noise, ReplayBuffer, Shift, TrainingResult
 from .training.after_fit import CHECKS as _CHECKS
 
 __all__ = [
@@ -60,12 +60,14 @@ __all__ = [
     "Box",
     "CompiledEnergy",
     "ContrastiveDivergence",
+    "Crop",
     "Cycle",
     "Diagnostic",
     "DoubleWell",
     "Energy",
     "EnergyDensity",
     "FastEBMWarning",
+    "Flip",
     "Funnel",
     "Gaussian",
     "GaussianBernoulliRBM",
@@ -75,6 +77,7 @@ __all__ = [
     "MixtureMH",
     "ModelFileError",
     "MuellerBrown",
+    "Noise",
     "NonFiniteError",
     "PhiFour",
     "PythonEnergy",
@@ -85,6 +88,7 @@ __all__ = [
     "SampleResult",
     "Sampler",
     "ScaledWells",
+    "Shift",
     "StudentT",
     "Sum",
     "SweepResult",
