@@ -185,11 +185,11 @@ if TYPE_CHECKING:
     from .storage.outside import register
 
 
-def _diagnosed(result, data):
+def _diagnosed(result, data, held_out):
     # The checks are above training in the order of rooms, and loaded only when a run ends.
     from .diagnostics.diagnose import after_fit
 
-    return after_fit(result, data)
+    return after_fit(result, data, held_out)
 
 
 _CHECKS.append(_diagnosed)

@@ -13,6 +13,7 @@ from .samplers.result import SampleResult
 from .samplers.state import RunState
 from .storage import archive
 from .storage.codec import DAMAGE, KIND, REGISTRY, Decoder, Encoder, is_object, register
+from .training.checkpoint import storable
 from .training.replay import ReplayBuffer
 from .training.result import TrainingResult, history_array
 
@@ -135,7 +136,7 @@ def _encode_fields(obj):
 
 
 def _encode_result(result):
-    return _encode_fields(result)
+    return _encode_fields(result) | {"settings": storable(result.settings)}
 
 
 def _decode_result(f):

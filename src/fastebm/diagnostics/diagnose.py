@@ -16,7 +16,7 @@ from ..mixtures.optimum import STARTS
 from ..partition.log_partition import LogPartition
 from ..samplers.base import as_sampler
 from ..training.result import TrainingResult
-from . import arrival, energies, mixing, modes, partition, population, temperature, training
+from . import arrival, energies, large, mixing, modes, partition, population, temperature, training
 from .diagnostic import Diagnosis, Diagnostic
 
 
@@ -58,7 +58,8 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     codes: gradient, noisy_energy, block_dependent, no_mass, temperature, measured_temperature, too_few_steps,
     mode_imbalance, mode_weights_not_identified, divergence, acceptance, edge, step_too_big, global_box, local_optimum,
     under_training, learning_rate, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale, narrow_mode,
-    wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted.
+    wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted, and for energies with more
+    parameters than can be looked at one by one: statistics, stuck_chains, saturated.
 
     Examples
     --------
@@ -70,7 +71,7 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     return _look(subject, X, sampler, x0, n_steps, X_val, seed)
 
 
-def after_fit(result, x: np.ndarray) -> tuple[list[Diagnostic], list[str]]:
+def after_fit(result, x: np.ndarray, held_out=None) -> tuple[list[Diagnostic], list[str]]:
     """What a fit keeps on its result, which knows nothing of a `Diagnosis`.
 
     Parameters
@@ -78,8 +79,12 @@ def after_fit(result, x: np.ndarray) -> tuple[list[Diagnostic], list[str]]:
     result : TrainingResult or ScaledWells
     x : ndarray of shape (n_samples, n_features)
         The rows, checked by the fit; standardised ones for ScaledWells.
+    held_out : ndarray of shape (n, n_features), optional
+        Held-out rows that the fit was given.
     """
     found = _of_fit(result, x, 0)
+    if held_out is not None:
+        found = _with_held_out(found, result.energy, x, held_out, population.noise_of(result))
     return list(found), found.not_checked
 
 
@@ -106,7 +111,7 @@ def _(subject: TrainingResult, X, sampler, x0, n_steps, X_val, seed):
     if X is None:
         raise ValueError("diagnose(result, X) needs X, the data it was trained on")
     x, held_out = _data(subject.energy, X, X_val)
-    return _with_held_out(_of_fit(subject, x, seed), subject.energy, x, held_out)
+    return _with_held_out(_of_fit(subject, x, seed), subject.energy, x, held_out, population.noise_of(subject))
 
 
 @_look.register
@@ -134,9 +139,12 @@ def _data(energy, X, X_val):
     return x, None if X_val is None else samples(X_val, energy.n_features, "X_val")[0]
 
 
-def _with_held_out(found, energy, x, held_out):
+def _with_held_out(found, energy, x, held_out, noise=None):
+    """What held-out rows add; the noise of training is added to them and to the others."""
     if held_out is None:
         return found
+    if noise is not None:
+        x, held_out = noise(x, 1), noise(held_out, 2)
     skipped = [s for s in found.not_checked if s not in modes.unknown(None)]
     return Diagnosis(found + training.memorisation(energy, x, held_out), skipped)
 
@@ -170,7 +178,9 @@ def _dearest_first(short, energy, x, known):
 def _of_training(result: TrainingResult, x, seed):
     rng = np.random.default_rng(seed_sequence(seed))
     sampler = result.sampler
-    found = temperature.before(sampler) + training.data(x, rng) + training.scale(result.energy, x)
+    found = temperature.before(sampler) + training.data(x, rng)
+    x, skipped = population.as_seen(result, x)
+    found += training.scale(result.energy, x)
     found += mixing.step_too_big(result.energy, sampler, x, rng)
     if not result.settings:
         return Diagnosis(found, ["the training: the result holds no settings"])
@@ -179,9 +189,9 @@ def _of_training(result: TrainingResult, x, seed):
         + training.weights(result)
         + mixing.global_box(result.global_move, x, result.energy)
     )
-    skipped = []
     try:
-        known = examine(result.energy, x)
+        # Held-out rows chose theta, and not the likelihood of these rows.
+        known = examine(result.energy, x) if result.best_update is None else None
         chains = population.from_result(result, rng)
         if chains is None:
             skipped.append("the chains: " + population.why_none(result))
@@ -190,8 +200,15 @@ def _of_training(result: TrainingResult, x, seed):
             found += mixing.divergence(chains.energy, sampler, chains.negatives, rng, rate, trained=True)
             found += _of_chains(chains, weighted=result.settings["weighting"] == "jarzynski")
             found += training.energy_gap(result, chains)
-        short, unknown = arrival.arrived(result, x, chains, known, rng)
-        skipped += unknown + modes.unknown(known)
+        if result.best_update is None:
+            short, unknown = arrival.arrived(result, x, chains, known, rng)
+        else:
+            short, unknown = [], ["distance from the optimum: X_val chose where to stop"]
+        if chains is not None and known is None and result.energy.n_params > arrival.MOST_PARAMS:
+            found += large.statistics(chains, x) + large.stuck(chains)
+        more, unseen = large.saturated(result.energy, x)
+        found += more
+        skipped += unknown + unseen + modes.unknown(known)
         if known is not None and known.gain < arrival.SHORT:
             found = [d for d in found if not _harmless(d, sampler)]
         return Diagnosis(_dearest_first(short, result.energy, x, known) + found, skipped)

@@ -274,6 +274,16 @@ cdef class Energy:
         edge = np.full(self.n_params, np.inf)
         return -edge, edge
 
+    def saturation(self, X):
+        """Of a network: for each hidden layer, the share of its activations at X whose slope is nearly zero.
+
+        Returns
+        -------
+        ndarray of shape (n_layers,) or None
+            None for an energy without hidden layers.
+        """
+        return None
+
     def shares(self, X):
         """Share of each mode in the density at every sample, where the modes are known.
 
