@@ -126,7 +126,9 @@ def test_flips(axis):
     same, other = (got == x).all(axis=1), (got == mirrored).all(axis=1)
     assert (same ^ other).all()
     assert abs(other.mean() - 0.25) * np.sqrt(len(x) / (0.25 * 0.75)) < z_limit(10)
-    assert_array_equal(visit(x[:50], fe.Flip(SHAPE, axis=axis, prob=1.0), fe.Flip(SHAPE, axis=axis, prob=1.0)), x[:50])
+    assert_array_equal(
+        visit(x[:50], fe.Flip(SHAPE, axis=axis, prob=1.0), fe.Flip(SHAPE, axis=axis, prob=1.0)), x[:50]
+    )
 
 
 @pytest.mark.parametrize("fill", ["edge", -7.0])
@@ -140,9 +142,7 @@ def test_crops(fill):
         window = image[cut[0] : 3 - cut[1], cut[2] : 4 - cut[3]]
         pad = ((cut[0], cut[1]), (cut[2], cut[3]))
         expected = (
-            np.pad(window, pad, mode="edge")
-            if fill == "edge"
-            else np.pad(window, pad, constant_values=fill)
+            np.pad(window, pad, mode="edge") if fill == "edge" else np.pad(window, pad, constant_values=fill)
         )
         counts.append((got == expected.ravel()).all(axis=1).sum())
     assert sum(counts) == n
@@ -179,7 +179,13 @@ RUNS = {
     "noise": {"data_noise": 0.3},
     "parts": {"augment": PARTS, "data_noise": np.linspace(0, 1, 12)},
     "chains": {"augment": PARTS[0], "augment_chains": 0.3},
-    "fifo": {"augment": PARTS, "augment_chains": 0.5, "buffer": "fifo", "reinit_prob": 0.2, "buffer_size": 2000},
+    "fifo": {
+        "augment": PARTS,
+        "augment_chains": 0.5,
+        "buffer": "fifo",
+        "reinit_prob": 0.2,
+        "buffer_size": 2000,
+    },
     "function": {"augment": [PARTS[1], reverse, PARTS[0]], "augment_chains": 0.2},
     "whole batch": {"augment": PARTS, "batch_size": 600},
 }
@@ -196,7 +202,9 @@ def test_same_bytes_for_threads_and_resumed_anywhere(name, tmp_path):
     one = trainer(**RUNS[name])
     whole = one.fit(DATA, seed=3, n_threads=1, diagnose=False)
     same(one.fit(DATA, seed=3, n_threads=3, diagnose=False), whole)
-    plain = trainer(**{k: v for k, v in RUNS[name].items() if k in ("buffer", "reinit_prob", "buffer_size", "batch_size")})
+    plain = trainer(
+        **{k: v for k, v in RUNS[name].items() if k in ("buffer", "reinit_prob", "buffer_size", "batch_size")}
+    )
     assert not np.array_equal(plain.fit(DATA, seed=3, diagnose=False).theta, whole.theta)
     augment = RUNS[name].get("augment") if name == "function" else None
     for stop in (0, 9):
@@ -274,7 +282,10 @@ def test_an_exception_of_the_function_arrives_as_itself(tmp_path):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda X, rng: X[:-1], r"augment\(X, rng\) must return rows of the shape of X, \(550, 12\), got \(549, 12\)"),
+        (
+            lambda X, rng: X[:-1],
+            r"augment\(X, rng\) must return rows of the shape of X, \(550, 12\), got \(549, 12\)",
+        ),
         (lambda X, rng: X * np.nan, r"augment\(X, rng\)\[0, 0\] = nan is not finite"),
         (lambda X, rng: "text", r"must be real numbers"),
     ],
@@ -287,7 +298,9 @@ def test_what_a_function_returns_is_checked(function, message):
 def test_a_file_holds_no_code(tmp_path):
     one = trainer(augment=[PARTS[0], reverse])
     run = one.fit(DATA, seed=3, checkpoint=tmp_path / "run")
-    with pytest.raises(ValueError, match=r"changes rows by function reverse.*give resume\(\.\.\., augment=\)"):
+    with pytest.raises(
+        ValueError, match=r"changes rows by function reverse.*give resume\(\.\.\., augment=\)"
+    ):
         CD.resume(tmp_path / "run", DATA)
     fe.save(tmp_path / "result", run)
     loaded = fe.load(tmp_path / "result")
@@ -299,9 +312,17 @@ def test_a_file_holds_no_code(tmp_path):
     ("bad", "error", "message"),
     [
         ({"data_noise": -1.0}, ValueError, "data_noise must not be negative"),
-        ({"data_noise": [1.0, 2.0]}, ValueError, r"data_noise must be a number or have one entry for each feature \(12\)"),
+        (
+            {"data_noise": [1.0, 2.0]},
+            ValueError,
+            r"data_noise must be a number or have one entry for each feature \(12\)",
+        ),
         ({"augment": 3}, TypeError, r"augment\[0\] must be fastebm.Noise, Shift, Flip, Crop or a function"),
-        ({"augment": fe.Shift((4, 4))}, ValueError, r"is for rows of 16 numbers, and the energy has n_features=12"),
+        (
+            {"augment": fe.Shift((4, 4))},
+            ValueError,
+            r"is for rows of 16 numbers, and the energy has n_features=12",
+        ),
         ({"augment_chains": 0.1}, ValueError, "augment_chains=0.1 needs augment="),
         ({"augment_chains": 2.0, "augment": PARTS}, ValueError, "augment_chains must be at most 1"),
         ({"augment": PARTS, "augment_chains": 0.1, "weighting": "jarzynski"}, ValueError, "augment_chains=0"),

@@ -43,7 +43,9 @@ TARGET = fe.Gaussian(np.full(D, 0.5), np.diag(np.linspace(0.15, 0.4, D)))
 def followed(seed, sign=1.0, n_steps=3):
     """(error of log Z in its standard errors, error) after 300 updates towards TARGET, which log Z is exact on."""
     start = fe.Gaussian(np.zeros(D))
-    tracker = Tracker(start, exact_move(fe.MALA(0.05), n_steps, None, 0), start.exact_sample(CHAINS, seed), [seed, 1], True)
+    tracker = Tracker(
+        start, exact_move(fe.MALA(0.05), n_steps, None, 0), start.exact_sample(CHAINS, seed), [seed, 1], True
+    )
     trackers = [tracker]
     x = TARGET.exact_sample(1000, seed=seed + 50)
 
@@ -75,7 +77,12 @@ def test_chains_that_drive_theta_are_no_measure():
     """What the tracker is for: with the trainer's own chains, log Z of the same kind of run drifts by nats."""
     start = fe.Gaussian(np.zeros(D))
     x, theta = start.exact_sample(256, 1), start.theta
-    data, here, rng, log_z = TARGET.exact_sample(1000, seed=1), copy.copy(start), np.random.default_rng(1), 0.0
+    data, here, rng, log_z = (
+        TARGET.exact_sample(1000, seed=1),
+        copy.copy(start),
+        np.random.default_rng(1),
+        0.0,
+    )
     first = second = 0.0
     for t in range(300):
         here.theta = theta
@@ -121,7 +128,14 @@ HELD_OUT = np.random.default_rng(4).normal(size=(400, 8))
 
 
 def overfitting(**options):
-    given = {"n_updates": 400, "n_steps": 3, "global_move": None, "ema": 0.9, "learning_rate": 0.1, "n_chains": 256}
+    given = {
+        "n_updates": 400,
+        "n_steps": 3,
+        "global_move": None,
+        "ema": 0.9,
+        "learning_rate": 0.1,
+        "n_chains": 256,
+    }
     return CD(fe.Gaussian(np.full(8, 0.6), 4.0 * np.eye(8)), fe.MALA(0.1), **(given | options))
 
 
@@ -166,7 +180,9 @@ def test_looking_does_not_change_the_run():
 
 def test_the_noise_of_training_is_added_once():
     runs = [
-        overfitting(n_updates=20, data_noise=s).fit(ROWS, seed=1, X_val=HELD_OUT, eval_every=5, diagnose=False)
+        overfitting(n_updates=20, data_noise=s).fit(
+            ROWS, seed=1, X_val=HELD_OUT, eval_every=5, diagnose=False
+        )
         for s in (0.0, 0.5)
     ]
     start = runs[0].validation["energy_val"][0], runs[1].validation["energy_val"][0]
@@ -187,7 +203,11 @@ def same(a, b):
 def make(kind):
     if kind == "closed form":
         return overfitting(n_updates=40), ROWS, HELD_OUT
-    return CD(network(hidden=5), fe.MALA(0.04), n_updates=40, n_chains=64, ema=0.9), ring(200, 1), ring(100, 2)
+    return (
+        CD(network(hidden=5), fe.MALA(0.04), n_updates=40, n_chains=64, ema=0.9),
+        ring(200, 1),
+        ring(100, 2),
+    )
 
 
 @pytest.mark.parametrize("stop", [0, 6, 7, 20, 38])
@@ -212,7 +232,13 @@ def test_resumed_with_chains_that_follow(stop, tmp_path):
     assert whole.validation["log_z_error"][-1] > 0
     path = tmp_path / "run"
     trainer.fit(
-        x, seed=1, checkpoint=path, checkpoint_every=3, callback=lambda s: s.update == stop, diagnose=False, **look
+        x,
+        seed=1,
+        checkpoint=path,
+        checkpoint_every=3,
+        callback=lambda s: s.update == stop,
+        diagnose=False,
+        **look,
     )
     same(CD.resume(path, x, X_val=held_out), whole)
 
@@ -278,7 +304,9 @@ def test_an_evaluation_that_is_not_finite_names_the_update():
 
     def energy(X, theta):
         with np.errstate(over="ignore"):
-            return 0.5 * (X**2).sum(axis=1) + np.where(X[:, 0] > 50, np.exp(2000.0 * abs(theta[0])), theta[0] * X[:, 0])
+            return 0.5 * (X**2).sum(axis=1) + np.where(
+                X[:, 0] > 50, np.exp(2000.0 * abs(theta[0])), theta[0] * X[:, 0]
+            )
 
     one = fe.PythonEnergy(
         energy,
@@ -289,7 +317,7 @@ def test_an_evaluation_that_is_not_finite_names_the_update():
     )
     x = np.random.default_rng(1).normal(size=(200, 2)) + 1.0
     trainer = CD(one, fe.MALA(0.1), n_updates=100, n_chains=64, average=0.0, learning_rate=0.05)
-    with pytest.raises(fe.TrainingError, match="evaluation after update .*last good theta") as caught:
+    with pytest.raises(fe.TrainingError, match=r"evaluation after update .*last good theta") as caught:
         trainer.fit(x, seed=1, X_val=[[100.0, 0.0]], eval_every=10, diagnose=False)
     error = caught.value
     assert 0 < error.update < 100 and error.update % 10 == 0 and len(error.result.history) == error.update

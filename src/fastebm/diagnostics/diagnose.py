@@ -111,7 +111,9 @@ def _(subject: TrainingResult, X, sampler, x0, n_steps, X_val, seed):
     if X is None:
         raise ValueError("diagnose(result, X) needs X, the data it was trained on")
     x, held_out = _data(subject.energy, X, X_val)
-    return _with_held_out(_of_fit(subject, x, seed), subject.energy, x, held_out, population.noise_of(subject))
+    return _with_held_out(
+        _of_fit(subject, x, seed), subject.energy, x, held_out, population.noise_of(subject)
+    )
 
 
 @_look.register
@@ -206,9 +208,8 @@ def _of_training(result: TrainingResult, x, seed):
             short, unknown = [], ["distance from the optimum: X_val chose where to stop"]
         if chains is not None and known is None and result.energy.n_params > arrival.MOST_PARAMS:
             found += large.statistics(chains, x) + large.stuck(chains)
-        more, unseen = large.saturated(result.energy, x)
-        found += more
-        skipped += unknown + unseen + modes.unknown(known)
+        found += large.saturated(result.energy, x)
+        skipped += unknown + modes.unknown(known)
         if known is not None and known.gain < arrival.SHORT:
             found = [d for d in found if not _harmless(d, sampler)]
         return Diagnosis(_dearest_first(short, result.energy, x, known) + found, skipped)

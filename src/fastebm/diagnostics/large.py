@@ -88,28 +88,23 @@ def stuck(population: Population) -> list[Diagnostic]:
             "stuck_chains",
             share,
             STUCK_ERROR if bad else STUCK_WARN,
-            f"{int(still.sum())} of {groups} chains have not moved in {ROUNDS} updates: they sit where every proposal is "
-            "refused, and hold up the energy there",
+            f"{int(still.sum())} of {groups} chains have not moved in {ROUNDS} updates: they sit where every proposal "
+            "is refused, and hold up the energy there",
             "use a smaller step_size, or a global move that can fetch them (global_move='auto'), or clip_norm",
             "error" if bad else "warning",
         )
     ]
 
 
-def saturated(energy: Energy, x: np.ndarray) -> tuple[list[Diagnostic], list[str]]:
-    """Has a layer of a network activations that no longer answer? Asks the energy (`Energy.saturation`).
-
-    Returns
-    -------
-    warnings, not_checked
-    """
+def saturated(energy: Energy, x: np.ndarray) -> list[Diagnostic]:
+    """Has a layer of a network activations that no longer answer? Asks the energy (`Energy.saturation`)."""
     shares = energy.saturation(x[:ROWS])
     if shares is None:
-        return [], []
+        return []
     shares = np.atleast_1d(np.asarray(shares, dtype=float))
     layer = int(shares.argmax())
     if not shares[layer] > SATURATED_WARN:
-        return [], []
+        return []
     bad = bool(shares[layer] > SATURATED_ERROR)
     return [
         Diagnostic(
@@ -121,4 +116,4 @@ def saturated(energy: Energy, x: np.ndarray) -> tuple[list[Diagnostic], list[str
             "use a smaller learning_rate or clip_norm, l2 on the weights, inputs of spread near 1, or start anew",
             "error" if bad else "warning",
         )
-    ], []
+    ]

@@ -8,8 +8,8 @@ import warnings
 
 from .._runtime.errors import FastEBMWarning, UntrustedFitError
 
-# Functions (result, data, held_out) -> (warnings, what was not checked and why). Training knows nothing of the rooms above it:
-# the package's root adds theirs.
+# Functions (result, data, held_out) -> (warnings, what was not checked and why). Training knows nothing of the rooms
+# above it: the package's root adds theirs.
 CHECKS: list = []
 NOTHING_CHECKED = "everything: diagnose=False"
 _PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")

@@ -276,9 +276,10 @@ class ContrastiveDivergence:
         n_threads : int, optional
             Threads that share every update; by default as `fastebm` runs elsewhere. The bytes are the same.
         X_val : array-like of shape (n, n_features), optional
-            Held-out rows, to which `data_noise` is added once. Their log-likelihood is followed (``result.validation``),
-            and theta of the best evaluation is returned. What is evaluated is the average that would be returned: a
-            moving one (`ema`) suits stopping early, where the mean over the last `average` of n_updates comes too late.
+            Held-out rows, to which `data_noise` is added once. Their log-likelihood is followed (in
+            ``result.validation``), and theta of the best evaluation is returned. What is evaluated is the average that
+            would be returned: a moving one (`ema`) suits stopping early; the mean over the last `average` of n_updates
+            comes too late.
             Where log Z has no closed form it is followed by annealed importance sampling along the path of that theta,
             by 512 chains that no gradient sees.
         patience : int, optional

@@ -139,6 +139,8 @@ class Validation:
 def _tracker(energy: Energy, settings, choices, x, rng, seed, n_threads) -> Tracker:
     """Chains at exact samples of the starting energy, or else at rows of the data."""
     exact = energy.has_exact_sample
-    start = energy.exact_sample(CHAINS, rng) if exact else x[rng.choice(len(x), CHAINS, replace=len(x) < CHAINS)]
+    start = (
+        energy.exact_sample(CHAINS, rng) if exact else x[rng.choice(len(x), CHAINS, replace=len(x) < CHAINS)]
+    )
     move = exact_move(choices["sampler"], settings.n_steps, choices["global_move"], settings.n_global)
     return Tracker(energy, move, start, seed, exact, n_threads)
