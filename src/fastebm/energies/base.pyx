@@ -11,7 +11,7 @@ import numpy as np
 
 from .._runtime.check import check_heap_type, describe, finite_result, samples, vector
 
-from .._runtime.fast cimport finite
+from .._runtime.fast cimport address, finite
 from ..kernels.layout cimport gather, scatter
 from ..kernels.scratch cimport aligned
 
@@ -367,10 +367,9 @@ cdef class Energy:
     def theta(self):
         """The parameters, shape (n_params,). Reading gives a copy; setting checks length and finiteness, then
         copies."""
-        cdef Py_ssize_t i
         out = np.empty(self.n_params)
-        for i in range(self.n_params):
-            out[i] = self.theta_ptr[i]
+        if self.n_params:
+            memcpy(address(out), self.theta_ptr, self.n_params * sizeof(double))
         return out
 
     @theta.setter

@@ -232,7 +232,7 @@ cdef class Flip(OfImages):
 
 
 cdef class Crop(OfImages):
-    """Images of which only a window is kept: up to `pixels` rows or columns of each side are lost, each side for itself.
+    """Images of which only a window is kept: each side loses up to `pixels` rows or columns, for itself.
 
     Parameters
     ----------
