@@ -57,6 +57,7 @@ LEVELLED = [
     "fastebm.mixtures._kmeans",
     "fastebm.networks.images",
     "fastebm.networks.layers",
+    "fastebm.networks.spectral",
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",
     "fastebm.samplers.hmc",
