@@ -42,6 +42,7 @@ LEVELLED = [
     "fastebm.energies.banana",
     "fastebm.energies.box",
     "fastebm.energies.double_well",
+    "fastebm.energies.full_wells",
     "fastebm.energies.funnel",
     "fastebm.energies.gaussian",
     "fastebm.energies.gb_rbm",
