@@ -54,6 +54,7 @@ LEVELLED = [
     "fastebm.energies.tempered",
     "fastebm.energies.well_mixture",
     "fastebm.mixtures._em",
+    "fastebm.mixtures._em_full",
     "fastebm.mixtures._kmeans",
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",
