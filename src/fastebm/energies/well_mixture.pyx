@@ -380,7 +380,7 @@ cdef class WellMixture(Energy):
     modes = property(lambda self: self.means_, doc="Centres of the wells, as `means_`.")
     mode_shares = property(lambda self: self.weights_, doc="Mass of each well, as `weights_`.")
     mode_scales = property(lambda self: self.stds_, doc="Standard deviation of each well, as `stds_`.")
-    mode_covariances = property(lambda self: None if self.full is None else self.covariances_,
+    mode_covariances = property(lambda self: self.covariances_ if self.covariance == "full" else None,
                                 doc="Covariance of each well, as `covariances_`; None for diagonal ones.")
 
     def _normal_mixture(self):
