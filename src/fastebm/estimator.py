@@ -105,8 +105,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
 
     Notes
     -----
-    A well is never narrower than 0.058 nor wider than 8.6 standard deviations of the data; with full covariance 0.0048
-    and 105, along every direction.
+    A well is never narrower than 0.058 nor wider than 8.6 standard deviations of the data; with full covariance 0.00064
+    and 775, along every direction.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 from libc.math cimport INFINITY, fabs, fma
 from libc.stdlib cimport free, malloc
 
-from .well_theta import LIMIT
+from .well_theta import LOG_L_LIMIT
 
 from ..kernels.math cimport exp_neg, fill, lane_dot, lane_sum, lower
 from ..kernels.triangle cimport add_product, add_squares, subtract, transposed_product
@@ -11,7 +11,7 @@ from ..kernels.wells cimport (
     add_scaled, add_weighted, boltzmann, mixture_energy, reciprocal, scale, subtract_spread, tilted_well,
 )
 
-cdef double LOG_LIMIT = LIMIT
+cdef double LOG_LIMIT = LOG_L_LIMIT
 
 
 cdef class FullWells:

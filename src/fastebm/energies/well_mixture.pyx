@@ -10,9 +10,7 @@ import numpy as np
 from .._runtime.check import choice, integer, samples
 from .._runtime.seed import seed_sequence
 from .normals import NormalMixture
-from .well_theta import (
-    COVARIANCES, LIMIT, lower_factors, narrowest, numbers_of_a_well, parameter_names, theta_of_mixture, widest,
-)
+from . import well_theta
 
 from ..kernels.layout cimport gather, scatter
 from ..kernels.math cimport exp_neg, fill, lane_sum, lower
@@ -25,7 +23,7 @@ from ..kernels.wells cimport (
 from .base cimport Energy
 from .full_wells cimport FullWells
 
-cdef double RAW_A_LIMIT = LIMIT
+cdef double RAW_A_LIMIT = well_theta.RAW_A_LIMIT
 
 
 cdef class WellMixture(Energy):
@@ -36,7 +34,7 @@ cdef class WellMixture(Energy):
     The density is a Gaussian mixture: well j has the covariance A_j^-1 / 2 and a weight proportional to
     exp(-k_j) |A_j|^(-1/2). A_j is diagonal (wells whose axes are the features), with
     :math:`a = \exp(\operatorname{clip}(\mathrm{raw\_a}, -5, 5))`, or full, :math:`A_j = L_j L_j^T` with L_j lower
-    triangular and :math:`L_{ii} = \exp(\operatorname{clip}(\mathrm{log\_L}_i, -5, 5))`.
+    triangular and :math:`L_{ii} = \exp(\operatorname{clip}(\mathrm{log\_L}_i, -7, 7))`.
 
     Parameters
     ----------
@@ -59,7 +57,7 @@ cdef class WellMixture(Energy):
     Notes
     -----
     Evaluated as min_j e_j - log1p(sum of the others) with every weight from its own difference, so nothing underflows.
-    Where raw_a or log_L lies beyond +-5 its derivative is exactly zero.
+    Where raw_a lies beyond +-5, or log_L beyond +-7, its derivative is exactly zero.
 
     Examples
     --------
@@ -72,8 +70,8 @@ cdef class WellMixture(Energy):
     def __init__(self, n_wells=2, n_features=1, theta=None, *, covariance="diag"):
         cdef Py_ssize_t wells = integer(n_wells, "n_wells", 1, 1_000_000)
         cdef Py_ssize_t features = integer(n_features, "n_features", 1, 1_000_000)
-        cdef bint full = choice(covariance, "covariance", COVARIANCES) == "full"
-        self.allocate(features, wells * numbers_of_a_well(features, full) + 1)
+        cdef bint full = choice(covariance, "covariance", well_theta.COVARIANCES) == "full"
+        self.allocate(features, wells * well_theta.numbers_of_a_well(features, full) + 1)
         self.n_wells = wells
         if full:
             self.full = FullWells(wells, features)
@@ -332,12 +330,16 @@ cdef class WellMixture(Energy):
         self._check_ready()
         d = self.n_features
         theta = self.theta[:self.n_params - 1].reshape(self.n_wells, -1)
-        raw, m, k = np.clip(theta[:, :d], -RAW_A_LIMIT, RAW_A_LIMIT), theta[:, -1 - d:-1], theta[:, -1]
+        raw, m, k = np.clip(theta[:, :d], *self._limits()), theta[:, -1 - d:-1], theta[:, -1]
         return raw if self.full is None else 2.0 * raw, m, k
+
+    def _limits(self):
+        limit = RAW_A_LIMIT if self.full is None else well_theta.LOG_L_LIMIT
+        return -limit, limit
 
     def _factors(self):
         self._check_ready()
-        return lower_factors(self.theta, self.n_wells, self.n_features)
+        return well_theta.lower_factors(self.theta, self.n_wells, self.n_features)
 
     def _log_masses(self):
         # log of the integral of exp(-e_j): -k - 1/2 log|A| + D/2 log pi.
@@ -392,18 +394,18 @@ cdef class WellMixture(Energy):
 
     @property
     def scale_limits(self):
-        """(0.0581, 8.61): the standard deviations at which raw_a is clipped; (0.00476, 105) for log_L.
+        """(0.0581, 8.61): the standard deviations at which raw_a is clipped; (0.00064, 775) for log_L.
 
         Fits keep the standard deviation of a full well along every direction between them, by clipping the eigenvalues
         of its covariance.
         """
-        return narrowest(self.full is not None), widest(self.full is not None)
+        return well_theta.narrowest(self.full is not None), well_theta.widest(self.full is not None)
 
     @property
     def theta_limits(self):
-        """(low, high), each of shape (n_params,): -5 and 5 for raw_a or log_L, infinite for the others."""
+        """(low, high), each of shape (n_params,): -5 and 5 for raw_a, -7 and 7 for log_L, infinite for the others."""
         high = np.full(self.n_params, np.inf)
-        high[:self.n_params - 1].reshape(self.n_wells, -1)[:, :self.n_features] = RAW_A_LIMIT
+        high[:self.n_params - 1].reshape(self.n_wells, -1)[:, :self.n_features] = self._limits()[1]
         return -high, high
 
     def shares(self, X):
@@ -443,7 +445,7 @@ cdef class WellMixture(Energy):
     @property
     def param_names(self):
         """Names of the parameters, in the order of theta."""
-        return parameter_names(self.n_wells, self.n_features, self.full is not None)
+        return well_theta.parameter_names(self.n_wells, self.n_features, self.full is not None)
 
     def exact_sample(self, n, seed=None):
         """Draw n independent samples of the density (NumPy's generator; a well by its mass, then a normal).
@@ -478,7 +480,7 @@ cdef class WellMixture(Energy):
         means, stds : array-like of shape (n_wells,) or (n_wells, n_features)
             In the units of x; stds positive and between 0.0581 and 8.61 (raw_a within +-5).
         covariances : array-like of shape (n_wells, n_features, n_features), in the place of stds
-            Symmetric and positive definite, with eigenvalues between 0.00476^2 and 105^2 (log_L within +-5): the wells
+            Symmetric and positive definite, with eigenvalues between 0.00064^2 and 775^2 (log_L within +-7): the wells
             are full ones.
         normalised : bool, default True
             Choose c so that log Z = 0 and the energy is -log p.
@@ -488,8 +490,8 @@ cdef class WellMixture(Energy):
         ValueError
             If shapes disagree, a value is out of range, or not exactly one of stds and covariances is given.
         """
-        theta, features, full = theta_of_mixture(weights, means, stds, covariances)
-        energy = cls(len(weights), features, theta, covariance=COVARIANCES[full])
+        theta, features, full = well_theta.theta_of_mixture(weights, means, stds, covariances)
+        energy = cls(len(weights), features, theta, covariance=well_theta.COVARIANCES[full])
         if normalised:
             theta[energy.n_params - 1] = energy.log_partition()
             energy.theta = theta

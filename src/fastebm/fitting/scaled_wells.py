@@ -12,7 +12,7 @@ from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
 from ..energies.python_energy import PythonEnergy
 from ..energies.well_mixture import WellMixture
-from ..energies.well_theta import COVARIANCES, LIMIT
+from ..energies.well_theta import COVARIANCES, LOG_L_LIMIT
 from ..mixtures.normalise import normalised
 from ..mixtures.optimum import STARTS, optimum
 from ..mixtures.search import n_starts, search, widths_of
@@ -123,12 +123,12 @@ class ScaledWells:
     def energy_(self) -> Energy:
         """The normalised energy -log p(x) in units of x.
 
-        A `WellMixture` where its range of widths (0.0581 to 8.61, of full wells 0.00476 to 105) allows it. Else a
+        A `WellMixture` where its range of widths (0.0581 to 8.61, of full wells 0.00064 to 775) allows it. Else a
         `PythonEnergy` of the same density, slower to sample; its log Z is 0 too, though it does not know that.
         """
         if self.covariance == "full":
             lower = self.wells._factors() / self.scale[:, None]
-            if (np.abs(np.log(np.diagonal(lower, axis1=1, axis2=2))) <= LIMIT).all():
+            if (np.abs(np.log(np.diagonal(lower, axis1=1, axis2=2))) <= LOG_L_LIMIT).all():
                 return WellMixture.from_mixture(self.weights_, self.means_, covariances=self.covariances_)
         else:
             narrowest, widest = self.wells.scale_limits
@@ -207,7 +207,7 @@ def fit_wells(
         where "contrastive" starts. "auto" is 8 + n_wells, fewer where each costs much; 1 is k-means alone.
     covariance : {"diag", "full"}, default "diag"
         May the features of a well be correlated? With "full" the standard deviation of a well along every direction is
-        kept above 0.00476 of those of the data (and below 105), by clipping the eigenvalues of its covariance; a well
+        kept above 0.00064 of those of the data (and below 775), by clipping the eigenvalues of its covariance; a well
         that ends there is reported where it costs likelihood, and one with fewer rows than 2 (n_features + 1) is taken
         only if no start leads to anything else.
     seed : None, int, SeedSequence or Generator
