@@ -26,6 +26,7 @@ PLAIN = [
     "fastebm.energies.compiled",
     "fastebm.energies.probe",
     "fastebm.energies.python_energy",
+    "fastebm.kernels.well_loops",
     "fastebm.samplers.base",
     "fastebm.samplers.cycle",
     "fastebm.samplers.driver",
@@ -37,12 +38,13 @@ PLAIN = [
 
 # Compiled once per level; `fastebm._runtime.isa` picks one level when the package is imported.
 LEVELLED = [
+    "fastebm.kernels.diagonal_wells",
+    "fastebm.kernels.full_wells",
     "fastebm.kernels.probe",
     "fastebm.energies.affine",
     "fastebm.energies.banana",
     "fastebm.energies.box",
     "fastebm.energies.double_well",
-    "fastebm.energies.full_wells",
     "fastebm.energies.funnel",
     "fastebm.energies.gaussian",
     "fastebm.energies.gb_rbm",

@@ -294,7 +294,7 @@ ENERGIES = (
     wells(1, 3),
     wells(2, 2),
     wells(4, 5),
-    full_wells(1, 1),
+    full_wells(2, 1),
     full_wells(2, 2),
     full_wells(3, 4),
     full_wells(2, 9),

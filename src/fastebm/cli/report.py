@@ -168,7 +168,7 @@ def _wells_table(summary) -> str:
         [f"{name}: mean ± width", *(cells[i] for *_, cells in wells)]
         for i, name in enumerate(summary.table.names)
     ]
-    lines = "".join(f"<p>{html.escape(" ".join(line.split()))}</p>" for line in summary.correlations())
+    lines = "".join(f"<p>{html.escape(' '.join(line.split()))}</p>" for line in summary.correlations())
     return _rows(["", *(f"well {j}" for j, *_ in wells)], body) + lines
 
 

@@ -1,30 +1,27 @@
-"""The block loops of wells with full precision, which a `WellMixture` owns where its covariance is "full"."""
+"""The block loops of wells with full precision."""
 
 from libc.math cimport INFINITY, fabs, fma
 from libc.stdlib cimport free, malloc
 
-from .well_theta import LOG_L_LIMIT
-
-from ..kernels.math cimport exp_neg, fill, lane_dot, lane_sum, lower
-from ..kernels.triangle cimport add_product, add_squares, subtract, transposed_product
-from ..kernels.wells cimport (
+from .math cimport exp_neg, fill, lane_dot, lane_sum, lower
+from .triangle cimport add_product, add_squares, subtract, transposed_product
+from .well_loops cimport WellLoops
+from .wells cimport (
     add_scaled, add_weighted, boltzmann, mixture_energy, reciprocal, scale, subtract_spread, tilted_well,
 )
 
-cdef double LOG_LIMIT = LOG_L_LIMIT
 
-
-cdef class FullWells:
+cdef class FullWells(WellLoops):
     r"""e_j(x) = |L_j' (x - m_j)|^2 + k_j and their log-sum-exp, with L_j lower triangular.
 
     theta holds, for each well, the logarithms of the diagonal of L, the entries below it row by row, m and k; last c.
     """
 
-    def __init__(self, Py_ssize_t n_wells, Py_ssize_t n_features):
+    def __init__(self, Py_ssize_t n_wells, Py_ssize_t n_features, double limit):
         cdef Py_ssize_t size = n_features * n_features
         if self.factor is not NULL:
             raise TypeError("FullWells is already initialised")
-        self.n_wells, self.n_features = n_wells, n_features
+        WellLoops.__init__(self, n_wells, n_features, limit)
         self.width = n_features * (n_features + 1) // 2 + n_features + 1
         self.factor = <double*>malloc((size + n_features + 2) * n_wells * sizeof(double))
         if self.factor is NULL:
@@ -56,8 +53,8 @@ cdef class FullWells:
                     below += 1
                 raw = well[i]
                 # Written so that a NaN is kept.
-                raw = LOG_LIMIT if raw > LOG_LIMIT else raw
-                raw = -LOG_LIMIT if raw < -LOG_LIMIT else raw
+                raw = self.limit if raw > self.limit else raw
+                raw = -self.limit if raw < -self.limit else raw
                 # Not the C library's exp: its last bit differs between machines.
                 row[i] = exp_neg(-raw)
                 for k in range(i + 1, features):
@@ -131,6 +128,10 @@ cdef class FullWells:
         self.weights(x, work, n, stride)
         mixture_energy(low, low + stride, low + 2 * stride, out, n, self.c)
 
+    cdef void grad_block(self, const double* x, double* out, double* work,
+                         Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        self.energy_grad_block(x, NULL, out, work, n, stride)
+
     cdef void energy_grad_block(self, const double* x, double* energy, double* grad, double* work,
                                 Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         # energy may be NULL.
@@ -168,7 +169,7 @@ cdef class FullWells:
                 for k in range(i):
                     below[0] += 2.0 * lane_dot(d + i * stride, u + k * stride, n)
                     below += 1
-                if fabs(well[i]) <= LOG_LIMIT:
+                if fabs(well[i]) <= self.limit:
                     acc[i] += 2.0 * factor[i * features + i] * lane_dot(d + i * stride, u + i * stride, n)
             # Sums of u take the place of d, which is used up.
             for k in range(features):

@@ -1,29 +1,24 @@
-cimport cython
+# The block loops of quadratic wells, whatever their shape: what a well mixture asks of them. x, scratch and results as in
+# the contract of energies; the scratch begins with a row for the weight of each well.
 
-
-@cython.final
-cdef class FullWells:
+cdef class WellLoops:
     cdef readonly Py_ssize_t n_wells, n_features, block_size
-    # The owner's theta, and the numbers of one well in it.
+    # Parameters of a well; beyond +-limit the first n_features of them have no effect.
+    cdef readonly Py_ssize_t width
+    cdef readonly double limit
+    # The owner's theta: the wells, one behind the other, then c. Its constants are computed by `load`.
     cdef const double* theta
-    cdef Py_ssize_t width
-    # Constants of the current theta, well by well: the rows of L, the centre, then k and 2 tr(L L').
-    cdef double* factor
-    cdef double* m
-    cdef double* k
-    cdef double* trace
     cdef double c
 
     cdef void load(self, const double* theta) noexcept nogil
+    # Scratch, in doubles, for blocks of n.
     cdef Py_ssize_t scratch_size(self, Py_ssize_t n) noexcept nogil
-    # Rows of scratch: a weight for each well, then low, ties, rest; L' (x - m) of each well; x - m; a gradient.
-    cdef void whiten(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil
-    cdef void weights(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil
+    # Share of every well in exp(-E) in its row of work.
     cdef void normalised_weights(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil
-    cdef void pull(self, double* work, double* out, Py_ssize_t n, Py_ssize_t stride) noexcept nogil
-    cdef void slope(self, Py_ssize_t j, const double* u, double* out, Py_ssize_t n, Py_ssize_t stride) noexcept nogil
     cdef void energy_block(self, const double* x, double* out, double* work,
                            Py_ssize_t n, Py_ssize_t stride) noexcept nogil
+    cdef void grad_block(self, const double* x, double* out, double* work,
+                         Py_ssize_t n, Py_ssize_t stride) noexcept nogil
     cdef void energy_grad_block(self, const double* x, double* energy, double* grad, double* work,
                                 Py_ssize_t n, Py_ssize_t stride) noexcept nogil
     cdef void param_grad_block(self, const double* x, const double* weights, double* acc, double* work,
