@@ -161,9 +161,10 @@ def sweep(
     >>> import fastebm as fe
     >>> truth = fe.WellMixture.from_mixture([0.55, 0.45], [-2.0, 1.8], [0.45, 0.55])
     >>> trainer = fe.ContrastiveDivergence.notebook()
-    >>> result = fe.sweep(trainer, truth.exact_sample(500, seed=1), {"n_steps": [1, 30]}, seed=1, truth=truth)
-    >>> result.best()
-    {'n_steps': 30}
+    >>> noise = {"sampler__noise_std": [0.085, 0.33]}  # the notebook's, and that of temperature 1
+    >>> result = fe.sweep(trainer, truth.exact_sample(500, seed=1), noise, seed=1, truth=truth)
+    >>> result.best(), (result.table["nats_lost"] > 0.25).tolist()
+    ({'sampler__noise_std': 0.33}, [True, False])
     """
     x, _ = samples(X, trainer.energy.n_features)
     test = x if X_test is None else samples(X_test, trainer.energy.n_features, "X_test")[0]
