@@ -54,6 +54,7 @@ LEVELLED = [
     "fastebm.energies.well_mixture",
     "fastebm.mixtures._em",
     "fastebm.mixtures._kmeans",
+    "fastebm.partition._anneal",
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",
     "fastebm.samplers.hmc",
