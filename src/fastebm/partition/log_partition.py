@@ -121,8 +121,8 @@ class LogPartition:
         """Is the value within a narrow bracket, its error small, and carried by many chains?
 
         The log-weights spread by at most 1, in both directions, no chain has more than a tenth of the weights, the
-        error is at most 0.25, the value lies in the bracket, forward and reverse runs agree, and the bracket (if closed) is
-        at most 1 nat wide.
+        error is at most 0.25, the value lies in the bracket, forward and reverse runs agree, and the bracket (if
+        closed) is at most 1 nat wide.
         """
         return self.doubt is None
 
