@@ -46,7 +46,7 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 class CertificateInterrupted(KeyboardInterrupt):
-    """Ctrl-C during `certificate`. ``.estimate`` is what the finished runs say of log Z, or None if none is finished."""
+    """Ctrl-C during `certificate`. ``.estimate`` is what finished runs say of log Z, or None if none is finished."""
 
     def __init__(self, message, estimate):
         super().__init__(message)

@@ -2,7 +2,6 @@
 
 from libc.math cimport fma
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 import numpy as np
@@ -84,8 +83,8 @@ cdef void turn_back(in_t take, in_t w, out_t v, Py_ssize_t n) noexcept nogil:
 
 
 cdef struct Room:
-    # State, momentum and the gradients of the two parts; the same of a proposal; the normals of two steps; energies, and
-    # what the accept step needs.
+    # State, momentum and the gradients of the two parts; the same of a proposal; the normals of two steps; energies,
+    # and what the accept step needs.
     double* x
     double* v
     double* g0
@@ -114,8 +113,8 @@ cdef struct Room:
 cdef class Annealing:
     """Chains on their way along ``a E_base + beta E_other``, a = 1 for a tilt and 1 - beta for two whole energies.
 
-    Each move is a leapfrog step with a Metropolis test that keeps a part of the momentum (Horowitz 1991; keeping none is
-    MALA). Energies and gradients of both parts at the new point serve the weight and the next move, so a temperature
+    Each move is a leapfrog step with a Metropolis test that keeps a part of the momentum (Horowitz 1991; keeping none
+    is MALA). Energies and gradients of both parts at the new point serve the weight and the next move, so a temperature
     costs one evaluation of each. Backwards the same moves in the opposite order are the path reversed in time.
     """
 
@@ -136,9 +135,6 @@ cdef class Annealing:
     cdef int64_t n_steps, n_blocks, next_block, done, undefined
     cdef double keep, fresh, gain, target
     cdef int failed
-
-    def __dealloc__(self):
-        free(self.accepted)
 
     cdef Py_ssize_t _carve(self, double* memory, Room* room) noexcept nogil:
         cdef Py_ssize_t width = self.features * self.stride
@@ -340,7 +336,7 @@ def anneal(Energy base not None, Energy other not None, bint tilt, rows, betas, 
         Proposals whose energy or gradient was not a number.
     """
     cdef Annealing run = Annealing.__new__(Annealing)
-    cdef Py_ssize_t t, threads
+    cdef Py_ssize_t threads
     run.base, run.other, run.tilt = base, other, tilt
     run.n, run.features = rows.shape
     run.n_steps = len(betas) - 1
@@ -366,10 +362,8 @@ def anneal(Energy base not None, Energy other not None, bint tilt, rows, betas, 
         run.size = min(run.n, max(8, (run.size + 7) & ~7))
     run.stride = (run.size + 7) & ~7
     run.n_blocks = (run.n + run.size - 1) // run.size
-    run.accepted = <int64_t*>calloc(run.n_steps + 1, sizeof(int64_t))
-    if run.accepted is NULL:
-        raise MemoryError
+    accepted = np.zeros(run.n_steps + 1, np.int64)
+    run.accepted = <int64_t*><void*>address(accepted)
     run.control = Control(show, <double>run.n * run.n_steps)
     run.run(threads)
-    rates = np.array([<double>run.accepted[t] / run.n for t in range(run.n_steps + 1)])
-    return x, log_w, parts, rates, times, history, run.undefined
+    return x, log_w, parts, accepted / run.n, times, history, run.undefined

@@ -144,7 +144,19 @@ def climb(way: Path, ladder: Ladder, n_chains: int, first, moves, *, n_threads=N
 
 
 def descend(way: Path, ladder: Ladder, x, moves, *, n_threads=None, show=None) -> AISRun:
-    """Reverse run down a ladder, from samples of the target."""
+    """Reverse run down a ladder, from samples of the target.
+
+    Raises
+    ------
+    ValueError
+        If one of them is where the base has no mass.
+    """
+    outside = ~np.isfinite(way.base._energy_with_walls(x))
+    if outside.any():
+        raise ValueError(
+            f"sample {int(np.argmax(outside))} of the reverse run is outside the walls of {way.base!r}; give samples "
+            "of the model, and a base that reaches as far"
+        )
     betas, times = (np.ascontiguousarray(a[::-1]) for a in (ladder.betas, ladder.times))
     run = _run(way, x, betas, times, moves, ladder, n_threads, show)
     return run._replace(log_weights=2.0 * way.log_z0 - run.log_weights)

@@ -254,9 +254,9 @@ def certificate(
 
     *What rests on the chains.* A reverse run begins with samples of the model. If they were exact,
     ``E[1 / w] = 1 / Z``, and the upper end follows in the same way, with the same confidence (Grosse, Ghahramani and
-    Adams 2015). If they follow another law q, the expectation of the upper end is lowered by at most KL(q, model), the nats by which the
-    chains are not the model: log 2 for chains that never left one of two equal modes. The lower end of the
-    log-likelihood rests on this.
+    Adams 2015). If they follow another law q, the expectation of the upper end is lowered by at most KL(q, model), the
+    nats by which the chains are not the model: log 2 for chains that never left one of two equal modes. The lower end
+    of the log-likelihood rests on this.
 
     *What is tested.* Weighted forward chains follow the model too. The certificate is not `trusted` if the chains'
     mean energy, or that of any feature, is more than 6 standard errors from theirs, if forward and reverse runs
@@ -296,10 +296,10 @@ def certificate(
         estimate = _directly(energy, x_test if chains is None else np.concatenate([x_test, chains]))
         if estimate is not None:
             return Certificate(estimate, energies, seconds=time.perf_counter() - begun)
-    seeds = seed_sequence(seed).spawn(6)
+    seeds = seed_sequence(seed).spawn(7)
     exact = chains is None and energy.has_exact_sample
     if exact:
-        chains = energy.exact_sample(n, seeds[4])
+        chains = energy.exact_sample(n, seeds[6])
     if chains is None:
         raise ValueError(
             f"the upper end of log Z needs samples of the model, and {type(energy).__name__} has no exact sampler: "

@@ -106,7 +106,7 @@ def path(energy: Energy, base: Energy | None, seed) -> Path:
             other, tilt = energy.tilt, True
     if not (as_energy(base, "base").has_log_partition and base.has_exact_sample):
         raise ValueError(
-            f"base must be normalised (log Z = 0) and have an exact sampler, got {describe(base)}"
+            f"base must be normalised, with a closed log_partition, and have an exact sampler, got {describe(base)}"
         )
     if energy.n_features != base.n_features:
         raise ValueError(
