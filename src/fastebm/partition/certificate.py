@@ -312,15 +312,12 @@ def certificate(
     if base is None and energy.annealing_base is None:
         base = ais.normal_base(chains)
     way = path(energy, base, seeds[0])
-    if budget is not None:
-        moved = n + len(chains) * (1 if exact or burn is not None else 2)
-        speed = max(1.0, SHARE_OF_A_THREAD * resolve(n_threads))
+    moved = n + len(chains) * (1 if exact or burn is not None else 2)
+    speed = max(1.0, SHARE_OF_A_THREAD * resolve(n_threads))
 
-        def afford(seconds):
-            left = budget - (time.perf_counter() - begun)
-            return max(0, int(left * speed / (seconds * moved)))
-    else:
-        afford = None
+    def afford(seconds):
+        left = math.inf if budget is None else budget - (time.perf_counter() - begun)
+        return most if left == math.inf else max(0, int(left * speed / (seconds * moved)))
 
     def show(what):
         return lambda total: bar(progress, total, what)

@@ -100,23 +100,22 @@ def path(energy: Energy, base: Energy | None, seed) -> Path:
         If the base has no closed log Z or no exact sampler, or another number of features.
     """
     other, tilt = energy, False
-    if base is None:
-        base = energy.annealing_base
-        if energy.tilt is not None:
-            other, tilt = energy.tilt, True
-    if not (as_energy(base, "base").has_log_partition and base.has_exact_sample):
+    start = as_energy(energy.annealing_base if base is None else base, "base")
+    if base is None and energy.tilt is not None:
+        other, tilt = energy.tilt, True
+    if not (start.has_log_partition and start.has_exact_sample):
         raise ValueError(
-            f"base must be normalised, with a closed log_partition, and have an exact sampler, got {describe(base)}"
+            f"base must be normalised, with a closed log_partition, and have an exact sampler, got {describe(start)}"
         )
-    if energy.n_features != base.n_features:
+    if energy.n_features != start.n_features:
         raise ValueError(
-            f"base has n_features={base.n_features}, but the energy has {energy.n_features}: {describe(base)}"
+            f"base has n_features={start.n_features}, but the energy has {energy.n_features}: {describe(start)}"
         )
     # By quartiles, as a base may have heavy tails.
-    x = base.exact_sample(1024, seed)
+    x = start.exact_sample(1024, seed)
     scale = np.subtract(*np.percentile(x, [75.0, 25.0], axis=0)) / 1.349
     scale = np.where(scale > 0, scale, 1.0)
-    return Path(base, other, tilt, float(base.log_partition()), np.ascontiguousarray(scale))
+    return Path(start, other, tilt, float(start.log_partition()), np.ascontiguousarray(scale))
 
 
 def schedule(n_steps: int) -> np.ndarray:
