@@ -62,6 +62,7 @@ LEVELLED = [
     "fastebm.networks.images",
     "fastebm.networks.layers",
     "fastebm.networks.spectral",
+    "fastebm.partition._anneal",
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",
     "fastebm.samplers.hmc",
