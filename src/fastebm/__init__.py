@@ -48,7 +48,16 @@ from .samplers import (
     cycle,
     tune,
 )
-from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
+from .training import (
+    ContrastiveDivergence,
+    NoiseLadder,
+    ReplayBuffer,
+    ScoreMatching,
+    ScoreResult,
+    TrainingResult,
+    annealed_langevin,
+    noise_ladder,
+)
 from .training.after_fit import CHECKS as _CHECKS
 
 __all__ = [
@@ -75,6 +84,7 @@ __all__ = [
     "MixtureMH",
     "ModelFileError",
     "MuellerBrown",
+    "NoiseLadder",
     "NonFiniteError",
     "PhiFour",
     "PythonEnergy",
@@ -85,6 +95,8 @@ __all__ = [
     "SampleResult",
     "Sampler",
     "ScaledWells",
+    "ScoreMatching",
+    "ScoreResult",
     "StudentT",
     "Sum",
     "SweepResult",
@@ -99,6 +111,7 @@ __all__ = [
     "UntrustedFitError",
     "WellMixture",
     "__version__",
+    "annealed_langevin",
     "barrier_crossings",
     "check_grad",
     "cycle",
@@ -111,10 +124,12 @@ __all__ = [
     "log_partition",
     "mcse",
     "mode_occupancy",
+    "noise_ladder",
     "register",
     "rhat",
     "sample",
     "save",
+    "score_error",
     "sweep",
     "tune",
 ]
@@ -143,6 +158,7 @@ _LATER = {
     "rhat": "diagnostics",
     "sample": "sampling",
     "save": "io",
+    "score_error": "diagnostics",
     "sweep": "fitting.sweep",
 }
 _ROOMS = (
@@ -170,6 +186,7 @@ if TYPE_CHECKING:
         mcse,
         mode_occupancy,
         rhat,
+        score_error,
     )
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
