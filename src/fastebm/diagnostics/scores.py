@@ -218,13 +218,10 @@ def _plain(result, x, losses):
 
 
 BLIND = (
-    "score matching looks at no score between them, so the mass of each is about what it was at the start, whatever "
-    "the data say"
+    "score matching hardly looks at a score between them, so the data do not decide the mass of each: it stays where it "
+    "was at the start, or wanders (Adam makes large steps of small gradients)"
 )
-REMEDY = (
-    "begin with more noise and come down (noise_ladder), start from the right shares (for wells: initial_wells(X)), or "
-    "use ContrastiveDivergence, whose chains count them"
-)
+REMEDY = "begin with more noise and come down (noise_ladder), or use ContrastiveDivergence, whose chains count the modes"
 
 
 def _shares(result, x, losses, rng):
@@ -281,7 +278,7 @@ def _gap(x, losses, rng):
             f"the data fall into groups {length:.3g} apart, with noise of {losses.noise:g} on them: " + BLIND,
             REMEDY,
         )
-    ]  , []
+    ], []
 
 
 def widest_gap(rows: np.ndarray) -> tuple[float, float]:

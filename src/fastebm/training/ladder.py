@@ -58,7 +58,9 @@ class NoiseLadder:
         return f"NoiseLadder({len(self.results)} levels, noise_std {self.noise_stds[0]:g} to {self.noise_stds[-1]:g})"
 
 
-def noise_ladder(energy, X, noise_stds, *, seed=None, progress=False, n_threads=None, **options) -> NoiseLadder:
+def noise_ladder(
+    energy, X, noise_stds, *, seed=None, progress=False, n_threads=None, **options
+) -> NoiseLadder:
     """Fit an energy to X at every noise level by denoising score matching, from the most noise to the least.
 
     A level starts from the theta of the one before it: with much noise modes overlap, so that their shares are seen, and
@@ -103,7 +105,9 @@ def noise_ladder(energy, X, noise_stds, *, seed=None, progress=False, n_threads=
     levels = _levels(noise_stds)
     for taken in ("method", "noise_std"):
         if taken in options:
-            raise TypeError(f"{taken} is not an option of noise_ladder: its levels are noise_stds, by denoising")
+            raise TypeError(
+                f"{taken} is not an option of noise_ladder: its levels are noise_stds, by denoising"
+            )
     trainer = ScoreMatching(energy, noise_std=float(levels[0]), **options)
     x, _ = samples(X, trainer.energy.n_features)
     start, results = copy.copy(trainer.energy), []
@@ -173,7 +177,9 @@ def annealed_langevin(
     except TypeError:
         energies = _listed(energies)
     if len(energies) != len(levels):
-        raise ValueError(f"there are {len(energies)} energies, but {len(levels)} noise_stds; give one for each")
+        raise ValueError(
+            f"there are {len(energies)} energies, but {len(levels)} noise_stds; give one for each"
+        )
     if len({e.n_features for e in energies}) > 1:
         raise ValueError("the energies must have the same n_features")
     steps = integer(n_steps, "n_steps", 1)

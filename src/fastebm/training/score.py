@@ -37,8 +37,8 @@ class ScoreMatching(Trainer):
     direction: :math:`\partial_\theta (v \cdot \nabla_x E) = \partial_t \, \partial_\theta E(x + t v)` at t = 0.
 
     Score matching sees how the density changes from point to point. It does **not** see how much mass each of several
-    separated modes has, as no score between them is ever looked at: their shares stay about where they began. A run
-    whose modes are that far apart says so (``mode_weights_not_identified``).
+    separated modes has, as hardly a score between them is ever looked at: their shares stay about where they began
+    (plain steps), or wander (Adam). A run whose modes are that far apart says so (``mode_weights_not_identified``).
 
     Parameters
     ----------

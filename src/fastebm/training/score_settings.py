@@ -79,9 +79,7 @@ class ScoreSettings:
             raise ValueError(f"l2 must not be negative, got {describe(self._given['l2'])}")
         if self.n_updates * self.n_draws >= 2**40:
             # Of a random number's counter, 40 bits are for the draw.
-            raise ValueError(
-                f"n_updates * n_draws must be below 2^40, got {self.n_updates} * {self.n_draws}"
-            )
+            raise ValueError(f"n_updates * n_draws must be below 2^40, got {self.n_updates} * {self.n_draws}")
 
     @property
     def given(self) -> dict:
