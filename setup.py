@@ -75,6 +75,7 @@ LEVELLED = [
     "fastebm.training.negatives",
     "fastebm.training.optimiser",
     "fastebm.training.positive",
+    "fastebm.training.score_loop",
 ]
 
 # Holds the memoryview code that every module would otherwise carry a copy of (about 100 KB each).

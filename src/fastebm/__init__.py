@@ -50,7 +50,16 @@ from .samplers import (
     cycle,
     tune,
 )
-from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
+from .training import (
+    ContrastiveDivergence,
+    NoiseLadder,
+    ReplayBuffer,
+    ScoreMatching,
+    ScoreResult,
+    TrainingResult,
+    annealed_langevin,
+    noise_ladder,
+)
 from .training.after_fit import CHECKS as _CHECKS
 from .training.result import CERTIFY as _CERTIFY
 
@@ -82,6 +91,7 @@ __all__ = [
     "ModelFileError",
     "MuellerBrown",
     "NetworkEnergy",
+    "NoiseLadder",
     "NonFiniteError",
     "PhiFour",
     "PythonEnergy",
@@ -92,6 +102,8 @@ __all__ = [
     "SampleResult",
     "Sampler",
     "ScaledWells",
+    "ScoreMatching",
+    "ScoreResult",
     "StudentT",
     "Sum",
     "SweepResult",
@@ -106,6 +118,7 @@ __all__ = [
     "UntrustedFitError",
     "WellMixture",
     "__version__",
+    "annealed_langevin",
     "barrier_crossings",
     "certificate",
     "check_grad",
@@ -119,10 +132,12 @@ __all__ = [
     "log_partition",
     "mcse",
     "mode_occupancy",
+    "noise_ladder",
     "register",
     "rhat",
     "sample",
     "save",
+    "score_error",
     "sweep",
     "tune",
 ]
@@ -154,6 +169,7 @@ _LATER = {
     "rhat": "diagnostics",
     "sample": "sampling",
     "save": "io",
+    "score_error": "diagnostics",
     "sweep": "fitting.sweep",
 }
 _ROOMS = (
@@ -181,6 +197,7 @@ if TYPE_CHECKING:
         mcse,
         mode_occupancy,
         rhat,
+        score_error,
     )
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity

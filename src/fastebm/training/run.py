@@ -99,6 +99,12 @@ def _move(settings, sampler, global_move):
 class Training:
     """One run: the choices made from the data, the compiled loop, and the result."""
 
+    TROUBLE = (
+        "a chain, an energy, a gradient or theta is not finite; use a smaller step_size or learning_rate, or set "
+        "theta_bounds"
+    )
+    KEPT = "the last good theta and buffer"
+
     def __init__(self, trainer, x, flat, choices, stream, n_threads=None):
         self.trainer, self.settings, self.x, self.flat = trainer, trainer.settings, x, flat
         s = self.settings
@@ -148,16 +154,19 @@ class Training:
             return Weighted(self.chains, width, self.low, self.high)
         return Persistent(self.chains, width, self.low, self.high, reinit_prob=s.reinit_prob)
 
+    def _chosen(self):
+        return {
+            "sampler": self.sampler,
+            "global_move": self.global_move,
+            "low": self.low,
+            "high": self.high,
+        }
+
     def write_to(self, path, every, written=-1):
         """Write a checkpoint now, unless the file is of update `written`, and from now on."""
         kept = {
             "settings": self.settings.given,
-            "choices": {
-                "sampler": self.sampler,
-                "global_move": self.global_move,
-                "low": self.low,
-                "high": self.high,
-            },
+            "choices": self._chosen(),
             "digest": data_digest(self.x),
             "flat": self.flat,
         }
@@ -190,11 +199,10 @@ class Training:
         if status == 0:
             return conclude(result, self.x, diagnose, strict, heard)
         update = self.loop.update
-        kept = f"the last good theta and buffer (after {update} complete updates) are on this error"
+        kept = f"{self.KEPT} (after {update} complete updates) are on this error"
         if status > 0:
             raise TrainingError(
-                f"update {update}: a chain, an energy, a gradient or theta is not finite; use a smaller step_size or "
-                f"learning_rate, or set theta_bounds; {kept}",
+                f"update {update}: {self.TROUBLE}; {kept}",
                 update,
                 result,
                 self.optimiser.last,
