@@ -70,6 +70,7 @@ LEVELLED = [
     "fastebm.samplers.mixture",
     "fastebm.samplers.tempering",
     "fastebm.samplers.underdamped",
+    "fastebm.training.augment",
     "fastebm.training.history",
     "fastebm.training.loop",
     "fastebm.training.negatives",
