@@ -274,6 +274,12 @@ cdef class Energy:
         return None
 
     @property
+    def mode_covariances(self):
+        """Covariance of each mode, shape (n_modes, n_features, n_features), for an energy whose modes may be narrow along
+        any direction; None where they are narrow along features only (`mode_scales` says all) or are not known."""
+        return None
+
+    @property
     def scale_limits(self):
         """(smallest, largest) standard deviation that a mode can be given by theta, or None if there is no limit."""
         return None

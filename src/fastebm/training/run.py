@@ -63,7 +63,7 @@ def choose(settings, x, rng):
         check_distinct(x, groups)
     sampler = settings.sampler
     if sampler is None or sampler.automatic:
-        h = recipes.default_step_size(x, groups, rng)
+        h = recipes.default_step_size(x, groups, rng, settings.energy.mode_covariances)
         # The energy changes as it learns; the data do not.
         sampler = (sampler or MALA("auto")).tuned_by(
             lambda part: part.with_arguments(step_size=part.step_size_of(h))
