@@ -80,7 +80,7 @@ def forward(
         Independent chains, at least 2.
     n_steps : int or "auto", default 1000
         Temperatures, with one move at each. More steps make the weights more even; "auto" chooses them so that the
-        log-weights spread by about 0.5.
+        log-weights spread by 0.4 to 0.7.
     seed : None, int, SeedSequence or Generator
     n_threads : int, optional
         As in ``Sampler.sample``.

@@ -213,7 +213,7 @@ def certificate(
     n_chains : int, default 512
         Annealed chains, at least 16; of `chains` as many are used.
     n_steps : int or "auto", default "auto"
-        Temperatures. "auto": as many as make the log-weights spread by about 0.5, by a pilot run.
+        Temperatures. "auto": as many as make the log-weights spread by 0.4 to 0.7, by a pilot run.
     burn_in : int, optional
         Moves of the chains before they are annealed; by default n_steps, and none for exact samples.
     max_steps : int, default 20000

@@ -178,7 +178,7 @@ def log_partition(
         default the energy's own ``annealing_base``, else a normal law fitted to X.
     n_chains, n_steps : int, default 1024 and 1000
         AIS: independent chains, and temperatures. ``n_steps="auto"`` chooses as many (up to 20,000) as make the
-        log-weights spread by about 0.5.
+        log-weights spread by 0.4 to 0.7.
     rtol : float, default 1e-10
         Relative error that quadrature is to reach.
     reverse_samples : array-like of shape (n, n_features), optional
