@@ -163,14 +163,14 @@ def descend(way: Path, ladder: Ladder, x, moves, *, n_threads=None, show=None) -
 
 
 def _run(way, x, betas, times, seed, ladder, n_threads, show):
-    bar = show(len(x) * ladder.n_steps) if show else None
+    shown = show(len(x) * ladder.n_steps) if show else None
     try:
         ends, work, parts, rates, _, _, undefined = way.walk(
-            x, betas, times, seed, n_threads=n_threads, show=bar
+            x, betas, times, seed, n_threads=n_threads, show=shown
         )
     finally:
-        if bar is not None:
-            bar.close()
+        if shown is not None:
+            shown.close()
     if undefined:
         raise NonFiniteError(
             f"the energy or its gradient was not a number for {undefined} proposals of the annealing; check the "
