@@ -345,6 +345,17 @@ cdef class NetworkEnergy(Energy):
         return None if self.prior is None else self.prior.__copy__()
 
     @property
+    def annealing_base(self):
+        """The base, where it has a closed log Z and exact samples; otherwise None."""
+        known = self.prior is not None and self.prior.has_log_partition and self.prior.has_exact_sample
+        return self.base if known else None
+
+    @property
+    def tilt(self):
+        """f alone, an energy without a base, where there is an `annealing_base`; otherwise None."""
+        return None if self.annealing_base is None else self._alike(None)
+
+    @property
     def dtype(self):
         """In which f is computed: "float32" or "float64"."""
         return "float32" if self.single else "float64"
@@ -432,19 +443,19 @@ cdef class NetworkEnergy(Energy):
         layers += [part for width in _widths(dense, "dense") for part in (("dense", width), activation)]
         return cls(shape, layers, base=base, loc=loc, scale=scale, spectral_norm=spectral_norm, dtype=dtype, seed=seed)
 
-    def _alike(self):
+    def _alike(self, prior):
         # Without the draws and the tables of __init__: the layers have no state.
         cdef NetworkEnergy other = NetworkEnergy.__new__(NetworkEnergy)
         self._check_ready()
-        other.adopt(None if self.prior is None else self.prior.__copy__(), self.stack, self.described)
+        other.adopt(prior, self.stack, self.described)
         other.load_theta(self.theta_ptr)
         return other
 
     def __copy__(self):
-        return self._alike()
+        return self._alike(self.base)
 
     def __deepcopy__(self, memo):
-        return self._alike()
+        return self._alike(self.base)
 
     def _arguments(self):
         return {**self.described, "base": self.prior}
