@@ -299,7 +299,14 @@ def network(name, prior, make, **known) -> EnergyCase:
 
 
 # Every kind of layer of an image. No leaky_relu: differences do not know on which side of its kink they are.
-IMAGE = [("conv", 2, 2, 1, 1), "softplus", ("residual", [("conv", 2, 3), "silu"]), ("pool", 2), ("dense", 2), "silu"]
+IMAGE = [
+    ("conv", 2, 2, 1, 1),
+    "softplus",
+    ("residual", [("conv", 2, 3), "silu"]),
+    ("pool", 2),
+    ("dense", 2),
+    "silu",
+]
 
 ENERGIES = (
     wells(2, 1),

@@ -37,8 +37,8 @@ def sizes(layers, shape):
 class NetworkOracle(Oracle):
     """Plain loops over layers; every sample and every step of a derivative is a row of its own.
 
-    The scales are values of the same network with the sizes of all numbers, in which an activation only adds one: no sum
-    has larger terms. Those of derivatives grow with them, as the error of an argument of a slope does.
+    The scales are values of the same network with the sizes of all numbers, in which an activation only adds one: no
+    sum has larger terms. Those of derivatives grow with them, as the error of an argument of a slope does.
 
     Parameters
     ----------
