@@ -71,7 +71,7 @@ def choose(settings, x, rng):
         check_distinct(x, groups)
     sampler = settings.sampler
     if sampler is None or sampler.automatic:
-        h = recipes.default_step_size(x, groups, rng)
+        h = recipes.default_step_size(x, groups, rng, settings.energy.mode_covariances)
         # The energy changes as it learns; the data do not.
         sampler = (sampler or MALA("auto")).tuned_by(
             lambda part: part.with_arguments(step_size=part.step_size_of(h))
@@ -107,6 +107,14 @@ def _move(settings, sampler, global_move):
 class Training:
     """One run: the choices made from the data, the compiled loop, and the result."""
 
+    TROUBLE = (
+        "a chain, an energy, a gradient or theta is not finite; use a smaller step_size or learning_rate, or set "
+        "theta_bounds"
+    )
+    KEPT = "the last good theta and buffer"
+    # What a run of another trainer has not: held-out rows, and an evaluation of them that went wrong.
+    validation = unfit = x_val = None
+
     def __init__(self, trainer, x, flat, choices, stream, n_threads=None):
         self.trainer, self.settings, self.x, self.flat = trainer, trainer.settings, x, flat
         s = self.settings
@@ -115,7 +123,7 @@ class Training:
         self.sampler, self.global_move = choices["sampler"], choices["global_move"]
         self.choices, self.low, self.high = choices, choices["low"], choices["high"]
         self.n_threads = n_threads
-        self.writer = self.validation = self.unfit = self.x_val = None
+        self.writer = None
         self.batch = min(s.batch_size or 256, len(x))
         self.control = Control(None, float(s.n_updates))
         move, self.n_local = _move(s, self.sampler, self.global_move)
@@ -168,16 +176,19 @@ class Training:
             return Weighted(self.chains, width, self.low, self.high)
         return Persistent(self.chains, width, self.low, self.high, reinit_prob=s.reinit_prob)
 
+    def _chosen(self):
+        return {
+            "sampler": self.sampler,
+            "global_move": self.global_move,
+            "low": self.low,
+            "high": self.high,
+        }
+
     def write_to(self, path, every, written=-1):
         """Write a checkpoint now, unless the file is of update `written`, and from now on."""
         kept = {
             "settings": storable(self.settings.given),
-            "choices": {
-                "sampler": self.sampler,
-                "global_move": self.global_move,
-                "low": self.low,
-                "high": self.high,
-            },
+            "choices": self._chosen(),
             "digest": data_digest(self.x),
             "flat": self.flat,
         }
@@ -215,15 +226,14 @@ class Training:
         result = self._keep(self.result())
         if status == 0:
             return conclude(result, self.x, diagnose, strict, heard, self.x_val)
-        kept = f"the last good theta and buffer (after {update} complete updates) are on this error"
+        kept = f"{self.KEPT} (after {update} complete updates) are on this error"
         if self.unfit is not None:
             raise TrainingError(
                 f"evaluation after update {update}: {self.unfit}; {kept}", update, result, self.optimiser.last
             ) from None
         if status > 0:
             raise TrainingError(
-                f"update {update}: a chain, an energy, a gradient or theta is not finite; use a smaller step_size or "
-                f"learning_rate, or set theta_bounds; {kept}",
+                f"update {update}: {self.TROUBLE}; {kept}",
                 update,
                 result,
                 self.optimiser.last,
