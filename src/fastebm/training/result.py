@@ -53,8 +53,9 @@ class TrainingResult:
     validation : structured ndarray or None
         With ``X_val``, a row for each evaluation: ``update`` (complete updates), ``energy_val`` and ``energy_train``
         (mean energies), ``log_z``, its standard error ``log_z_error``, and ``log_likelihood`` of a held-out row, which
-        is ``-energy_val - log_z``. Where the energy has no log Z in closed form, log_z is that of the starting theta
-        more or less than it, followed along the run, and only differences of log_likelihood mean something.
+        is ``-energy_val - log_z``. Where the energy has no log Z in closed form, log_z is followed along the run: from
+        the base that it tilts (`NetworkEnergy`), or else from 0, and then only differences of log_likelihood mean
+        something.
     best_update : int or None
         The evaluation, by its update, whose theta this is.
     thinned : tuple of two ndarray, or None

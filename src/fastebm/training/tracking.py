@@ -68,7 +68,7 @@ class Tracker:
 
     @property
     def value(self) -> float:
-        """log Z less that of the first theta."""
+        """log Z, less that of the first theta where it is not known."""
         return self.resampled + weights.log_mean_exp(self.log_weights)
 
     @property

@@ -137,10 +137,20 @@ class Validation:
 
 
 def _tracker(energy: Energy, settings, choices, x, rng, seed, n_threads) -> Tracker:
-    """Chains at exact samples of the starting energy, or else at rows of the data."""
+    """Chains at exact samples of the starting energy or of the base that it tilts, or else at rows of the data."""
+    move = exact_move(choices["sampler"], settings.n_steps, choices["global_move"], settings.n_global)
+    base = energy.annealing_base
+    if base is not None:
+        start = base.exact_sample(CHAINS, rng)
+        tracker = Tracker(energy, move, start, seed, True, n_threads)
+        # From the base to the energy in one stride: nothing for a network whose last layer is 0.
+        tracker.log_weights, tracker.resampled = (
+            base.energy(start) - energy.energy(start),
+            base.log_partition(),
+        )
+        return tracker
     exact = energy.has_exact_sample
     start = (
         energy.exact_sample(CHAINS, rng) if exact else x[rng.choice(len(x), CHAINS, replace=len(x) < CHAINS)]
     )
-    move = exact_move(choices["sampler"], settings.n_steps, choices["global_move"], settings.n_global)
     return Tracker(energy, move, start, seed, exact, n_threads)
