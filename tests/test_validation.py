@@ -121,6 +121,17 @@ def test_without_a_closed_form():
     assert (v["log_likelihood"] == -v["energy_val"] - v["log_z"]).all()
 
 
+def test_a_network_begins_at_its_base():
+    """There log Z is known, so that the log-likelihood is absolute: against annealing."""
+    x = np.random.default_rng(0).normal(size=(600, 3)) ** 3 / 3.0
+    energy = fe.NetworkEnergy.mlp(3, hidden=(16,), base=fe.Gaussian.fit(x))
+    trainer = CD(energy, fe.MALA(0.05), n_updates=60, global_move=None, optimizer="adam", learning_rate=0.01)
+    run = trainer.fit(x, seed=1, X_val=x, eval_every=20, diagnose=False)
+    best = run.validation[run.validation["update"] == run.best_update][0]
+    known = fe.log_partition(run.energy, X=x)
+    assert abs(best["log_z"] - known.value) < 6.0 * (best["log_z_error"] + known.error)
+
+
 # ---- early stopping ----
 
 ROWS = np.random.default_rng(3).normal(size=(20, 8))
