@@ -280,6 +280,17 @@ cdef class Energy:
         return type(self).exact_sample is not Energy.exact_sample
 
     @property
+    def annealing_base(self):
+        """Energy from which annealing to this one begins, with a closed log Z and exact samples; None if it knows
+        none."""
+        return None
+
+    @property
+    def tilt(self):
+        """This energy less its `annealing_base`, as an energy that can be evaluated alone; None if it has none."""
+        return None
+
+    @property
     def modes(self):
         """Centres of the modes, shape (n_modes, n_features), in the units of x; None where they are not known."""
         return None
@@ -293,6 +304,12 @@ cdef class Energy:
     def mode_scales(self):
         """Standard deviation around each mode, shape (n_modes, n_features), the scale for step sizes; None where the
         modes are not known."""
+        return None
+
+    @property
+    def mode_covariances(self):
+        """Covariance of each mode, shape (n_modes, n_features, n_features), for an energy whose modes may be narrow along
+        any direction; None where they are narrow along features only (`mode_scales` says all) or are not known."""
         return None
 
     @property

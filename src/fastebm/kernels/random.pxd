@@ -69,6 +69,9 @@ cdef enum:
     CHAIN_STATE = 9
     PATH_LENGTH = 10
     SWAP = 11
+    # Augmentation of rows and chains, and the keys of its parts; noise on the rows of a batch.
+    AUGMENT = 12
+    DATA_NOISE = 13
     # Score matching: noise on the data; directions of slices.
     SCORE_NOISE = 14
     SLICE = 15

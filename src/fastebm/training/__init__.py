@@ -4,6 +4,7 @@ from .._runtime.isa import level_path
 
 __path__ = level_path(list(__path__))
 
+from .augment import Crop, Flip, Noise, Shift
 from .contrastive import ContrastiveDivergence
 from .ladder import NoiseLadder, annealed_langevin, noise_ladder
 from .replay import ReplayBuffer
@@ -13,10 +14,14 @@ from .score_result import ScoreResult
 
 __all__ = [
     "ContrastiveDivergence",
+    "Crop",
+    "Flip",
+    "Noise",
     "NoiseLadder",
     "ReplayBuffer",
     "ScoreMatching",
     "ScoreResult",
+    "Shift",
     "TrainingResult",
     "annealed_langevin",
     "noise_ladder",

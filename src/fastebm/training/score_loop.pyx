@@ -162,7 +162,7 @@ cdef class ScoreLoop(Team):
         cdef double* g = self.sums + index * self.n_params
         memset(g, 0, self.n_params * sizeof(double))
         self.losses[index] = 0.0
-        self.positive.load(start, n, room.x, self.stride)
+        self.positive.load(start, n, room.x, room.work, self.stride, self.key, self.update)
         if self.noise_std > 0.0:
             return self._denoise(room, start, n, pair, g, &self.losses[index])
         return self._slice(room, start, n, pair, g, &self.losses[index])
@@ -233,7 +233,10 @@ cdef class ScoreLoop(Team):
         cdef Py_ssize_t t, p
         cdef double* sums
         cdef double loss = 0.0, norm = 0.0, rows = <double>self.positive.batch * self.n_draws
-        self.positive.draw(self.key, self.update)
+        if self.positive.draw(self.key, self.update):
+            with gil:
+                self.control.failure, self.positive.changes.failure = self.positive.changes.failure, None
+            return -1
         if self.together(self.n_tasks):
             return -1
         memset(self.mean, 0, self.n_params * sizeof(double))
@@ -248,9 +251,9 @@ cdef class ScoreLoop(Team):
         loss /= rows
         if not isfinite(loss) or self.optimiser.propose(self.energy, self.mean, self.zeros, self.update):
             return 1
-        self.history.add(loss, sqrt(norm), 1.0, &self.optimiser.theta[0])
+        self.history.add(loss, sqrt(norm), 1.0, self.optimiser.theta)
         self.optimiser.commit(self.update)
-        self.energy.load_theta(&self.optimiser.theta[0])
+        self.energy.load_theta(self.optimiser.theta)
         self.update += 1
         return 0
 
@@ -300,7 +303,7 @@ cdef class ScoreLoop(Team):
             "key": [self.key.k0, self.key.k1],
             "positive": self.positive.state(),
             "optimiser": self.optimiser.state(),
-            "history": self.history.state(),
+            "history": self.history.state(self.optimiser.before),
         }
 
     def restore(self, state):
@@ -313,7 +316,9 @@ cdef class ScoreLoop(Team):
             raise ValueError("the counts do not belong together")
         self.positive.restore(state["positive"])
         self.optimiser.restore(state["optimiser"])
-        self.history.restore(state["history"])
+        before = self.history.restore(state["history"])
+        if before is not None:
+            self.optimiser.restore_before(before)
         self.key.k0, self.key.k1 = state["key"]
         self.update = state["update"]
-        self.energy.load_theta(&self.optimiser.theta[0])
+        self.energy.load_theta(self.optimiser.theta)
