@@ -399,7 +399,7 @@ BAD = {
     "l2": ({"l2": -1.0}, ValueError, "l2 must not be negative"),
     "bounds": ({"theta_bounds": (1.0, -1.0)}, ValueError, "reversed"),
     "trace": ({"trace_theta": 3}, ValueError, "trace_theta"),
-    "option": ({"n_chains": 3}, TypeError, "no option 'n_chains'; it has average"),
+    "option": ({"n_chains": 3}, TypeError, "no option 'n_chains'; it has augment, average"),
     "no parameters": ({"energy": fe.DoubleWell(2)}, ValueError, "no parameters to train"),
     "walls": ({"energy": wells() + fe.Box([-3, -3], [3, 3])}, ValueError, "has walls"),
     "no energy": ({"energy": 3}, TypeError, "must be an Energy"),
