@@ -12,8 +12,8 @@ import fastebm as fe
 from fastebm.energies import probe
 
 TRAINABLE = [case for case in ENERGIES if case.make().has_param_grad]
-# (options, tolerance): a curvature is a second difference, whose worst error in 1500 examples was 9e-5 of the size, of wells
-# as narrow as the clamps let them be.
+# (options, tolerance): a curvature is a second difference, whose worst error in 1500 examples was 9e-5 of the size, of
+# wells as narrow as the clamps let them be.
 METHODS = {
     "denoising": ({"noise_std": 0.7, "n_draws": 3}, 2e-6),
     "sliced": ({"method": "sliced", "n_draws": 2}, 5e-4),

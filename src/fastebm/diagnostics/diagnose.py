@@ -58,8 +58,8 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     `ContrastiveDivergence.fit` calls this with its training data and keeps the list as ``result.warnings``. The
     codes: gradient, noisy_energy, block_dependent, no_mass, temperature, measured_temperature, too_few_steps,
     mode_imbalance, mode_weights_not_identified, divergence, acceptance, edge, step_too_big, global_box, local_optimum,
-    under_training, learning_rate, score_error, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale, narrow_mode,
-    wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted.
+    under_training, learning_rate, score_error, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale,
+    narrow_mode, wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted.
 
     Examples
     --------
@@ -93,7 +93,8 @@ def _of_fit(result, x, seed) -> Diagnosis:
 @singledispatch
 def _look(subject, X, sampler, x0, n_steps, X_val, seed):
     raise TypeError(
-        f"subject must be a TrainingResult, a ScoreResult, ScaledWells, an Energy or a LogPartition, got {describe(subject)}"
+        "subject must be a TrainingResult, a ScoreResult, ScaledWells, an Energy or a LogPartition, got "
+        f"{describe(subject)}"
     )
 
 

@@ -52,8 +52,8 @@ class ScoreRun(Training):
     """One run: it advances, is checkpointed and ends as that of the contrastive trainer does."""
 
     TROUBLE = (
-        "the loss, its gradient or theta is not finite; use a smaller learning_rate, a larger noise_std or clip_norm, or "
-        "set theta_bounds"
+        "the loss, its gradient or theta is not finite; use a smaller learning_rate, a larger noise_std or clip_norm, "
+        "or set theta_bounds"
     )
     KEPT = "the last good theta"
 

@@ -52,12 +52,12 @@ class ScoreSettings:
         method = choice(self.method, "method", ("denoising", "sliced"))
         if method == "sliced" and self.noise_std is not None:
             raise ValueError(
-                f"noise_std={describe(self.noise_std)} belongs to method='denoising'; slices need no noise, leave it out"
+                f"noise_std={describe(self.noise_std)} belongs to method='denoising'; slices need none, leave it out"
             )
         if method == "denoising" and self.noise_std is None:
             raise ValueError(
-                "method='denoising' needs noise_std, the standard deviation of the noise on the data, in their units: a "
-                "tenth to a half of the smallest width that matters; or choose method='sliced'"
+                "method='denoising' needs noise_std, the standard deviation of the noise on the data, in their units: "
+                "a tenth to a half of the smallest width that matters; or choose method='sliced'"
             )
         draws = 2 if method == "denoising" else 1
         checked = {
@@ -87,8 +87,8 @@ class ScoreSettings:
             raise ValueError(f"l2 must not be negative, got {describe(self._given['l2'])}")
         if self.hold > 0 and self.schedule == "constant":
             raise ValueError(
-                f"hold={self.hold:g} says when the learning rate begins to fall, but schedule='constant' never lets it; "
-                "give schedule='linear' or 'cosine'"
+                f"hold={self.hold:g} says when the learning rate begins to fall, but schedule='constant' never lets "
+                "it; give schedule='linear' or 'cosine'"
             )
         if self.n_updates * self.n_draws >= 2**40:
             # Of a random number's counter, 40 bits are for the draw.
