@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 
 import matplotlib.pyplot as plt
@@ -28,12 +29,12 @@ def network():
 
 
 @cache
-def by_scores():
+def by_scores(n_updates=2000):
     """The network by denoising score matching."""
     trainer = fe.ScoreMatching(
         network(),
         noise_std=NOISE,
-        n_updates=2000,
+        n_updates=n_updates,
         learning_rate=5e-3,
         schedule="linear",
         hold=0.3,
@@ -190,3 +191,16 @@ __all__ = [
     "print_fits",
     "print_shares",
 ]
+
+if __name__ == "__main__":
+    # The target of the project: below 0.05, against the smoothed score of the 10,000 points.
+    start = time.perf_counter()
+    fit = by_scores(10_000).energy
+    seconds = time.perf_counter() - start
+    print(
+        f"{seconds:.0f} s; error against the score of the points with the noise {fe.score_error(fit, X, NOISE, seed=4):.4f}"
+    )
+    true = fe.score_error(fit, X, NOISE, score=lambda x: moons.score(x, NOISE), seed=4)
+    print(
+        f"against the true score {true:.4f}; of the points' own score against the true one {points_error():.4f}"
+    )

@@ -189,13 +189,13 @@ cdef class Energy:
     cdef int directional_param_grad_block(self, const double* x, const double* v, const double* weights, double* acc,
                                           double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         # Central differences along v, of blocks moved in work.
-        cdef Py_ssize_t i, side, features = self.n_features
+        cdef Py_ssize_t i, _side, features = self.n_features
         cdef double* step = work + features * stride
         cdef double* by = step + stride
         cdef double* rest = work + 4 * features * stride
         cdef double sign = 1.0
         step_lengths(x, v, step, features, n, stride, self.first_step)
-        for side in range(2):
+        for _side in range(2):
             move_along(x, v, step, work, features, n, stride, sign)
             for i in range(n):
                 by[i] = 0.0 if step[i] == 0.0 else sign * (1.0 if weights is NULL else weights[i]) / (2.0 * step[i])
@@ -308,8 +308,8 @@ cdef class Energy:
 
     @property
     def mode_covariances(self):
-        """Covariance of each mode, shape (n_modes, n_features, n_features), for an energy whose modes may be narrow along
-        any direction; None where they are narrow along features only (`mode_scales` says all) or are not known."""
+        """Covariance of each mode, shape (n_modes, n_features, n_features), for an energy whose modes may be narrow
+        along any direction; None where they are narrow along features only (`mode_scales` says all) or are not known."""
         return None
 
     @property

@@ -1,7 +1,5 @@
 """The score-matching loop: from the first update to the last without the GIL."""
 
-import numpy as np
-
 from libc.math cimport isfinite, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -169,13 +167,13 @@ cdef class ScoreLoop(Team):
 
     cdef int _denoise(self, Room* room, Py_ssize_t start, Py_ssize_t n, Py_ssize_t pair, double* g,
                       double* loss) noexcept nogil:
-        cdef Py_ssize_t d, j, signs = 1 if 2 * pair + 1 == self.n_draws else 2
+        cdef Py_ssize_t d, j, _sign, signs = 1 if 2 * pair + 1 == self.n_draws else 2
         cdef double sign = 1.0, s = self.noise_std
         cdef uint64_t number = <uint64_t>(self.update * self.n_pairs + pair)
         for j in range((self.features + 1) // 2):
             normal_pairs(self.key, <uint64_t>start, counter(SCORE_NOISE, j, number), n,
                          room.z + 2 * j * self.stride, room.z + (2 * j + 1) * self.stride)
-        for j in range(signs):
+        for _sign in range(signs):
             for d in range(self.features):
                 move(room.x + d * self.stride, room.z + d * self.stride, room.moved + d * self.stride, n, sign * s)
             if self.energy.grad_block(room.moved, room.grad, room.work, n, self.stride):
