@@ -14,6 +14,7 @@ from .samplers.state import RunState
 from .storage import archive
 from .storage.codec import DAMAGE, KIND, REGISTRY, Decoder, Encoder, is_object, register
 from .training.checkpoint import storable
+from .training.ladder import NoiseLadder
 from .training.replay import ReplayBuffer
 from .training.result import TrainingResult, history_array
 from .training.score_result import ScoreResult, score_history
@@ -31,7 +32,7 @@ def save(path, obj) -> None:
     ----------
     path : str or path-like
         Written exactly as named; ".npz" is the custom. A link is followed.
-    obj : Energy, Sampler, RunState, SampleResult, ReplayBuffer, TrainingResult, ScoreResult, ScaledWells or EnergyDensity
+    obj : Energy, Sampler, EnergyDensity, or what a call returned (TrainingResult, ScoreResult, RunState, ...)
         Energies and samplers of your own: see `fastebm.register`. A `PythonEnergy` is refused, because a file holds no
         code; so is an estimator whose random_state is an object.
 
@@ -184,6 +185,7 @@ def _decode_buffer(f):
 register("ReplayBuffer", ReplayBuffer, _encode_buffer, _decode_buffer)
 register("TrainingResult", TrainingResult, _encode_result, _decode_result)
 register("ScoreResult", ScoreResult, _encode_fields, _decode_scores)
+register("NoiseLadder", NoiseLadder, _encode_fields, lambda f: NoiseLadder(**f))
 register("RunState", RunState, _encode_fields, lambda f: RunState(**f))
 register("SampleResult", SampleResult, _encode_fields, lambda f: SampleResult(**f))
 register("ScaledWells", ScaledWells, _encode_fields, _decode_wells)

@@ -98,7 +98,8 @@ def _of_fit(result, x, seed) -> Diagnosis:
 @singledispatch
 def _look(subject, X, sampler, x0, n_steps, X_val, seed):
     raise TypeError(
-        f"subject must be a TrainingResult, a ScoreResult, ScaledWells, an Energy or a LogPartition, got {describe(subject)}"
+        "subject must be a TrainingResult, a ScoreResult, ScaledWells, an Energy or a LogPartition, got "
+        f"{describe(subject)}"
     )
 
 
