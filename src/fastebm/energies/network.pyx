@@ -11,6 +11,7 @@ import numpy as np
 from .._runtime.check import choice, describe, first_bad, integer, numeric, real
 from .._runtime.seed import seed_sequence
 from ..networks.build import build, normalise
+from ..networks.layers import ACTIVATIONS
 from .base import as_energy
 
 from ..kernels.math cimport lane_dot
@@ -410,6 +411,7 @@ cdef class NetworkEnergy(Energy):
         ValueError, TypeError
             As `NetworkEnergy` does.
         """
+        choice(activation, "activation", tuple(ACTIVATIONS))
         layers = [part for width in _widths(hidden, "hidden") for part in (("dense", width), activation)]
         return cls(integer(n_features, "n_features", 1), layers, base=base, loc=loc, scale=scale,
                    spectral_norm=spectral_norm, dtype=dtype, seed=seed)
@@ -433,7 +435,8 @@ cdef class NetworkEnergy(Energy):
         ValueError, TypeError
             As `NetworkEnergy` does.
         """
-        shape = _shape(image_shape)
+        choice(activation, "activation", tuple(ACTIVATIONS))
+        shape = _shape(image_shape, "image_shape")
         if len(shape) != 3:
             raise ValueError(
                 f"image_shape must be (height, width) or (channels, height, width), got {describe(image_shape)}"
@@ -465,13 +468,13 @@ cdef class NetworkEnergy(Energy):
                 f"dtype={self.dtype!r}, n_params={self.n_params})")
 
 
-def _shape(shape):
+def _shape(shape, name="shape"):
     sizes = (shape,) if not isinstance(shape, (list, tuple)) else tuple(shape)
     if not 1 <= len(sizes) <= 3:
         raise ValueError(
-            f"shape must be n_features, (height, width) or (channels, height, width), got {describe(shape)}"
+            f"{name} must be n_features, (height, width) or (channels, height, width), got {describe(shape)}"
         )
-    sizes = tuple([integer(v, "shape", 1) for v in sizes])
+    sizes = tuple([integer(v, name, 1) for v in sizes])
     return (1, *sizes) if len(sizes) == 2 else sizes
 
 
