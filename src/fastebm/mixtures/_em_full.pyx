@@ -66,7 +66,7 @@ cdef class FullClimb(Climb):
 
     @property
     def narrow(self):
-        """Was an eigenvalue of a well's covariance clipped from below in its last step, shape (n_wells,)?"""
+        """Is an eigenvalue of a well's covariance at the lower limit, shape (n_wells,)?"""
         return self.floor > 0.0
 
     cdef void _keep(self, Py_ssize_t j) noexcept nogil:
@@ -76,14 +76,16 @@ cdef class FullClimb(Climb):
         cdef double* first = self.room
         cdef double* root = first + size
         cdef double low = self.narrowest * self.narrowest, high = self.widest * self.widest, trace = 0.0
+        # What was clipped is at the limit but for rounding, and is still to be known as such.
+        cdef double near = low * (1.0 + 1e-6)
         memcpy(first, s, size * sizeof(double))
         for i in range(d):
             trace += s[i * d + i]
-            first[i * d + i] -= low
+            first[i * d + i] -= near
         self.at_floor[j] = 0.0
         # Most of the time no eigenvalue is near a limit, and a triangular root tells: 1/20 of the cost.
         if not (trace <= high and lower_root(first, root, d)):
-            if clip_eigenvalues(s, first, root, d, low, high):
+            if clip_eigenvalues(s, first, root, d, low, high, near):
                 self.at_floor[j] = 1.0
         memcpy(first, s, size * sizeof(double))
         if lower_root(first, root, d):

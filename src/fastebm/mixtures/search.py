@@ -217,9 +217,13 @@ def _rank(entry):
 
 
 def collapsed(climb: Climb) -> bool:
-    """Has a well shrunk onto a few rows? A full one always does onto so many rows as it has features."""
-    few = FEW_ROWS if climb.spread.ndim == 2 else max(FEW_ROWS, 2.0 * (climb.means.shape[1] + 1))
-    return bool((climb.narrow & (climb.weights * climb.n < few)).any())
+    """Has a well shrunk onto a few rows?"""
+    mass = climb.weights * climb.n
+    if climb.spread.ndim == 2:
+        return bool((climb.narrow & (mass < FEW_ROWS)).any())
+    # A full one does onto any n_features rows, and one row more hardly stops it.
+    least = climb.means.shape[1] + 1
+    return bool(((mass < least + 1) | (climb.narrow & (mass < 2 * least))).any())
 
 
 def _start(kind, x, k, rng):
