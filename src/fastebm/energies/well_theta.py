@@ -72,8 +72,11 @@ def theta_of_mixture(weights, means, stds, covariances) -> tuple[np.ndarray, int
     wanted = (*means.shape, *means.shape[1:]) if full else means.shape
     # Of one feature, variances alone will do.
     flat = full and means.ndim == 1 and spread.shape == (len(means), 1, 1)
-    if weights.ndim != 1 or weights.size == 0 or means.shape[:1] != weights.shape or not (
-        spread.shape == wanted or flat
+    if (
+        weights.ndim != 1
+        or weights.size == 0
+        or means.shape[:1] != weights.shape
+        or not (spread.shape == wanted or flat)
     ):
         raise ValueError(
             f"weights {weights.shape}, means {means.shape} and {name} {spread.shape} must describe the same wells"

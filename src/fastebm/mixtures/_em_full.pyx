@@ -168,14 +168,14 @@ cdef class FullClimb(Climb):
             self._keep(j)
 
     cdef void _save(self, double* to) noexcept nogil:
-        cdef Py_ssize_t i, k, j, d = self.data.n_features, wells = self.n_wells
+        cdef Py_ssize_t i, k, _j, d = self.data.n_features, wells = self.n_wells
         cdef const double* row = self.factor
         for i in range(wells):
             to[i] = log_normal(self.w[i])
         to += wells
         memcpy(to, self.m, wells * d * sizeof(double))
         to += wells * d
-        for j in range(wells):
+        for _j in range(wells):
             for i in range(d):
                 for k in range(i):
                     to[k] = row[k]

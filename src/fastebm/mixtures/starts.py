@@ -24,9 +24,7 @@ def check_distinct(x: np.ndarray, n_wells: int) -> None:
         )
 
 
-def initial_wells(
-    X, n_wells: int = 2, *, seed=None, n_init="auto", covariance: str = "diag"
-) -> WellMixture:
+def initial_wells(X, n_wells: int = 2, *, seed=None, n_init="auto", covariance: str = "diag") -> WellMixture:
     """Return a WellMixture to start training from: the best wells that climbs from several starts lead to.
 
     Parameters
