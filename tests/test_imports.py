@@ -13,6 +13,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "fastebm"
 ROOMS = [
     "_runtime",
     "kernels",
+    "networks",
     "energies",
     "samplers",
     "storage",

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._runtime.errors import (
+    CertificateInterrupted,
     FastEBMWarning,
     ModelFileError,
     NonFiniteError,
@@ -23,6 +24,7 @@ from .energies import (
     Gaussian,
     GaussianBernoulliRBM,
     MuellerBrown,
+    NetworkEnergy,
     PhiFour,
     PythonEnergy,
     Rosenbrock,
@@ -50,6 +52,7 @@ from .samplers import (
 )
 from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
 from .training.after_fit import CHECKS as _CHECKS
+from .training.result import CERTIFY as _CERTIFY
 
 __all__ = [
     "HMC",
@@ -58,6 +61,9 @@ __all__ = [
     "Affine",
     "Banana",
     "Box",
+    "Certificate",
+    "CertificateInterrupted",
+    "Comparison",
     "CompiledEnergy",
     "ContrastiveDivergence",
     "Cycle",
@@ -75,6 +81,7 @@ __all__ = [
     "MixtureMH",
     "ModelFileError",
     "MuellerBrown",
+    "NetworkEnergy",
     "NonFiniteError",
     "PhiFour",
     "PythonEnergy",
@@ -100,6 +107,7 @@ __all__ = [
     "WellMixture",
     "__version__",
     "barrier_crossings",
+    "certificate",
     "check_grad",
     "cycle",
     "diagnose",
@@ -122,6 +130,8 @@ __all__ = [
 
 # Loaded when first asked for: together they take as long to import as everything above, and scikit-learn far longer.
 _LATER = {
+    "Certificate": "partition.certificate",
+    "Comparison": "partition.certificate",
     "Diagnostic": "diagnostics",
     "EnergyDensity": "estimator",
     "GradientReport": "diagnostics",
@@ -131,6 +141,7 @@ _LATER = {
     "SweepResult": "fitting.sweep",
     "UntrustedEstimateError": "partition.log_partition",
     "barrier_crossings": "diagnostics",
+    "certificate": "partition.certificate",
     "check_grad": "diagnostics",
     "diagnose": "diagnostics",
     "ess": "diagnostics",
@@ -176,6 +187,7 @@ if TYPE_CHECKING:
     from .fitting.scaled_wells import ScaledWells, fit_wells
     from .fitting.sweep import SweepResult, sweep
     from .io import load, save
+    from .partition.certificate import Certificate, Comparison, certificate
     from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
     from .sampling import Sample, sample
     from .storage.outside import register
@@ -188,7 +200,14 @@ def _diagnosed(result, data):
     return after_fit(result, data)
 
 
+def _certified(energy, X_test, **options):
+    from .partition.certificate import certificate
+
+    return certificate(energy, X_test, **options)
+
+
 _CHECKS.append(_diagnosed)
+_CERTIFY.append(_certified)
 
 
 def __getattr__(name):

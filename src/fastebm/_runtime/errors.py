@@ -45,6 +45,17 @@ class TrainingInterrupted(KeyboardInterrupt):
         return type(self), (*self.args, self.result), self.__dict__
 
 
+class CertificateInterrupted(KeyboardInterrupt):
+    """Ctrl-C during `certificate`. ``.estimate`` is what finished runs say of log Z, or None if none is finished."""
+
+    def __init__(self, message, estimate):
+        super().__init__(message)
+        self.estimate = estimate
+
+    def __reduce__(self):
+        return type(self), (*self.args, self.estimate), self.__dict__
+
+
 class ModelFileError(ValueError):
     """A file is damaged, foreign, or of a newer version; nothing was loaded from it."""
 

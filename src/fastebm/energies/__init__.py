@@ -14,6 +14,7 @@ from .funnel import Funnel
 from .gaussian import Gaussian
 from .gb_rbm import GaussianBernoulliRBM
 from .mueller_brown import MuellerBrown
+from .network import NetworkEnergy
 from .phi_four import PhiFour
 from .python_energy import PythonEnergy
 from .rosenbrock import Rosenbrock
@@ -33,6 +34,7 @@ __all__ = [
     "Gaussian",
     "GaussianBernoulliRBM",
     "MuellerBrown",
+    "NetworkEnergy",
     "PhiFour",
     "PythonEnergy",
     "Rosenbrock",

@@ -162,7 +162,7 @@ cdef class Affine(Combined):
         return self.first
 
     def log_partition(self):
-        """log Z = that of the energy + log |det scale|. Raises NotImplementedError where the energy does."""
+        """log Z = that of the energy + log(abs(det(scale))). Raises NotImplementedError where the energy does."""
         self._check_ready()
         return self.first.log_partition() + float(np.linalg.slogdet(self.matrix)[1])
 

@@ -247,6 +247,17 @@ cdef class Energy:
         return type(self).exact_sample is not Energy.exact_sample
 
     @property
+    def annealing_base(self):
+        """Energy from which annealing to this one begins, with a closed log Z and exact samples; None if it knows
+        none."""
+        return None
+
+    @property
+    def tilt(self):
+        """This energy less its `annealing_base`, as an energy that can be evaluated alone; None if it has none."""
+        return None
+
+    @property
     def modes(self):
         """Centres of the modes, shape (n_modes, n_features), in the units of x; None where they are not known."""
         return None

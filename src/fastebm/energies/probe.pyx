@@ -103,3 +103,30 @@ def scratch_touched(Energy energy not None, X, fewer=0):
             found.append(name)
     free(work)
     return found
+
+
+def _aligned(size):
+    memory = np.zeros(size + 8)
+    return memory[(-memory.ctypes.data % 64) // 8:][:size]
+
+
+def repeat_grad(Energy energy not None, X, n_times):
+    """The gradient of one block n_times, and nothing else: what a benchmark compares a sampler's time with."""
+    cdef Py_ssize_t n = len(X), stride = (len(X) + 7) & ~7, times = n_times, i
+    cdef int failed = 0
+    cdef const double* x
+    cdef double* g
+    cdef double* work
+    rows = np.ascontiguousarray(X, dtype=float)
+    # Aligned as a sampler's: vectors across two cache lines would take longer.
+    width = energy.n_features * stride
+    block, out, room = [_aligned(size) for size in (width, width, energy.work_size(stride) + 1)]
+    gather(address(rows), address(block), n, energy.n_features, stride)
+    x, g, work = address(block), address(out), address(room)
+    with nogil:
+        for i in range(times):
+            failed = energy.grad_block(x, g, work, n, stride)
+            if failed:
+                break
+    if failed:
+        energy.raise_failure()

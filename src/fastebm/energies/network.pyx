@@ -1,0 +1,503 @@
+"""A base energy tilted by a network."""
+
+cimport cython
+
+from libc.math cimport fabs
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+import numpy as np
+
+from .._runtime.check import choice, describe, first_bad, integer, numeric, real
+from .._runtime.seed import seed_sequence
+from ..networks.build import build, normalise
+from .base import as_energy
+
+from ..kernels.math cimport lane_dot
+from ..kernels.product cimport padded, real as number
+from ..kernels.scratch cimport Arena, carve
+from ..networks.layers cimport Stack
+from ..networks.spectral cimport largest, spectral_work
+from .base cimport Energy
+
+# Of the weights of the first layer and of the others, times 1 / sqrt(fan_in).
+FIRST_GAIN, GAIN = 2.0, 1.4
+
+
+cdef void load(const double* x, number* u, const double* centre, const double* inverse, Py_ssize_t features, Py_ssize_t n,
+               Py_ssize_t stride, Py_ssize_t ld) noexcept nogil:
+    cdef Py_ssize_t d, i
+    for d in range(features):
+        for i in range(n):
+            u[d * ld + i] = <number>((x[d * stride + i] - centre[d]) * inverse[d])
+        for i in range(n, ld):
+            u[d * ld + i] = 0
+
+
+cdef void seed_with(number* seed, const double* weights, Py_ssize_t n, Py_ssize_t ld) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        seed[i] = 1 if weights is NULL else <number>weights[i]
+    for i in range(n, ld):
+        seed[i] = 0
+
+
+cdef void take(const number* rows, double* out, const double* inverse, Py_ssize_t features, Py_ssize_t n,
+               Py_ssize_t stride, Py_ssize_t ld) noexcept nogil:
+    # out += rows * inverse; without inverse, out += rows.
+    cdef Py_ssize_t d, i
+    for d in range(features):
+        for i in range(n):
+            out[d * stride + i] += rows[d * ld + i] * (1.0 if inverse is NULL else inverse[d])
+
+
+cdef void narrow(const double* theta, float* weights, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t p
+    for p in range(n):
+        weights[p] = <float>theta[p]
+
+
+@cython.final
+cdef class NetworkEnergy(Energy):
+    """E(x) = base(x) + f((x - loc) / scale), f a network: any density, as far as the network bends the base.
+
+    The last layer of f, a weighted sum without a bias, is at zero at the start: training begins at the base. theta holds
+    the weights of f; the base keeps its own.
+
+    Parameters
+    ----------
+    shape : int, (int, int) or (int, int, int)
+        n_features, or an image's (height, width) or (channels, height, width); n_features is then their product, in
+        that order.
+    layers : list
+        From the input on, each one of ``"silu"``, ``"softplus"``, ``"leaky_relu"`` (slope 0.01), ``("dense", n_out)``,
+        ``("conv", channels, size=3, stride=1, padding=1)``, ``("pool", size=2)`` (a mean), ``("residual", [layers])``,
+        ``("fourier", n_frequencies, scale=1.0)`` (cos and sin of 2 pi B x, B drawn from N(0, scale^2) and kept).
+    base : Energy, optional
+        Normalised or normalisable: `Gaussian`, a `WellMixture`, a `Box`. Without one exp(-f) need not have a finite
+        integral: it can be evaluated and score-matched, but has no density.
+    loc, scale : float or array-like of shape (n_features,), optional
+        By default mean and standard deviation of the base, where it knows its modes; centre and half width of a `Box`;
+        0 and 1 without a base.
+    spectral_norm : float, optional
+        Bound of the largest singular value of every matrix but the last (a convolution's is (channels out, the rest)): a
+        larger matrix is scaled down to it, W min(1, bound / sigma(W)), and gradients go through that. It keeps f smooth.
+    dtype : {"float32", "float64"}, default "float32"
+        In which f is computed. x, theta, sums and energies are float64.
+    seed : None, int, SeedSequence or Generator, default 0
+        Of the starting weights: N(0, 4 / fan_in) in the first layer, N(0, 1.96 / fan_in) in the others; biases N(0, 1)
+        in the first layer of a network without images, 0 elsewhere.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the shapes do not fit, a layer is not one of those above, or base is not an energy of this many features.
+
+    References
+    ----------
+    Du and Mordatch, Implicit generation and modeling with energy based models, NeurIPS 2019. Gouk, Frank, Pfahringer and
+    Cree, Regularisation of neural networks by enforcing Lipschitz continuity, Machine Learning 2021 (the bound).
+
+    See Also
+    --------
+    NetworkEnergy.mlp, NetworkEnergy.conv : the usual two.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> energy = fe.NetworkEnergy.mlp(2, hidden=(32, 32), base=fe.Gaussian([0.0, 0.0]))
+    >>> energy.n_params
+    1184
+    >>> energy.energy([[0.0, 0.0]]).round(4)
+    array([1.8379])
+    """
+
+    def __init__(self, shape, layers, *, base=None, loc=None, scale=None, spectral_norm=None,
+                 dtype="float32", seed=0):
+        shape = _shape(shape)
+        layers = normalise(layers)
+        features = int(np.prod(shape))
+        choice(dtype, "dtype", ("float32", "float64"))
+        if base is not None:
+            as_energy(base, "base")
+            if base.n_features != features:
+                raise ValueError(f"base has n_features={base.n_features}, but shape {shape} has {features}")
+        if spectral_norm is not None:
+            spectral_norm = real(spectral_norm, "spectral_norm", above=0)
+        loc, scale = _standard(base, features, loc, scale)
+        # A Generator is no description of a network: its draws are.
+        words = seed_sequence(seed).generate_state(4, np.uint32).tolist() if not isinstance(seed, int) else seed
+        frequencies, start = seed_sequence(words).spawn(2)
+        stack = build(shape, layers, frequencies)
+        described = {"shape": list(shape), "layers": layers, "loc": loc.tolist(), "scale": scale.tolist(),
+                     "spectral_norm": spectral_norm, "dtype": dtype, "seed": words}
+        self.adopt(base, stack, described)
+        self.theta = _start(stack, len(shape) == 1, np.random.default_rng(start))
+
+    cdef int adopt(self, Energy prior, Stack stack, dict described) except -1:
+        cdef Py_ssize_t d, features = stack.n_in
+        self.prior, self.stack, self.described = prior, stack, described
+        self.single = described["dtype"] == "float32"
+        # Two blocks for each of two threads at the usual 256 chains; more chains a block gain 3 %.
+        self.block_size = 64
+        self.allocate(features, stack.n_params)
+        self.weights = <float*>malloc(max(stack.n_params, 1) * sizeof(float))
+        self.centre = <double*>malloc(2 * features * sizeof(double))
+        if self.weights is NULL or self.centre is NULL:
+            raise MemoryError
+        self.inverse = self.centre + features
+        self.effective = self.theta_ptr
+        if described["spectral_norm"] is not None:
+            self.make_bound(described["spectral_norm"])
+        for d in range(features):
+            self.centre[d], self.inverse[d] = described["loc"][d], 1.0 / described["scale"][d]
+        return 0
+
+    cdef int make_bound(self, double bound) except -1:
+        cdef Py_ssize_t j, most = 0
+        # All but the last, which begins at zero.
+        matrices = self.stack.matrices()
+        matrices.pop()
+        self.bound, self.n_matrices = bound, len(matrices)
+        self.n_vectors = sum([rows + columns for _, rows, columns in matrices])
+        self.effective = <double*>malloc(self.n_params * sizeof(double))
+        self.places = <Py_ssize_t*>malloc(max(3 * self.n_matrices, 1) * sizeof(Py_ssize_t))
+        for j, (first, rows, columns) in enumerate(matrices):
+            most = max(most, spectral_work(rows, columns))
+            if self.places is not NULL:
+                self.places[3 * j], self.places[3 * j + 1], self.places[3 * j + 2] = first, rows, columns
+        self.norms = <double*>malloc((self.n_matrices + self.n_vectors + most + 1) * sizeof(double))
+        if self.effective is NULL or self.places is NULL or self.norms is NULL:
+            raise MemoryError
+        self.vectors = self.norms + self.n_matrices
+        self.spectral = self.vectors + self.n_vectors
+        return 0
+
+    def __dealloc__(self):
+        if self.effective != self.theta_ptr:
+            free(self.effective)
+        free(self.places)
+        free(self.norms)
+        free(self.weights)
+        free(self.centre)
+
+    cdef void prepare(self) noexcept nogil:
+        if self.effective != self.theta_ptr:
+            self.normalise()
+        narrow(self.effective, self.weights, self.n_params)
+
+    cdef void normalise(self) noexcept nogil:
+        cdef Py_ssize_t j, p, first, size
+        cdef double* u = self.vectors
+        cdef double by
+        memcpy(self.effective, self.theta_ptr, self.n_params * sizeof(double))
+        for j in range(self.n_matrices):
+            first, size = self.places[3 * j], self.places[3 * j + 1] * self.places[3 * j + 2]
+            self.norms[j] = largest(self.theta_ptr + first, self.places[3 * j + 1], self.places[3 * j + 2], u,
+                                    u + self.places[3 * j + 1], self.spectral)
+            if self.norms[j] > self.bound:
+                by = self.bound / self.norms[j]
+                for p in range(first, first + size):
+                    self.effective[p] = by * self.theta_ptr[p]
+            u += self.places[3 * j + 1] + self.places[3 * j + 2]
+
+    cdef void unbound(self, const double* inner, double* acc) noexcept nogil:
+        # With W_eff = bound W / sigma and d sigma = u' dW v: bound / sigma (G - (<G, W> / sigma) u v').
+        cdef Py_ssize_t j, p, o, i, first, rows, columns, at = 0
+        cdef const double* u = self.vectors
+        cdef const double* v
+        cdef double by, along
+        for j in range(self.n_matrices):
+            first, rows, columns = self.places[3 * j], self.places[3 * j + 1], self.places[3 * j + 2]
+            v = u + rows
+            for p in range(at, first):
+                acc[p] += inner[p]
+            by = 1.0 if self.norms[j] <= self.bound else self.bound / self.norms[j]
+            along = 0.0
+            if self.norms[j] > self.bound:
+                along = lane_dot(inner + first, self.theta_ptr + first, rows * columns) / self.norms[j]
+            for o in range(rows):
+                for i in range(columns):
+                    p = first + o * columns + i
+                    acc[p] += by * (inner[p] - along * (u[o] * v[i]))
+            at, u = first + rows * columns, v + columns
+        for p in range(at, self.n_params):
+            acc[p] += inner[p]
+
+    cdef Py_ssize_t carve_room(self, bint single, double* memory, Room* room, Py_ssize_t n) noexcept nogil:
+        cdef Py_ssize_t ld = padded(n, single), each = 2 if single else 1
+        cdef Arena arena
+        arena.at, arena.used = memory, 0
+        room.x = carve(&arena, self.n_features * ld // each)
+        room.kept = carve(&arena, self.stack.kept_size(n, ld) // each)
+        room.out = carve(&arena, ld // each)
+        room.seed = carve(&arena, ld // each)
+        room.work = carve(&arena, self.stack.work_size(n, ld) // each)
+        return arena.used
+
+    cdef Py_ssize_t scratch_size(self, Py_ssize_t n) noexcept nogil:
+        # laplacian_block computes in float64 whatever dtype is.
+        cdef Room room
+        cdef Py_ssize_t most = self.carve_room(False, NULL, &room, n) + n
+        if self.effective != self.theta_ptr:
+            most += (self.n_params + 7) & ~7
+        return most if self.prior is None else max(most, self.prior.work_size(n))
+
+    cdef void evaluate(self, bint single, const double* x, const double* weights, double* out, double* grad, double* acc,
+                       double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        cdef Py_ssize_t ld = padded(n, single)
+        cdef const void* theta = <const void*>self.weights if single else <const void*>self.effective
+        cdef Room room
+        self.carve_room(single, work, &room, n)
+        if single:
+            load[float](x, <float*>room.x, self.centre, self.inverse, self.n_features, n, stride, ld)
+        else:
+            load[double](x, room.x, self.centre, self.inverse, self.n_features, n, stride, ld)
+        self.stack.forward(single, theta, room.x, room.out, room.kept, n, ld)
+        if out is not NULL:
+            if single:
+                take[float](<float*>room.out, out, NULL, 1, n, stride, ld)
+            else:
+                take[double](room.out, out, NULL, 1, n, stride, ld)
+        if grad is NULL and acc is NULL:
+            return
+        if single:
+            seed_with[float](<float*>room.seed, weights, n, ld)
+        else:
+            seed_with[double](room.seed, weights, n, ld)
+        self.stack.backward(single, theta, room.x, room.kept, room.seed, room.x if grad is not NULL else NULL, acc,
+                            room.work, n, ld)
+        if grad is not NULL:
+            if single:
+                take[float](<float*>room.x, grad, self.inverse, self.n_features, n, stride, ld)
+            else:
+                take[double](room.x, grad, self.inverse, self.n_features, n, stride, ld)
+
+    cdef int energy_block(self, const double* x, double* out, double* work,
+                          Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        memset(out, 0, n * sizeof(double))
+        if self.prior is not None and self.prior.energy_block(x, out, work, n, stride):
+            return -1
+        self.evaluate(self.single, x, NULL, out, NULL, NULL, work, n, stride)
+        return 0
+
+    cdef int grad_block(self, const double* x, double* out, double* work,
+                        Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        if self.prior is None:
+            memset(out, 0, self.n_features * stride * sizeof(double))
+        elif self.prior.grad_block(x, out, work, n, stride):
+            return -1
+        self.evaluate(self.single, x, NULL, NULL, out, NULL, work, n, stride)
+        return 0
+
+    cdef int energy_grad_block(self, const double* x, double* energy, double* grad, double* work,
+                               Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        if self.prior is None:
+            memset(energy, 0, n * sizeof(double))
+            memset(grad, 0, self.n_features * stride * sizeof(double))
+        elif self.prior.energy_grad_block(x, energy, grad, work, n, stride):
+            return -1
+        self.evaluate(self.single, x, NULL, energy, grad, NULL, work, n, stride)
+        return 0
+
+    cdef int param_grad_block(self, const double* x, const double* weights, double* acc, double* work,
+                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        cdef double* inner = work
+        if self.effective == self.theta_ptr:
+            self.evaluate(self.single, x, weights, NULL, NULL, acc, work, n, stride)
+            return 0
+        memset(inner, 0, self.n_params * sizeof(double))
+        self.evaluate(self.single, x, weights, NULL, NULL, inner, work + ((self.n_params + 7) & ~7), n, stride)
+        self.unbound(inner, acc)
+        return 0
+
+    cdef int laplacian_block(self, const double* x, double* out, double* work,
+                             Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        # Central differences of f's gradient, in float64 also where f is float32: in that they would have two digits.
+        cdef Py_ssize_t d, i, width = self.n_features * stride
+        cdef double* moved = work
+        cdef double* low = moved + width
+        cdef double* high = low + width
+        cdef double* rest = high + 2 * width
+        cdef double delta
+        memset(out, 0, n * sizeof(double))
+        if self.prior is not None and self.prior.laplacian_block(x, out, work, n, stride):
+            return -1
+        memcpy(moved, x, width * sizeof(double))
+        for d in range(self.n_features):
+            memset(low, 0, 2 * width * sizeof(double))
+            for i in range(n):
+                moved[d * stride + i] = x[d * stride + i] - 6e-6 * (1.0 + fabs(x[d * stride + i]))
+            self.evaluate(False, moved, NULL, NULL, low, NULL, rest, n, stride)
+            for i in range(n):
+                moved[d * stride + i] = x[d * stride + i] + 6e-6 * (1.0 + fabs(x[d * stride + i]))
+            self.evaluate(False, moved, NULL, NULL, high, NULL, rest, n, stride)
+            for i in range(n):
+                delta = 6e-6 * (1.0 + fabs(x[d * stride + i]))
+                out[i] += (high[d * stride + i] - low[d * stride + i]) / ((x[d * stride + i] + delta)
+                                                                         - (x[d * stride + i] - delta))
+                moved[d * stride + i] = x[d * stride + i]
+        return 0
+
+    @property
+    def base(self):
+        """The energy that the network tilts, or None. A copy."""
+        return None if self.prior is None else self.prior.__copy__()
+
+    @property
+    def dtype(self):
+        """In which f is computed: "float32" or "float64"."""
+        return "float32" if self.single else "float64"
+
+    @property
+    def layers(self):
+        """Description of the layers, a list."""
+        return normalise(self.described["layers"])
+
+    @property
+    def shape(self):
+        """Shape of the input, a tuple."""
+        return tuple(self.described["shape"])
+
+    @property
+    def has_walls(self):
+        """Has the base walls?"""
+        return self.prior is not None and self.prior.has_walls
+
+    @property
+    def param_names(self):
+        """Names of the parameters, as ``layer1.W[0,0]``, in the order of theta."""
+        return tuple(self.stack.param_names())
+
+    def log_partition(self):
+        """Not known in closed form. Raises NotImplementedError that names the way to it."""
+        if self.prior is None:
+            raise NotImplementedError(
+                "a network without a base has no density: exp(-f) need not have a finite integral; give base=, as "
+                "fastebm.Gaussian.fit(X), or a fastebm.Box"
+            )
+        return Energy.log_partition(self)
+
+    has_log_partition = property(lambda self: False, doc="False: log Z is estimated, by annealing from the base.")
+
+    @classmethod
+    def mlp(cls, n_features, hidden=(128, 128), *, activation="silu", base=None, loc=None, scale=None,
+            spectral_norm=None, dtype="float32", seed=0):
+        """Dense layers with an activation after each.
+
+        Parameters
+        ----------
+        n_features : int
+        hidden : sequence of int, default (128, 128)
+            Widths.
+        activation : {"silu", "softplus", "leaky_relu"}, default "silu"
+        base, loc, scale, spectral_norm, dtype, seed
+            As in `NetworkEnergy`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `NetworkEnergy` does.
+        """
+        layers = [part for width in _widths(hidden, "hidden") for part in (("dense", width), activation)]
+        return cls(integer(n_features, "n_features", 1), layers, base=base, loc=loc, scale=scale,
+                   spectral_norm=spectral_norm, dtype=dtype, seed=seed)
+
+    @classmethod
+    def conv(cls, image_shape, channels=(16, 32), dense=(128,), *, activation="silu", base=None, loc=None, scale=None,
+             spectral_norm=None, dtype="float32", seed=0):
+        """Convolutions 3 x 3, every one but the first with stride 2, then dense layers, an activation after each.
+
+        Parameters
+        ----------
+        image_shape : (int, int) or (int, int, int)
+            (height, width) or (channels, height, width).
+        channels, dense : sequence of int
+            Widths of the convolutions and of the dense layers.
+        activation, base, loc, scale, spectral_norm, dtype, seed
+            As in `NetworkEnergy.mlp`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `NetworkEnergy` does.
+        """
+        shape = _shape(image_shape)
+        if len(shape) != 3:
+            raise ValueError(
+                f"image_shape must be (height, width) or (channels, height, width), got {describe(image_shape)}"
+            )
+        layers = [part for i, width in enumerate(_widths(channels, "channels"))
+                  for part in (("conv", width, 3, 2 if i else 1, 1), activation)]
+        layers += [part for width in _widths(dense, "dense") for part in (("dense", width), activation)]
+        return cls(shape, layers, base=base, loc=loc, scale=scale, spectral_norm=spectral_norm, dtype=dtype, seed=seed)
+
+    def _alike(self):
+        # Without the draws and the tables of __init__: the layers have no state.
+        cdef NetworkEnergy other = NetworkEnergy.__new__(NetworkEnergy)
+        self._check_ready()
+        other.adopt(None if self.prior is None else self.prior.__copy__(), self.stack, self.described)
+        other.load_theta(self.theta_ptr)
+        return other
+
+    def __copy__(self):
+        return self._alike()
+
+    def __deepcopy__(self, memo):
+        return self._alike()
+
+    def _arguments(self):
+        return {**self.described, "base": self.prior}
+
+    def __repr__(self):
+        return (f"NetworkEnergy(shape={self.shape}, layers={self.described['layers']}, base={self.prior!r}, "
+                f"dtype={self.dtype!r}, n_params={self.n_params})")
+
+
+def _shape(shape):
+    sizes = (shape,) if not isinstance(shape, (list, tuple)) else tuple(shape)
+    if not 1 <= len(sizes) <= 3:
+        raise ValueError(
+            f"shape must be n_features, (height, width) or (channels, height, width), got {describe(shape)}"
+        )
+    sizes = tuple([integer(v, "shape", 1) for v in sizes])
+    return (1, *sizes) if len(sizes) == 2 else sizes
+
+
+def _widths(values, name):
+    if isinstance(values, int):
+        values = (values,)
+    if not isinstance(values, (list, tuple)) or not values:
+        raise ValueError(f"{name} must be a sequence of at least one width, got {describe(values)}")
+    return [integer(v, name, 1) for v in values]
+
+
+def _standard(base, features, loc, scale):
+    # Mean and standard deviation of the base, unless they are given.
+    mean, spread = np.zeros(features), np.ones(features)
+    if base is not None and base.modes is not None:
+        shares, modes = base.mode_shares, base.modes
+        mean = shares @ modes
+        spread = np.sqrt(shares @ ((modes - mean) ** 2 + base.mode_scales ** 2))
+    elif base is not None and hasattr(base, "low"):
+        mean, spread = 0.5 * (base.low + base.high), 0.5 * (base.high - base.low)
+    made = []
+    for value, name, default in ((loc, "loc", mean), (scale, "scale", spread)):
+        array = default if value is None else numeric(value, name)
+        if array.ndim and array.shape != (features,):
+            raise ValueError(f"{name} must be a number or have shape ({features},), got {array.shape}")
+        first_bad(np.atleast_1d(array), name)
+        made.append(np.broadcast_to(array, (features,)).astype(float))
+    if not (made[1] > 0).all():
+        raise ValueError(f"scale must be positive, got {describe(scale)}")
+    return made
+
+
+def _start(stack, flat, rng):
+    parts, first = [], True
+    layers = list(stack.layers)
+    last = layers.pop()
+    for layer in layers:
+        parts.append(layer.start(rng, FIRST_GAIN if first else GAIN, 1.0 if first and flat else 0.0))
+        first = first and layer.n_params == 0
+    return np.concatenate([*parts, np.zeros(last.n_params)])
