@@ -9,7 +9,7 @@ from .._runtime.control cimport Control
 from .._runtime.fast cimport address
 from ..kernels.math cimport exp_neg, fill, lane_dot, lane_sum, log_normal, lower
 from ..kernels.small_matrix cimport clip_eigenvalues, invert_lower, lower_root, square_of_lower
-from ..kernels.triangle cimport add_squares, subtract, transposed_product
+from ..kernels.triangle cimport add_squares, add_two_dots, subtract, transposed_product
 from ..kernels.wells cimport scale, tilted_well
 from ._em cimport BLOCK, NOTHING, Blocks, Climb
 
@@ -137,7 +137,11 @@ cdef class FullClimb(Climb):
                 sums[i] += lane_sum(f + i * BLOCK, n)
             sums += d
             for i in range(d):
-                for k in range(i + 1):
+                k = 0
+                while k < i:
+                    add_two_dots(f + i * BLOCK, delta + k * BLOCK, delta + (k + 1) * BLOCK, sums + k, n)
+                    k += 2
+                if k == i:
                     sums[k] += lane_dot(f + i * BLOCK, delta + k * BLOCK, n)
                 sums += i + 1
 
