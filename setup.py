@@ -70,11 +70,13 @@ LEVELLED = [
     "fastebm.samplers.mixture",
     "fastebm.samplers.tempering",
     "fastebm.samplers.underdamped",
+    "fastebm.training.augment",
     "fastebm.training.history",
     "fastebm.training.loop",
     "fastebm.training.negatives",
     "fastebm.training.optimiser",
     "fastebm.training.positive",
+    "fastebm.training.score_loop",
 ]
 
 # Holds the memoryview code that every module would otherwise carry a copy of (about 100 KB each).

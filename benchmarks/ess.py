@@ -112,7 +112,9 @@ class Theirs:
                 many, own = jax.random.split(key)
                 n_steps = jax.random.randint(own, (), 1, 2 * length)
                 keys = jax.random.split(many, CHAINS)
-                states = jax.vmap(lambda k, s: kernel(k, s, log_density, step, mass, n_steps)[0])(keys, states)
+                states = jax.vmap(lambda k, s: kernel(k, s, log_density, step, mass, n_steps)[0])(
+                    keys, states
+                )
                 return states, states.position
 
             return jax.lax.scan(move, init(start), jax.random.split(key, DRAWS))[1]
@@ -172,7 +174,9 @@ class Worker:
         self.process.wait()
 
 
-def compare(level: str, names: tuple[str, ...], lengths: tuple[int, ...], rounds: int) -> list[dict[str, Any]]:
+def compare(
+    level: str, names: tuple[str, ...], lengths: tuple[int, ...], rounds: int
+) -> list[dict[str, Any]]:
     """A row for each density: effective samples a CPU second of both, each with its best length."""
     rows = []
     for name in names:

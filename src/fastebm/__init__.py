@@ -50,7 +50,20 @@ from .samplers import (
     cycle,
     tune,
 )
-from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
+from .training import (
+    ContrastiveDivergence,
+    Crop,
+    Flip,
+    Noise,
+    NoiseLadder,
+    ReplayBuffer,
+    ScoreMatching,
+    ScoreResult,
+    Shift,
+    TrainingResult,
+    annealed_langevin,
+    noise_ladder,
+)
 from .training.after_fit import CHECKS as _CHECKS
 from .training.result import CERTIFY as _CERTIFY
 
@@ -66,12 +79,14 @@ __all__ = [
     "Comparison",
     "CompiledEnergy",
     "ContrastiveDivergence",
+    "Crop",
     "Cycle",
     "Diagnostic",
     "DoubleWell",
     "Energy",
     "EnergyDensity",
     "FastEBMWarning",
+    "Flip",
     "Funnel",
     "Gaussian",
     "GaussianBernoulliRBM",
@@ -82,6 +97,8 @@ __all__ = [
     "ModelFileError",
     "MuellerBrown",
     "NetworkEnergy",
+    "Noise",
+    "NoiseLadder",
     "NonFiniteError",
     "PhiFour",
     "PythonEnergy",
@@ -92,6 +109,9 @@ __all__ = [
     "SampleResult",
     "Sampler",
     "ScaledWells",
+    "ScoreMatching",
+    "ScoreResult",
+    "Shift",
     "StudentT",
     "Sum",
     "SweepResult",
@@ -106,6 +126,7 @@ __all__ = [
     "UntrustedFitError",
     "WellMixture",
     "__version__",
+    "annealed_langevin",
     "barrier_crossings",
     "certificate",
     "check_grad",
@@ -119,10 +140,12 @@ __all__ = [
     "log_partition",
     "mcse",
     "mode_occupancy",
+    "noise_ladder",
     "register",
     "rhat",
     "sample",
     "save",
+    "score_error",
     "sweep",
     "tune",
 ]
@@ -154,6 +177,7 @@ _LATER = {
     "rhat": "diagnostics",
     "sample": "sampling",
     "save": "io",
+    "score_error": "diagnostics",
     "sweep": "fitting.sweep",
 }
 _ROOMS = (
@@ -181,6 +205,7 @@ if TYPE_CHECKING:
         mcse,
         mode_occupancy,
         rhat,
+        score_error,
     )
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity

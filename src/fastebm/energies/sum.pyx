@@ -90,6 +90,12 @@ cdef class Sum(Combined):
             return -1
         return self.second.param_grad_block(x, weights, acc + self.first.n_params, work, n, stride)
 
+    cdef int directional_param_grad_block(self, const double* x, const double* v, const double* weights, double* acc,
+                                          double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        if self.first.directional_param_grad_block(x, v, weights, acc, work, n, stride):
+            return -1
+        return self.second.directional_param_grad_block(x, v, weights, acc + self.first.n_params, work, n, stride)
+
     cdef int laplacian_block(self, const double* x, double* out, double* work,
                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         cdef double* rest = work + (self.n_features + 1) * stride
