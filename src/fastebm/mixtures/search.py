@@ -26,8 +26,8 @@ SPLITS = 0.5
 WORTH_THREADS = 50_000
 # Starts are compared on at most so many rows, and until a step gains less than this, in nats a row.
 ENOUGH_ROWS, COARSE, COARSE_STEPS = 4096, 1e-4, 300
-# So many of the best then climb to the end on all rows, none of them further below the best than this, in nats a row: it
-# would not catch up (five full wells in twenty dimensions: half of the time went into one that was 0.8 short).
+# So many of the best then climb to the end on all rows, none of them further below the best than this, in nats a row:
+# it would not catch up (five full wells in twenty features: half of the time went into one that was 0.8 short).
 FINALISTS, FAR = 2, 0.2
 # A moved well is kept for a gain of this, in nats a row.
 WORTH = 1e-3
