@@ -181,11 +181,8 @@ def as_text(summary: FitSummary) -> str:
     lines.append(f"{'well':>4}{'weight':>9}   " + "".join(f"{n:>{2 * size}}" for n in names))
     for j, weight, cells in summary.wells():
         lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
-    lines += (
-        [""]
-        + summary.correlations()
-        + [f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)"]
-    )
+    lines += ["", *summary.correlations()]
+    lines.append(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)")
     for row in facts["held_out"]:
         mark = "  <- chosen" if row["n_wells"] == facts["n_wells"] else ""
         lines.append(

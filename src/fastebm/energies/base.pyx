@@ -308,8 +308,8 @@ cdef class Energy:
 
     @property
     def mode_covariances(self):
-        """Covariance of each mode, shape (n_modes, n_features, n_features), for an energy whose modes may be narrow
-        along any direction; None where they are narrow along features only (`mode_scales` says all) or are not known."""
+        """Covariance of each mode, shape (n_modes, n_features, n_features), where modes may be narrow along any
+        direction; None where they are so along features only (`mode_scales` says all) or are not known."""
         return None
 
     @property
