@@ -1,9 +1,10 @@
 """Effective samples a second of Hamiltonian Monte Carlo, fastebm against blackjax; used by energies.py.
 
-The same algorithm on both sides: leapfrog trajectories whose length is drawn uniformly from 1, ..., 2 L - 1 at every
-step, for all chains alike. Step size and diagonal mass matrix are tuned by each library's own warm-up, and each side has the
-best of several L; blackjax also the better of two acceptance rates to aim at. The chains start as exact samples; the
-effective samples are counted by fastebm.ess for both, the smallest of all features and the energy.
+The same algorithm on both sides: leapfrog trajectories whose length is drawn uniformly from 1, ..., 2 L - 1 at
+every step, for all chains alike. Step size and diagonal mass matrix are tuned by each library's own warm-up, and
+each side has the best of several L; blackjax also the better of two acceptance rates to aim at. The chains start as
+exact samples; the effective samples are counted by fastebm.ess for both, the smallest of all features and the
+energy.
 """
 
 from __future__ import annotations
