@@ -148,19 +148,41 @@ def python_energy(rounds: int, smoke: bool) -> str:
     def radius(X):
         return np.hypot(X[:, 0], X[:, 1])
 
-    energy = clocked(lambda X: 4 * (radius(X) - 2) ** 2)
-    grad = clocked(lambda X: (8 * (1 - 2 / radius(X)))[:, None] * X)
-    ring = fe.PythonEnergy(energy, grad, 2)
-    x = np.random.default_rng(0).normal(size=(512 if smoke else 100_000, 2))
-    rows = [["sampler", "run / inside the functions", "target", "met"]]
-    for sampler in (fe.SGLD(0.01), fe.MALA(0.01), fe.HMC(0.1, 10)):
-        found = []
-        for _ in range(rounds):
-            inside[0], begin = 0.0, time.process_time()
-            sampler.sample(ring, x, 5, seed=1, n_threads=1)
-            found.append((time.process_time() - begin) / inside[0])
-        value = statistics.median(found)
-        rows.append([type(sampler).__name__, times(value), "1.2x", met(value, 1.2)])
+    centres = np.random.default_rng(1).normal(size=(8, 2)) * 2.0
+
+    def shares(X):
+        e = ((X[:, None, :] - centres) ** 2).sum(axis=2)
+        low = e.min(axis=1, keepdims=True)
+        return low[:, 0], np.exp(low - e)
+
+    def wells_grad(X):
+        _, w = shares(X)
+        return 2.0 * (X - (w @ centres) / w.sum(axis=1, keepdims=True))
+
+    def wells_energy(X):
+        low, w = shares(X)
+        return low - np.log(w.sum(axis=1))
+
+    energies = {
+        "a ring": (lambda X: 4 * (radius(X) - 2) ** 2, lambda X: (8 * (1 - 2 / radius(X)))[:, None] * X),
+        "eight wells": (wells_energy, wells_grad),
+    }
+    n, n_steps = (512, 2) if smoke else (20_000, 30)
+    x = np.random.default_rng(0).normal(size=(n, 2))
+    rows = [["energy", "sampler", "inside, ns/chain-step", "rest", "run / inside", "target", "met"]]
+    for name, functions in energies.items():
+        energy = fe.PythonEnergy(*map(clocked, functions), 2)
+        for sampler in (fe.SGLD(0.01), fe.MALA(0.01), fe.HMC(0.1, 10)):
+            found = []
+            for _ in range(rounds):
+                inside[0], begin = 0.0, time.process_time()
+                sampler.sample(energy, x, n_steps, seed=1, n_threads=1)
+                found.append((time.process_time() - begin, inside[0]))
+            value = statistics.median(whole / within for whole, within in found)
+            within = 1e9 * statistics.median(w for _, w in found) / n / n_steps
+            rest = 1e9 * statistics.median(whole - w for whole, w in found) / n / n_steps
+            cells = [name, type(sampler).__name__, number(within), number(rest), times(value)]
+            rows.append([*cells, "1.2x", met(value, 1.2)])
     return markdown(rows)
 
 
@@ -255,7 +277,8 @@ exp takes one number at a time (it has no vector exp without Intel's library).
 
 ## Functions in Python
 
-A ring in NumPy, 100,000 chains.
+Two features, 20,000 chains. The rest is the sampler's own work (two normal numbers take 2.6 ns) and the copies between
+rows and blocks.
 
 {python}
 
