@@ -156,8 +156,8 @@ cdef class HMC(Sampler):
     def target_acceptance(self):
         """0.9: shorter steps than the 0.65 that is best for many independent features.
 
-        Against 0.8, effective samples a gradient: 5 times on a banana, whose ends reject longer steps, 1.1 to 1.4 times on
-        Gaussian, StudentT, DoubleWell and two wells in 8 to 10 features, 0.8 times on a phi^4 chain.
+        Against 0.8, effective samples a gradient: 5 times on a banana, whose ends reject longer steps, 1.1 to 1.4 times
+        on Gaussian, StudentT, DoubleWell and two wells in 8 to 10 features, 0.8 times on a phi^4 chain.
         """
         return 0.9
 
