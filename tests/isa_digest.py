@@ -68,6 +68,14 @@ def collect(seed: int) -> dict[str, str]:
         out[f"training {name} chains"] = digest(result.buffer.states)
         for field in result.history.dtype.names:
             out[f"training {name} history {field}"] = digest(result.history[field])
+    scores = {"denoising": {"noise_std": 0.3, "n_draws": 3}, "sliced": {"method": "sliced"}}
+    for name, options in scores.items():
+        result = fe.ScoreMatching(fe.WellMixture(2, 2), n_updates=20, **options).fit(
+            np.concatenate([data, -data], axis=1), seed=seed
+        )
+        out[f"scores {name} theta"] = digest(result.energy.theta)
+        for field in result.history.dtype.names:
+            out[f"scores {name} history {field}"] = digest(result.history[field])
     for k, d in ((2, 1), (3, 4)):
         rows = rng.normal(size=(700, d)) + 3.0 * rng.integers(0, k, (700, 1))
         fit = fe.fit_wells(rows, k, recipe="em", seed=seed)
@@ -77,6 +85,10 @@ def collect(seed: int) -> dict[str, str]:
     annealed = ais.forward(target, base, n_chains=40, n_steps=20, seed=seed)
     # NumPy takes the exponentials between the moves; the moves are ours, and so are these sums of energies.
     out["annealing"] = digest(annealed.log_weights)
+    back = ais.reverse(target, base, annealed.x, n_steps="auto", seed=seed)
+    out["annealing back"] = digest(back.log_weights)
+    tilted = fe.Gaussian([0.0, 0.0]) + fe.WellMixture(3, 2)
+    out["annealing of a tilt"] = digest(ais.forward(tilted, None, n_chains=40, n_steps=30, seed=seed).x)
     return out
 
 
