@@ -17,6 +17,12 @@ from .torch_peer import Torch, capability
 class FastebmNetwork(Fastebm):
     dtype = "float32"
 
+    def versions(self) -> dict[str, str]:
+        # Also of a checkout that is not installed.
+        import fastebm as fe
+
+        return {"fastebm": fe.__version__}
+
     def prepare_network(self, work: NetworkWork) -> Callable[[], np.ndarray]:
         import fastebm as fe
 
