@@ -132,7 +132,10 @@ def check(prepare: Callable[[NetworkWork], Callable[[], Any]], work: NetworkWork
         raise WrongPeer(f"drift is off by {error:.2g}")
     loud = replace(work, n_chains=4096, n_steps=4, step_size=1e-9, noise_std=0.1, dense=(4,))
     z = (np.asarray(prepare(loud)(), dtype=float) - loud.x0()).ravel() / 0.2
-    for what, score in (("mean", z.mean() * z.size**0.5), ("variance", (z.var() - 1.0) * (z.size / 2) ** 0.5)):
+    for what, score in (
+        ("mean", z.mean() * z.size**0.5),
+        ("variance", (z.var() - 1.0) * (z.size / 2) ** 0.5),
+    ):
         if not abs(score) < 6.0:
             raise WrongPeer(f"noise: {what} is {score:+.1f} standard errors off")
 

@@ -38,6 +38,8 @@ cdef extern from *:
     #endif
 
     #if FASTEBM_TILED
+    /* One register of its own: gcc otherwise adds the place of the weight to each of the steps anew. */
+    #define FASTEBM_AS_IT_IS(pointer) __asm__("" : "+r"(pointer))
     #define FASTEBM_TILE(NAME, T, VT, S, J, V)                                                                        \\
         static inline __attribute__((always_inline)) void NAME(                                                       \\
             T *out, ptrdiff_t ldo, const T *w, ptrdiff_t step, ptrdiff_t by, const int32_t *wk, const T *in,          \\
@@ -51,6 +53,7 @@ cdef extern from *:
                                      : FASTEBM_VEC(set1, S)(start ? start[j] : 0);                                    \\
             for (ptrdiff_t k = 0; k < n_k; k++) {                                                                     \\
                 const T *row = in + rows[k] * ldi, *weight = w + by * wk[k];                                          \\
+                FASTEBM_AS_IT_IS(weight);                                                                             \\
                 for (int v = 0; v < V; v++) x[v] = FASTEBM_VEC(loadu, S)(row + v * lanes);                            \\
                 for (int j = 0; j < J; j++) {                                                                         \\
                     s = FASTEBM_VEC(set1, S)(weight[j * step]);                                                       \\
