@@ -2,7 +2,8 @@
 #
 #     out[o * ldo + i] = first + sum_k w[o * step + wk[k] * by] * x[rows[k] * ldi + i],    0 <= i < n, 0 <= o < n_out
 #
-# where first is start[o], or 0 if start is NULL, or with `more` what out holds.#
+# where first is start[o], or 0 if start is NULL, or with `more` what out holds.
+#
 # The tables wk and rows say which weight meets which row. Every sum runs over k in order, one fma after the other, so
 # the bits do not depend on the size of a tile, which is as large as the registers of a level allow (8 outputs x 2
 # vectors with AVX-512: 130 GFLOP/s in float32 on one core; 6 x 2 with AVX2: 75). Rows are read and written up to a whole
@@ -38,7 +39,7 @@ cdef extern from *:
     #endif
 
     #if FASTEBM_TILED
-    /* One register of its own: gcc otherwise adds the place of the weight to each of the steps anew. */
+    /* One register of its own: gcc otherwise adds the place of the weight to each step anew. 10 % of a dense gradient. */
     #define FASTEBM_AS_IT_IS(pointer) __asm__("" : "+r"(pointer))
     #define FASTEBM_TILE(NAME, T, VT, S, J, V)                                                                        \\
         static inline __attribute__((always_inline)) void NAME(                                                       \\
