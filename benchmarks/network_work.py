@@ -22,7 +22,7 @@ class NetworkWork:
     channels: tuple[int, ...] = ()
     image: int = 0
     n_chains: int = 256
-    n_steps: int = 20
+    n_steps: int = 8
     step_size: float = 1e-3
     noise_std: float = 0.01
     n_threads: int = 1
