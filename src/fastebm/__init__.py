@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._runtime.errors import (
+    CertificateInterrupted,
     FastEBMWarning,
     ModelFileError,
     NonFiniteError,
@@ -49,8 +50,22 @@ from .samplers import (
     cycle,
     tune,
 )
-from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
+from .training import (
+    ContrastiveDivergence,
+    Crop,
+    Flip,
+    Noise,
+    NoiseLadder,
+    ReplayBuffer,
+    ScoreMatching,
+    ScoreResult,
+    Shift,
+    TrainingResult,
+    annealed_langevin,
+    noise_ladder,
+)
 from .training.after_fit import CHECKS as _CHECKS
+from .training.result import CERTIFY as _CERTIFY
 
 __all__ = [
     "HMC",
@@ -59,14 +74,19 @@ __all__ = [
     "Affine",
     "Banana",
     "Box",
+    "Certificate",
+    "CertificateInterrupted",
+    "Comparison",
     "CompiledEnergy",
     "ContrastiveDivergence",
+    "Crop",
     "Cycle",
     "Diagnostic",
     "DoubleWell",
     "Energy",
     "EnergyDensity",
     "FastEBMWarning",
+    "Flip",
     "Funnel",
     "Gaussian",
     "GaussianBernoulliRBM",
@@ -77,6 +97,8 @@ __all__ = [
     "ModelFileError",
     "MuellerBrown",
     "NetworkEnergy",
+    "Noise",
+    "NoiseLadder",
     "NonFiniteError",
     "PhiFour",
     "PythonEnergy",
@@ -87,6 +109,9 @@ __all__ = [
     "SampleResult",
     "Sampler",
     "ScaledWells",
+    "ScoreMatching",
+    "ScoreResult",
+    "Shift",
     "StudentT",
     "Sum",
     "SweepResult",
@@ -101,7 +126,9 @@ __all__ = [
     "UntrustedFitError",
     "WellMixture",
     "__version__",
+    "annealed_langevin",
     "barrier_crossings",
+    "certificate",
     "check_grad",
     "cycle",
     "diagnose",
@@ -113,10 +140,12 @@ __all__ = [
     "log_partition",
     "mcse",
     "mode_occupancy",
+    "noise_ladder",
     "register",
     "rhat",
     "sample",
     "save",
+    "score_error",
     "sweep",
     "tune",
 ]
@@ -124,6 +153,8 @@ __all__ = [
 
 # Loaded when first asked for: together they take as long to import as everything above, and scikit-learn far longer.
 _LATER = {
+    "Certificate": "partition.certificate",
+    "Comparison": "partition.certificate",
     "Diagnostic": "diagnostics",
     "EnergyDensity": "estimator",
     "GradientReport": "diagnostics",
@@ -133,6 +164,7 @@ _LATER = {
     "SweepResult": "fitting.sweep",
     "UntrustedEstimateError": "partition.log_partition",
     "barrier_crossings": "diagnostics",
+    "certificate": "partition.certificate",
     "check_grad": "diagnostics",
     "diagnose": "diagnostics",
     "ess": "diagnostics",
@@ -145,6 +177,7 @@ _LATER = {
     "rhat": "diagnostics",
     "sample": "sampling",
     "save": "io",
+    "score_error": "diagnostics",
     "sweep": "fitting.sweep",
 }
 _ROOMS = (
@@ -172,12 +205,14 @@ if TYPE_CHECKING:
         mcse,
         mode_occupancy,
         rhat,
+        score_error,
     )
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
     from .fitting.scaled_wells import ScaledWells, fit_wells
     from .fitting.sweep import SweepResult, sweep
     from .io import load, save
+    from .partition.certificate import Certificate, Comparison, certificate
     from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
     from .sampling import Sample, sample
     from .storage.outside import register
@@ -190,7 +225,14 @@ def _diagnosed(result, data):
     return after_fit(result, data)
 
 
+def _certified(energy, X_test, **options):
+    from .partition.certificate import certificate
+
+    return certificate(energy, X_test, **options)
+
+
 _CHECKS.append(_diagnosed)
+_CERTIFY.append(_certified)
 
 
 def __getattr__(name):

@@ -140,6 +140,12 @@ def _add_fit(commands):
         metavar="N",
         help="starts, of which the best counts (default: about 10)",
     )
+    command.add_argument(
+        "--covariance",
+        choices=("diag", "full"),
+        default="diag",
+        help="may the columns of a well be correlated? (default diag: no)",
+    )
     command.add_argument("--out", metavar="MODEL.npz", help="save the model")
     command.add_argument("--plot", metavar="FIT.png", help="draw the fit")
     command.add_argument("--report", metavar="REPORT.html", help="write a self-contained page on the fit")
