@@ -1,11 +1,13 @@
 """Every example runs as a user would run it, and does what it promises."""
 
+import math
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from stats import Z_LIMIT
 
@@ -15,7 +17,13 @@ FOLDER = Path(__file__).parent.parent / "examples"
 if not FOLDER.is_dir():
     pytest.skip("examples: no checkout beside the tests", allow_module_level=True)
 
-NEEDS = {"anomalies": "sklearn", "own_energy": "matplotlib", "study_of_failure": "matplotlib"}
+NEEDS = {
+    "anomalies": "sklearn",
+    "digits": "sklearn",
+    "own_energy": "matplotlib",
+    "study_of_failure": "matplotlib",
+    "toys": "matplotlib",
+}
 
 
 def run(name, folder, *words):
@@ -41,9 +49,9 @@ def check_picture(path):
     assert 0.05 < (pixels.min(axis=2) < 0.99).mean() < 0.85
 
 
-def test_there_are_five_and_each_has_its_test():
+def test_each_has_its_test():
     names = {path.stem for path in FOLDER.glob("*.py")}
-    assert names == {"anomalies", "notebook_dropin", "own_energy", "study_of_failure", "truth_table"}
+    assert {"anomalies", "notebook_dropin", "own_energy", "study_of_failure", "truth_table"} < names
     assert all(f"test_{name}" in globals() for name in names)
 
 
@@ -53,6 +61,42 @@ def test_anomalies(tmp_path):
     assert verdicts == ["ordinary", "ordinary", "anomaly", "anomaly"]
     exceed = int(re.search(r"(\d+) of the 272 recorded", out).group(1))
     assert exceed < 20
+
+
+@pytest.mark.parametrize("model", ["mlp", "conv"])
+def test_digits(tmp_path, model):
+    # Sixty updates of a small network: no worse than the base it starts at, and the certificate knows where that is.
+    words = ["--picture", "digits.png"] if model == "mlp" else ["--split", "7"]
+    out = run("digits", tmp_path, "--model", model, *words)
+    lower, upper = map(float, re.search(r"interval (-?[\d.]+) to (-?[\d.]+),", out).groups())
+    base = float(re.search(r"base alone: ([\d.]+)", out).group(1))
+    assert "parameters, 60 updates" in out and "NOT to be trusted" not in out
+    assert 14 < base < 17 and lower < upper < lower + 3 and abs((lower + upper) / 2 - base) < 2
+    assert re.search(r"network against mixture: better by -", out)
+    if model == "mlp":
+        check_picture(tmp_path / "digits.png")
+
+
+def test_the_split_of_the_digits_is_one():
+    with np.load(FOLDER / "data" / "digits_split.npz") as rows:
+        parts = [rows[k] for k in ("itr", "iva", "ite")]
+    assert [len(part) for part in parts] == [1200, 297, 300]
+    assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(1797))
+
+
+def test_toys(tmp_path):
+    out = run("toys", tmp_path, "--picture", "toys.png")
+    found = {
+        n: (float(a), float(b))
+        for n, a, b in re.findall(r"^(\w+) +KL ([\d.]+) \(base alone ([\d.]+)\)", out, re.M)
+    }
+    assert set(found) == {"eight_gaussians", "moons", "checkerboard", "rings"}
+    # KL(truth, normal law) = log of its mean density less the entropy: for eight normal laws of std 0.2, apart,
+    # -H = -log(8 x 2 pi e 0.04); the base has variance 2.25 (2 + 0.04) along both axes.
+    exact = math.log(2 * math.pi * 2.25 * 2.04) + 1 / 2.25 - math.log(8 * 2 * math.pi * math.e * 0.04)
+    assert found["eight_gaussians"][1] == pytest.approx(exact, abs=0.02)
+    assert all(fit < base - 0.2 for fit, base in found.values())
+    check_picture(tmp_path / "toys.png")
 
 
 def test_notebook_dropin(tmp_path):

@@ -25,6 +25,7 @@ TRACE = {d: np.stack([x[:20], x[20:40], x[40:60]]) for d, x in X.items()}
 RESULT = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=40, n_chains=64).fit(X[1], seed=1)
 STORE = fe.ReplayBuffer(50)
 STORE.push(X[1][:60, 0])
+TILTED = fe.NetworkEnergy.mlp(2, hidden=(8,), base=TWO)
 SLOW = fe.PythonEnergy(lambda x: 0.5 * (x**2).sum(axis=1), lambda x: x, 1)
 
 PHASES = ["energy_data", "energy_model", "energy_gap"]
@@ -37,6 +38,8 @@ PICTURES = {
     "energy of functions": lambda ax=None: plotting.plot_energy(SLOW, bounds=(-3, 3), ax=ax),
     "landscape": lambda ax=None: plotting.plot_landscape(TWO, X[2], labels=("a (m)", "b (s)"), ax=ax),
     "density map": lambda ax=None: plotting.plot_landscape(TWO, what="density", ax=ax),
+    "density map without log Z": lambda ax=None: plotting.plot_landscape(TILTED, X[2], what="density", ax=ax),
+    "arrows and chains": lambda ax=None: plotting.plot_landscape(TILTED, arrows=9, chains=X[2][:50], ax=ax),
     "phases": lambda ax=None: plotting.plot_phases(RESULT, ax=ax),
     "gap": lambda ax=None: plotting.plot_gap(RESULT.history, ax=ax),
     "parameters": lambda ax=None: plotting.plot_parameters(RESULT, ax=ax),
@@ -194,6 +197,23 @@ def test_pairs():
     own = plt.figure().subplots(3, 3)
     assert plotting.plot_pairs(X[3], ax=own)[1, 1] is own[1, 1]
     assert not own[0, 2].axison
+
+
+def test_density_map_has_area_one_and_arrows_are_the_score():
+    ax = plotting.plot_landscape(TWO, bounds=[(-7, 7), (-7, 7)], what="density", arrows=7, chains=X[2][:30])
+    exact = np.exp(TWO.log_prob([[-1.5, 0.0]]))[0]
+    untold = fe.PythonEnergy(TWO.energy, TWO.grad, 2)
+    levels = [
+        plotting.plot_landscape(e, bounds=[(-7, 7), (-7, 7)], what="density").collections[0].levels[-2]
+        for e in (TWO, untold)
+    ]
+    assert levels[0] == pytest.approx(levels[1], rel=1e-6) and levels[0] < exact < 1.2 * levels[0]
+    (quiver,) = [c for c in ax.collections if hasattr(c, "U")]
+    score = -TWO.grad(quiver.XY)
+    drawn = np.c_[quiver.U, quiver.V]
+    cosine = (score * drawn).sum(axis=1) / np.hypot(*score.T) / np.hypot(*drawn.T)
+    np.testing.assert_allclose(cosine, 1, atol=1e-9)
+    assert np.array_equal(lines(ax)["chains"], X[2][:30])
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from .._runtime.check import choice, samples
-from ._canvas import BLUE, GREY, an_energy, axes, bins, log_z, names, span, spread_of
+from .._runtime.check import choice, integer, samples
+from ._canvas import BLUE, GREY, ORANGE, an_energy, axes, bins, names, span, spread_of
 
 GRID = 160
 # Levels above the lowest energy; at 10 nats the density is 5e-5 of its peak.
@@ -15,8 +15,19 @@ DEEPEST = 10.0
 POINTS = 4000
 
 
-def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, log_partition=None, ax=None):
-    """Draw an energy of two features as a map, with the data on it.
+def plot_landscape(
+    energy,
+    X=None,
+    *,
+    what="energy",
+    bounds=None,
+    labels=None,
+    log_partition=None,
+    arrows=0,
+    chains=None,
+    ax=None,
+):
+    """Draw an energy of two features as a map, with the data, the score as arrows, and chains on it.
 
     Parameters
     ----------
@@ -25,13 +36,18 @@ def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, l
     X : array-like of shape (n_samples, 2), optional
         Data, drawn as points (at most 4000 of them, evenly spaced through X).
     what : {"energy", "density"}, default "energy"
-        The energy above its lowest value on the map, cut at 10 nats, or the density (needs log Z).
+        The energy above its lowest value on the map, cut at 10 nats, or the density.
     bounds : pair of (low, high), optional
-        Intervals of the two features; by default the ranges of the data and 8 % more.
+        Intervals of the two features; by default the ranges of the data (or of the chains) and 8 % more.
     labels : (str, str), optional
         Names and units of the features.
     log_partition : float, optional
-        log Z for the density of an energy that has no closed form.
+        log Z for the density of an energy that has no closed form; without it, the density is normalised on the map.
+    arrows : int, default 0
+        Draw the score, minus the gradient, as this many arrows each way. Far from the data it is hundreds of times as
+        long as near a mode: the length drawn is s / (s + median of s).
+    chains : array-like of shape (n_chains, 2), optional
+        States of chains, drawn as orange dots. Their paths are what `plot_paths` draws.
     ax : matplotlib Axes, optional
         By default a new figure.
 
@@ -42,19 +58,20 @@ def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, l
     Raises
     ------
     ValueError, TypeError
-        If the energy is not one of two features, or X is not finite data.
-    NotImplementedError
-        If the density of an energy without closed-form log-partition is asked for.
+        If the energy is not one of two features, or X or chains are not finite.
     """
     an_energy(energy, (2,), "plot_energy for one and plot_pairs for more than two")
     choice(what, "what", ("energy", "density"))
     x = None if X is None else samples(X, 2)[0]
+    moving = None if chains is None else samples(chains, 2, "chains")[0]
+    seen = moving if x is None else x
+    across = integer(arrows, "arrows", 0, 100)
     first, second = names(labels, 2)
     sides = (None, None) if bounds is None else bounds
     if len(sides) != 2:
         raise ValueError(f"bounds must be a pair of (low, high), one per feature, got {bounds!r}")
     (x0, x1), (y0, y1) = (
-        span(side, (lambda d=d: spread_of(energy, d)) if x is None else x[:, d], f"bounds[{d}]")
+        span(side, (lambda d=d: spread_of(energy, d)) if seen is None else seen[:, d], f"bounds[{d}]")
         for d, side in enumerate(sides)
     )
     u, v = np.linspace(x0, x1, GRID), np.linspace(y0, y1, GRID)
@@ -64,11 +81,11 @@ def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, l
         value, levels, label = e - e.min(), np.linspace(0, DEEPEST, 21), "energy above the minimum (nats)"
         extend, colours = "max", "cividis"
     else:
-        value, levels, label = (
-            np.exp(-e - (log_z(energy) if log_partition is None else log_partition)),
-            20,
-            "density",
-        )
+        if log_partition is None and not energy.has_log_partition:
+            cell = (u[1] - u[0]) * (v[1] - v[0])
+            log_partition = np.log(np.exp(e.min() - e).sum() * cell) - e.min()
+        log_partition = energy.log_partition() if log_partition is None else log_partition
+        value, levels, label = np.exp(-e - log_partition), 20, "density"
         extend, colours = "neither", "Blues"
     ax = axes(ax, (6.4, 4.6))
     filled = ax.contourf(u, v, value, levels=levels, cmap=colours, extend=extend)
@@ -88,8 +105,29 @@ def plot_landscape(energy, X=None, *, what="energy", bounds=None, labels=None, l
             alpha=0.8,
             label="data",
         )
+    if across:
+        _arrows(ax, energy, u, v, across, "white" if what == "energy" else "black")
+    if moving is not None:
+        ax.plot(*moving.T, "o", ms=3.6, color=ORANGE, mec="black", mew=0.4, label="chains")
     ax.set(xlabel=first, ylabel=second, xlim=(x0, x1), ylim=(y0, y1))
     return ax
+
+
+def _arrows(ax, energy, u, v, across, colour):
+    # In the middles of cells.
+    part = (np.arange(across) + 0.5) / across
+    a, b = u[0] + part * (u[-1] - u[0]), v[0] + part * (v[-1] - v[0])
+    score = -energy.grad(np.stack(np.meshgrid(a, b), axis=-1).reshape(-1, 2))
+    # Directions as they are on the map, which may be stretched.
+    cell = np.array([u[-1] - u[0], v[-1] - v[0]]) / across
+    drawn = score / cell
+    drawn /= np.maximum(np.hypot(*drawn.T), 1e-300)[:, None]
+    size = np.hypot(*score.T)
+    drawn *= (size / (size + max(np.median(size), 1e-300)))[:, None]
+    x, y = np.meshgrid(a, b)
+    dx, dy = (0.95 * cell * drawn).T.reshape(2, across, across)
+    style = {"angles": "xy", "scale_units": "xy", "scale": 1, "pivot": "mid", "width": 0.0032}
+    ax.quiver(x, y, dx, dy, color=colour, alpha=0.75, zorder=2.5, **style)
 
 
 def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=2000, seed=0, ax=None):

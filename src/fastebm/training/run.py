@@ -60,6 +60,8 @@ class TrainingState(NamedTuple):
     theta: np.ndarray
     energy_data: float
     energy_model: float
+    # Where the model's chains are, (n_chains, n_features): a copy.
+    chains: np.ndarray
 
 
 def choose(settings, x, rng):
@@ -282,7 +284,15 @@ class Training:
                 return 0
 
     def _callback_state(self):
-        return TrainingState(self.loop.update - 1, self.optimiser.last, *self.history.last())
+        return TrainingState(
+            self.loop.update - 1, self.optimiser.last, *self.history.last(), self._last_chains()
+        )
+
+    def _last_chains(self):
+        if self.settings.buffer != "fifo":
+            return self.chains.copy()
+        n, ring = min(self.settings.n_chains, self.negatives.ring_size), self.negatives
+        return self.chains[(ring.ring_start + ring.ring_size - n + np.arange(n)) % max(len(self.chains), 1)]
 
     def _keep(self, result):
         object.__setattr__(self.trainer, "_last_result", result)
