@@ -86,6 +86,7 @@ __all__ = [
     "Sample",
     "SampleResult",
     "Sampler",
+    "ScaledNetwork",
     "ScaledWells",
     "StudentT",
     "Sum",
@@ -106,6 +107,7 @@ __all__ = [
     "cycle",
     "diagnose",
     "ess",
+    "fit_network",
     "fit_wells",
     "info",
     "initial_wells",
@@ -129,6 +131,7 @@ _LATER = {
     "GradientReport": "diagnostics",
     "LogPartition": "partition.log_partition",
     "Sample": "sampling",
+    "ScaledNetwork": "fitting.scaled_network",
     "ScaledWells": "fitting.scaled_wells",
     "SweepResult": "fitting.sweep",
     "UntrustedEstimateError": "partition.log_partition",
@@ -136,6 +139,7 @@ _LATER = {
     "check_grad": "diagnostics",
     "diagnose": "diagnostics",
     "ess": "diagnostics",
+    "fit_network": "fitting.network",
     "fit_wells": "fitting.scaled_wells",
     "load": "io",
     "log_partition": "partition.log_partition",
@@ -175,6 +179,8 @@ if TYPE_CHECKING:
     )
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
+    from .fitting.network import fit_network
+    from .fitting.scaled_network import ScaledNetwork
     from .fitting.scaled_wells import ScaledWells, fit_wells
     from .fitting.sweep import SweepResult, sweep
     from .io import load, save

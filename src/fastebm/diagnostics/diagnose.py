@@ -11,12 +11,13 @@ from .._runtime.errors import NonFiniteError
 from .._runtime.seed import seed_sequence
 from ..energies.base import Energy, as_energy
 from ..fitting.examine import examine
+from ..fitting.scaled_network import ScaledNetwork
 from ..fitting.scaled_wells import ScaledWells
 from ..mixtures.optimum import STARTS
 from ..partition.log_partition import LogPartition
 from ..samplers.base import as_sampler
 from ..training.result import TrainingResult
-from . import arrival, energies, mixing, modes, partition, population, temperature, training
+from . import arrival, density, energies, mixing, modes, partition, population, temperature, training
 from .diagnostic import Diagnosis, Diagnostic
 
 
@@ -25,8 +26,8 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
 
     Parameters
     ----------
-    subject : TrainingResult, ScaledWells, Energy or LogPartition
-        A finished training; what `fit_wells` returned; an energy that is to be sampled (with `sampler`); or an estimate
+    subject : TrainingResult, ScaledWells, ScaledNetwork, Energy or LogPartition
+        A finished training; what `fit_wells` or `fit_network` returned; an energy that is to be sampled (with `sampler`); or an estimate
         of log Z.
     X : array-like of shape (n_samples, n_features), optional
         The training data. Needed for a fit; with an energy, the step size is compared with it.
@@ -58,7 +59,7 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     codes: gradient, noisy_energy, block_dependent, no_mass, temperature, measured_temperature, too_few_steps,
     mode_imbalance, mode_weights_not_identified, divergence, acceptance, edge, step_too_big, global_box, local_optimum,
     under_training, learning_rate, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale, narrow_mode,
-    wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted.
+    wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted, network_not_better.
 
     Examples
     --------
@@ -92,7 +93,8 @@ def _of_fit(result, x, seed) -> Diagnosis:
 @singledispatch
 def _look(subject, X, sampler, x0, n_steps, X_val, seed):
     raise TypeError(
-        f"subject must be a TrainingResult, ScaledWells, an Energy or a LogPartition, got {describe(subject)}"
+        f"subject must be a TrainingResult, ScaledWells, ScaledNetwork, an Energy or a LogPartition, got "
+        f"{describe(subject)}"
     )
 
 
@@ -118,6 +120,17 @@ def _(subject: ScaledWells, X, sampler, x0, n_steps, X_val, seed):
     if held_out is not None:
         held_out = (held_out - subject.offset) / subject.scale
     return _with_held_out(_of_fit(subject, z, seed), subject.wells, z, held_out)
+
+
+@_look.register
+def _(subject: ScaledNetwork, X, sampler, x0, n_steps, X_val, seed):
+    if X is None:
+        raise ValueError("diagnose(fit, X) needs X, the data it was fitted to")
+    x, held_out = _data(subject.network, X, X_val)
+    z = (x - subject.offset) / subject.scale
+    if held_out is not None:
+        held_out = (held_out - subject.offset) / subject.scale
+    return _with_held_out(_of_fit(subject, z, seed), subject.network, z, held_out)
 
 
 @_look.register
@@ -149,6 +162,13 @@ def _of_wells(result: ScaledWells, x, seed):
     known = examine(wells, x, searched=result.n_init >= STARTS)
     short = [] if known is None else arrival.stopped_early(known)
     return Diagnosis(_dearest_first(short, wells, x, known) + found, modes.unknown(known))
+
+
+@_of_fit.register
+def _of_network(result: ScaledNetwork, x, seed):
+    # Where the wells are taken, the training of the network matters to nobody.
+    seen = result.training if result.better else result.wells
+    return Diagnosis(density.of_network(result) + seen.warnings, seen.not_checked)
 
 
 def _harmless(d, sampler):

@@ -1,0 +1,21 @@
+"""Is a fitted density what it was asked to be?"""
+
+from __future__ import annotations
+
+from ..fitting.network import CLEARLY, why_wells
+from ..fitting.scaled_network import ScaledNetwork
+from . import partition
+from .diagnostic import Diagnostic
+
+
+def of_network(fit: ScaledNetwork) -> list[Diagnostic]:
+    """What its certificate says of it."""
+    if fit.better:
+        return partition.untrusted(fit.estimate)
+    meaning, advice = why_wells(fit)
+    gain, error = fit.held_out["gain"], fit.held_out["gain_error"]
+    return [
+        Diagnostic(
+            "network_not_better", gain / error if error > 0 else float("-inf"), CLEARLY, meaning, advice
+        )
+    ]
