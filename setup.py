@@ -26,6 +26,7 @@ PLAIN = [
     "fastebm.energies.compiled",
     "fastebm.energies.probe",
     "fastebm.energies.python_energy",
+    "fastebm.kernels.well_loops",
     "fastebm.samplers.base",
     "fastebm.samplers.cycle",
     "fastebm.samplers.driver",
@@ -37,6 +38,8 @@ PLAIN = [
 
 # Compiled once per level; `fastebm._runtime.isa` picks one level when the package is imported.
 LEVELLED = [
+    "fastebm.kernels.diagonal_wells",
+    "fastebm.kernels.full_wells",
     "fastebm.kernels.probe",
     "fastebm.energies.affine",
     "fastebm.energies.banana",
@@ -54,9 +57,12 @@ LEVELLED = [
     "fastebm.energies.tempered",
     "fastebm.energies.well_mixture",
     "fastebm.mixtures._em",
+    "fastebm.mixtures._em_full",
     "fastebm.mixtures._kmeans",
     "fastebm.networks.images",
     "fastebm.networks.layers",
+    "fastebm.networks.spectral",
+    "fastebm.partition._anneal",
     "fastebm.samplers.sgld",
     "fastebm.samplers.mala",
     "fastebm.samplers.hmc",
@@ -64,11 +70,13 @@ LEVELLED = [
     "fastebm.samplers.mixture",
     "fastebm.samplers.tempering",
     "fastebm.samplers.underdamped",
+    "fastebm.training.augment",
     "fastebm.training.history",
     "fastebm.training.loop",
     "fastebm.training.negatives",
     "fastebm.training.optimiser",
     "fastebm.training.positive",
+    "fastebm.training.score_loop",
 ]
 
 # Holds the memoryview code that every module would otherwise carry a copy of (about 100 KB each).

@@ -15,6 +15,7 @@ import pytest
 from fastebm.energies.probe import quartic_functions
 from oracle import (
     AffineOracle,
+    FullWellsOracle,
     FunctionOracle,
     GaussianOracle,
     Oracle,
@@ -77,6 +78,26 @@ def wells(n_wells: int, n_features: int) -> EnergyCase:
         # The notebook's own clamps.
         theta_low=limits(-3.0, -4.0, -3.0, -10.0),
         theta_high=limits(3.0, 4.0, 3.0, 10.0),
+    )
+
+
+def full_wells(n_wells: int, n_features: int) -> EnergyCase:
+    n_below = n_features * (n_features - 1) // 2
+
+    def limits(log: float, below: float, m: float, k: float, c: float) -> tuple[float, ...]:
+        return ((log,) * n_features + (below,) * n_below + (m,) * n_features + (k,)) * n_wells + (c,)
+
+    def make():
+        energy = fe.WellMixture(n_wells, n_features, covariance="full")
+        energy.theta = np.random.default_rng([n_wells, n_features]).uniform(-1.0, 1.0, energy.n_params)
+        return energy
+
+    return EnergyCase(
+        name=f"wells-full-{n_wells}x{n_features}",
+        make=make,
+        oracle=lambda energy: FullWellsOracle(energy.theta, n_wells, n_features),
+        theta_low=limits(-1.5, -2.0, -4.0, -3.0, -10.0),
+        theta_high=limits(1.5, 2.0, 4.0, 3.0, 10.0),
     )
 
 
@@ -273,6 +294,10 @@ ENERGIES = (
     wells(1, 3),
     wells(2, 2),
     wells(4, 5),
+    full_wells(2, 1),
+    full_wells(2, 2),
+    full_wells(3, 4),
+    full_wells(2, 9),
     EnergyCase(
         name="python-ring",
         make=make_ring,

@@ -68,6 +68,14 @@ def collect(seed: int) -> dict[str, str]:
         out[f"training {name} chains"] = digest(result.buffer.states)
         for field in result.history.dtype.names:
             out[f"training {name} history {field}"] = digest(result.history[field])
+    scores = {"denoising": {"noise_std": 0.3, "n_draws": 3}, "sliced": {"method": "sliced"}}
+    for name, options in scores.items():
+        result = fe.ScoreMatching(fe.WellMixture(2, 2), n_updates=20, **options).fit(
+            np.concatenate([data, -data], axis=1), seed=seed
+        )
+        out[f"scores {name} theta"] = digest(result.energy.theta)
+        for field in result.history.dtype.names:
+            out[f"scores {name} history {field}"] = digest(result.history[field])
     for k, d in ((2, 1), (3, 4)):
         rows = rng.normal(size=(700, d)) + 3.0 * rng.integers(0, k, (700, 1))
         fit = fe.fit_wells(rows, k, recipe="em", seed=seed)

@@ -141,6 +141,62 @@ class GaussianOracle(Oracle):
         return Value(np.array(trace), np.array(trace))
 
 
+class FullWellsOracle(Oracle):
+    """Wells with full precision: the quadratic form of each is that of a `GaussianOracle`, joined in plain Python.
+
+    As in `WellMixtureOracle`, a weight is as wrong as the well energies, which are sums of the sizes here.
+    """
+
+    def __init__(self, theta, n_wells, n_features):
+        width = n_features * (n_features + 3) // 2 + 1
+        theta = [float(t) for t in theta]
+        parts = [theta[j * width : (j + 1) * width] for j in range(n_wells)]
+        self.forms = [GaussianOracle(part, n_features) for part in parts]
+        self.c, self.n_features = theta[-1], n_features
+
+    def _terms(self, x):
+        found = [form.energy(x) for form in self.forms]
+        e = [float(v.value) for v in found]
+        low = min(e)
+        masses = [math.exp(low - v) for v in e]
+        total = math.fsum(masses)
+        loss = max(1.0, max(float(v.scale) for v in found) / 1e3)
+        return e, low, total, [m / total for m in masses], loss, found
+
+    def energy(self, x):
+        e, low, total, _, _, found = self._terms(x)
+        lowest = e.index(low)
+        scale = float(found[lowest].scale) + math.log(len(e)) + abs(self.c)
+        return Value(np.array(low - math.log(total) + self.c), np.array(scale))
+
+    def grad(self, x):
+        _, _, _, weights, loss, _ = self._terms(x)
+        parts = [form.grad(x) for form in self.forms]
+        return Value(
+            sum(w * p.value for w, p in zip(weights, parts, strict=True)),
+            loss * sum(w * p.scale for w, p in zip(weights, parts, strict=True)),
+        )
+
+    def param_grad(self, x):
+        # That of a form ends with the derivative in its own constant, which is k.
+        _, _, _, weights, loss, _ = self._terms(x)
+        parts = [form.param_grad(x) for form in self.forms]
+        value = np.concatenate([w * p.value for w, p in zip(weights, parts, strict=True)] + [[1.0]])
+        scale = np.concatenate([w * p.scale for w, p in zip(weights, parts, strict=True)] + [[1.0]])
+        return Value(value, loss * scale)
+
+    def laplacian(self, x):
+        _, _, _, weights, loss, _ = self._terms(x)
+        slopes = [form.grad(x) for form in self.forms]
+        traces = [float(form.laplacian(x).value) for form in self.forms]
+        mean = sum(w * s.value for w, s in zip(weights, slopes, strict=True))
+        value = sum(
+            w * (t - ((s.value - mean) ** 2).sum()) for w, t, s in zip(weights, traces, slopes, strict=True)
+        )
+        size = sum(w * (t + (s.scale**2).sum()) for w, t, s in zip(weights, traces, slopes, strict=True))
+        return Value(np.array(value), np.array(loss * size))
+
+
 class SumOracle(Oracle):
     """The sum of oracles, times a factor; a scale is that of all terms."""
 

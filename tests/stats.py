@@ -86,9 +86,8 @@ def well_cdf(energy, feature=0):
 
 def projected_cdf(energy, direction):
     """CDF of x @ direction for x from a WellMixture: a projection of a mixture is a mixture."""
-    return mixture_cdf(
-        energy.weights_, energy.means_ @ direction, np.sqrt(energy.stds_**2 @ np.square(direction))
-    )
+    variances = np.einsum("i,kij,j->k", direction, energy.covariances_, direction)
+    return mixture_cdf(energy.weights_, energy.means_ @ direction, np.sqrt(variances))
 
 
 def grid_cdf(energy, low, high, temperature=1.0, cells=20_000):

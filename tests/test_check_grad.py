@@ -1,5 +1,7 @@
 """fe.check_grad passes what is right and names what is wrong."""
 
+import re
+
 import numpy as np
 import pytest
 from cases import ENERGIES, parametrise
@@ -135,7 +137,8 @@ def in_float64(function):
     return lambda X, theta: function(X, theta).astype(np.float64)
 
 
-WELLS = [c for c in ENERGIES if c.name.startswith("wells")]
+# Those of one kind are enough.
+WELLS = [c for c in ENERGIES if re.match(r"wells-\d", c.name)]
 
 
 @pytest.mark.parametrize("returned", [lambda f: f, in_float64], ids=["float32", "returned as float64"])

@@ -36,7 +36,14 @@ def test_work_size_covers_every_block_method(case):
 
 def test_too_little_scratch_is_noticed():
     x = cloud(17, 5, 1, 3.0)
-    names = {"energy_block", "grad_block", "energy_grad_block", "param_grad_block", "laplacian_block"}
+    names = {
+        "energy_block",
+        "grad_block",
+        "energy_grad_block",
+        "param_grad_block",
+        "directional_param_grad_block",
+        "laplacian_block",
+    }
     assert set(probe.scratch_touched(fe.WellMixture(4, 5), x, fewer=10**6)) == names
     # Its curvature is the same everywhere.
     assert set(probe.scratch_touched(fe.Gaussian(np.zeros(5)), x, fewer=10**6)) == names - {"laplacian_block"}

@@ -53,7 +53,13 @@ def same(a, b):
     return a == b
 
 
-@pytest.mark.parametrize("make", [training_error, training_interrupted, untrusted_estimate])
+def certificate_interrupted():
+    return fe.CertificateInterrupted("interrupted in the reverse runs", untrusted_estimate().estimate)
+
+
+@pytest.mark.parametrize(
+    "make", [training_error, training_interrupted, untrusted_estimate, certificate_interrupted]
+)
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_pickle(make, protocol):
     error = make()
@@ -66,7 +72,13 @@ def test_pickle(make, protocol):
 
 
 def test_every_exception_of_the_package_can_be_pickled():
-    carriers = {fe.TrainingError, fe.TrainingInterrupted, fe.UntrustedEstimateError, fe.UntrustedFitError}
+    carriers = {
+        fe.CertificateInterrupted,
+        fe.TrainingError,
+        fe.TrainingInterrupted,
+        fe.UntrustedEstimateError,
+        fe.UntrustedFitError,
+    }
     for name in fe.__all__:
         cls = getattr(fe, name)
         if isinstance(cls, type) and issubclass(cls, BaseException) and cls not in carriers:

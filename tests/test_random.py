@@ -25,6 +25,8 @@ PURPOSES = {
     "replay": 5,
     "reinit": 6,
     "resample": 7,
+    "score noise": 14,
+    "slice": 15,
 }
 MASK = 2**64 - 1
 

@@ -41,7 +41,7 @@ def test_replace_checks_everything_again():
         trainer.replace(optimizer="Adam")
     with pytest.raises(ValueError, match=r"l2 must be a number or have shape \(28,\), got \(7,\)"):
         trainer.replace(l2=np.ones(7)).replace(energy=fe.WellMixture(9))
-    with pytest.raises(TypeError, match="no option 'n_update'; it has average, "):
+    with pytest.raises(TypeError, match="no option 'n_update'; it has augment, "):
         trainer.replace(n_update=3)
 
 

@@ -6,7 +6,9 @@ All code of a page shares one namespace, in the order of the page.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
+import shutil
 import warnings
 from pathlib import Path
 
@@ -29,18 +31,37 @@ def _space(env) -> dict:
     return _spaces.setdefault(env.docname, {"__name__": "__page__"})
 
 
+def _here(name: str) -> bool:
+    name = name.strip()
+    if name == "cc":
+        return any(shutil.which(compiler) for compiler in ("cc", "gcc", "clang"))
+    return importlib.util.find_spec(name) is not None
+
+
 class Run(SphinxDirective):
-    """``.. run::`` with ``:hide:`` (code not shown), ``:caption:`` and ``:alt:`` for its figures."""
+    """``.. run::`` with ``:hide:`` (code not shown), ``:caption:`` and ``:alt:`` for its figures.
+
+    ``:needs: numba, cc``: where one of these modules, or a C compiler, is missing, the page says so instead.
+    """
 
     has_content = True
     option_spec = {  # noqa: RUF012 (docutils reads it from the class)
         "hide": directives.flag,
         "caption": directives.unchanged,
         "alt": directives.unchanged,
+        "needs": directives.unchanged,
     }
 
     def run(self):
         code = "\n".join(self.content)
+        if missing := [name for name in self.options.get("needs", "").split(",") if name and not _here(name)]:
+            said = f"Not run where this page was built: {', '.join(m.strip() for m in missing)} is missing."
+            note = nodes.note("", nodes.paragraph(said, said))
+            return (
+                [note]
+                if "hide" in self.options
+                else [nodes.literal_block(code, code, language="python"), note]
+            )
         source, line = self.get_source_info()
         plt.close("all")
         printed = io.StringIO()

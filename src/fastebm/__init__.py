@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._runtime.errors import (
+    CertificateInterrupted,
     FastEBMWarning,
     ModelFileError,
     NonFiniteError,
@@ -49,8 +50,22 @@ from .samplers import (
     cycle,
     tune,
 )
-from .training import ContrastiveDivergence, ReplayBuffer, TrainingResult
+from .training import (
+    ContrastiveDivergence,
+    Crop,
+    Flip,
+    Noise,
+    NoiseLadder,
+    ReplayBuffer,
+    ScoreMatching,
+    ScoreResult,
+    Shift,
+    TrainingResult,
+    annealed_langevin,
+    noise_ladder,
+)
 from .training.after_fit import CHECKS as _CHECKS
+from .training.result import CERTIFY as _CERTIFY
 
 __all__ = [
     "HMC",
@@ -59,14 +74,19 @@ __all__ = [
     "Affine",
     "Banana",
     "Box",
+    "Certificate",
+    "CertificateInterrupted",
+    "Comparison",
     "CompiledEnergy",
     "ContrastiveDivergence",
+    "Crop",
     "Cycle",
     "Diagnostic",
     "DoubleWell",
     "Energy",
     "EnergyDensity",
     "FastEBMWarning",
+    "Flip",
     "Funnel",
     "Gaussian",
     "GaussianBernoulliRBM",
@@ -77,6 +97,8 @@ __all__ = [
     "ModelFileError",
     "MuellerBrown",
     "NetworkEnergy",
+    "Noise",
+    "NoiseLadder",
     "NonFiniteError",
     "PhiFour",
     "PythonEnergy",
@@ -88,6 +110,9 @@ __all__ = [
     "Sampler",
     "ScaledNetwork",
     "ScaledWells",
+    "ScoreMatching",
+    "ScoreResult",
+    "Shift",
     "StudentT",
     "Sum",
     "SweepResult",
@@ -102,7 +127,9 @@ __all__ = [
     "UntrustedFitError",
     "WellMixture",
     "__version__",
+    "annealed_langevin",
     "barrier_crossings",
+    "certificate",
     "check_grad",
     "cycle",
     "diagnose",
@@ -115,10 +142,12 @@ __all__ = [
     "log_partition",
     "mcse",
     "mode_occupancy",
+    "noise_ladder",
     "register",
     "rhat",
     "sample",
     "save",
+    "score_error",
     "sweep",
     "tune",
 ]
@@ -126,6 +155,8 @@ __all__ = [
 
 # Loaded when first asked for: together they take as long to import as everything above, and scikit-learn far longer.
 _LATER = {
+    "Certificate": "partition.certificate",
+    "Comparison": "partition.certificate",
     "Diagnostic": "diagnostics",
     "EnergyDensity": "estimator",
     "GradientReport": "diagnostics",
@@ -136,6 +167,7 @@ _LATER = {
     "SweepResult": "fitting.sweep",
     "UntrustedEstimateError": "partition.log_partition",
     "barrier_crossings": "diagnostics",
+    "certificate": "partition.certificate",
     "check_grad": "diagnostics",
     "diagnose": "diagnostics",
     "ess": "diagnostics",
@@ -149,6 +181,7 @@ _LATER = {
     "rhat": "diagnostics",
     "sample": "sampling",
     "save": "io",
+    "score_error": "diagnostics",
     "sweep": "fitting.sweep",
 }
 _ROOMS = (
@@ -176,6 +209,7 @@ if TYPE_CHECKING:
         mcse,
         mode_occupancy,
         rhat,
+        score_error,
     )
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
@@ -184,6 +218,7 @@ if TYPE_CHECKING:
     from .fitting.scaled_wells import ScaledWells, fit_wells
     from .fitting.sweep import SweepResult, sweep
     from .io import load, save
+    from .partition.certificate import Certificate, Comparison, certificate
     from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
     from .sampling import Sample, sample
     from .storage.outside import register
@@ -196,7 +231,14 @@ def _diagnosed(result, data):
     return after_fit(result, data)
 
 
+def _certified(energy, X_test, **options):
+    from .partition.certificate import certificate
+
+    return certificate(energy, X_test, **options)
+
+
 _CHECKS.append(_diagnosed)
+_CERTIFY.append(_certified)
 
 
 def __getattr__(name):

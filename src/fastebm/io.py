@@ -17,6 +17,7 @@ from .storage import archive
 from .storage.codec import DAMAGE, KIND, REGISTRY, Decoder, Encoder, is_object, register
 from .training.replay import ReplayBuffer
 from .training.result import TrainingResult, history_array
+from .training.score_result import ScoreResult, score_history
 
 ESTIMATOR = "EnergyDensity"
 
@@ -150,6 +151,13 @@ def _decode_result(f):
     return TrainingResult(**f)
 
 
+def _decode_scores(f):
+    thetas = None if f["thinned"] is not None else np.empty((0, len(f["theta"])))
+    if f["history"].dtype != score_history(np.empty((0, 3)), thetas).dtype or f["history"].ndim != 1:
+        raise ModelFileError("its content is damaged (history)")
+    return ScoreResult(**f)
+
+
 def _decode_wells(f):
     if f["offset"].shape != (f["wells"].n_features,) or f["scale"].shape != f["offset"].shape:
         raise ModelFileError("its content is damaged (offset or scale)")
@@ -187,6 +195,7 @@ def _decode_buffer(f):
 
 register("ReplayBuffer", ReplayBuffer, _encode_buffer, _decode_buffer)
 register("TrainingResult", TrainingResult, _encode_result, _decode_result)
+register("ScoreResult", ScoreResult, _encode_fields, _decode_scores)
 register("RunState", RunState, _encode_fields, lambda f: RunState(**f))
 register("SampleResult", SampleResult, _encode_fields, lambda f: SampleResult(**f))
 register("ScaledWells", ScaledWells, _encode_fields, _decode_wells)

@@ -16,9 +16,9 @@ class TrainingError(NonFiniteError):
         The update, counted from 0, that could not be completed.
     theta : ndarray of shape (n_params,)
         Parameters after the last good update itself; ``result.theta`` may be an average over updates.
-    buffer : ReplayBuffer
-        Chains after the last good update.
-    result : TrainingResult
+    buffer : ReplayBuffer or None
+        Chains after the last good update; None of a trainer that has none.
+    result : TrainingResult or ScoreResult
         Everything up to the last good update, as `fit` would have returned it.
     """
 
@@ -27,7 +27,7 @@ class TrainingError(NonFiniteError):
         self.update = update
         self.result = result
         self.theta = theta
-        self.buffer = result.buffer
+        self.buffer = getattr(result, "buffer", None)
 
     def __reduce__(self):
         # An exception would be rebuilt from its message alone.
@@ -43,6 +43,17 @@ class TrainingInterrupted(KeyboardInterrupt):
 
     def __reduce__(self):
         return type(self), (*self.args, self.result), self.__dict__
+
+
+class CertificateInterrupted(KeyboardInterrupt):
+    """Ctrl-C during `certificate`. ``.estimate`` is what finished runs say of log Z, or None if none is finished."""
+
+    def __init__(self, message, estimate):
+        super().__init__(message)
+        self.estimate = estimate
+
+    def __reduce__(self):
+        return type(self), (*self.args, self.estimate), self.__dict__
 
 
 class ModelFileError(ValueError):

@@ -151,6 +151,12 @@ def _add_fit(commands):
         metavar="N",
         help="starts, of which the best counts (default: about 10)",
     )
+    command.add_argument(
+        "--covariance",
+        choices=("diag", "full"),
+        default="diag",
+        help="may the columns of a well be correlated? (default diag: no)",
+    )
     network = command.add_argument_group("with --model network")
     network.add_argument(
         "--hidden", type=_widths, default="auto", metavar="A,B", help="widths of the hidden layers, or auto"

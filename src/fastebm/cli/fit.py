@@ -56,6 +56,20 @@ class FitSummary:
             for j in np.argsort(-model.weights_)
         ]
 
+    def correlations(self) -> list[str]:
+        """The strongest correlations of every full well, at most three, a line each; none of diagonal ones."""
+        if self.model.covariance == "diag" or self.model.n_features == 1:
+            return []
+        names, (rows, columns) = self.table.names, np.tril_indices(self.model.n_features, -1)
+        lines = []
+        for j in np.argsort(-self.model.weights_):
+            scales = self.model.stds_[j]
+            r = (self.model.covariances_[j] / np.outer(scales, scales))[rows, columns]
+            top = np.argsort(-np.abs(r))[:3]
+            pairs = [f"{names[columns[p]]} and {names[rows[p]]} {r[p]:+.2f}" for p in top]
+            lines.append(f"correlated      well {j + 1}: {', '.join(pairs)}")
+        return lines
+
     @property
     def warnings(self) -> list[str]:
         """What the diagnostics had to say about the fit, a line each."""
@@ -70,6 +84,8 @@ class FitSummary:
             words += ["--recipe", s["recipe"]]
         if s["n_init"] != "auto":
             words += ["--n-init", str(s["n_init"])]
+        if s["covariance"] != "diag":
+            words += ["--covariance", s["covariance"]]
         if s["updates"] != 800:
             words += ["--updates", str(s["updates"])]
         if s["header"] != "auto":
@@ -90,6 +106,7 @@ class FitSummary:
             "weights": self.model.weights_[order].tolist(),
             "means": self.model.means_[order].tolist(),
             "widths": self.model.stds_[order].tolist(),
+            "covariances": self.model.covariances_[order].tolist(),
             "log_likelihood": self.log_likelihood,
             "held_out": [
                 {"n_wells": int(k), "log_likelihood": float(v), "lead_of_more_wells": float(g)}
@@ -106,12 +123,28 @@ class FitSummary:
 
 
 def fit_table(
-    source, table: Table, *, wells, seed, recipe, updates, n_init="auto", header="auto", progress=False
+    source,
+    table: Table,
+    *,
+    wells,
+    seed,
+    recipe,
+    updates,
+    n_init="auto",
+    covariance="diag",
+    header="auto",
+    progress=False,
 ) -> FitSummary:
     """Fit a table; with wells="auto", choose the number first."""
     if len(table.x) < 2:
         raise TableError(f"{source} has one row; a density needs at least two")
-    settings = {"recipe": recipe, "n_updates": updates, "n_init": n_init, "names": table.names}
+    settings = {
+        "recipe": recipe,
+        "n_updates": updates,
+        "n_init": n_init,
+        "covariance": covariance,
+        "names": table.names,
+    }
     begin = time.perf_counter()
     chooser, stream = seed_sequence(seed).spawn(2)
     held_out, n_wells = None, wells
@@ -133,6 +166,7 @@ def fit_table(
         "recipe": recipe,
         "updates": updates,
         "n_init": n_init,
+        "covariance": covariance,
         "header": header,
         "drop_na": table.dropped > 0,
     }
@@ -148,7 +182,11 @@ def as_text(summary: FitSummary) -> str:
     lines.append(f"{'well':>4}{'weight':>9}   " + "".join(f"{n:>{2 * size}}" for n in names))
     for j, weight, cells in summary.wells():
         lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
-    lines += ["", f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)"]
+    lines += (
+        [""]
+        + summary.correlations()
+        + [f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)"]
+    )
     for row in facts["held_out"]:
         mark = "  <- chosen" if row["n_wells"] == facts["n_wells"] else ""
         lines.append(
@@ -217,6 +255,7 @@ def run(arguments, progress, output, print_json):
         recipe=arguments.recipe,
         updates=800 if arguments.updates is None else arguments.updates,
         n_init=arguments.n_init,
+        covariance=arguments.covariance,
         header=arguments.header,
         progress=progress,
     )

@@ -102,8 +102,8 @@ class NetworkSummary:
         layout = [
             f"{self.source}: {facts['n_rows']:,} rows{dropped}, {taken}",
             "",
-            f"network         {held['lower']:.4f} to {held['upper']:.4f} nats per row, certified on {held['n_rows']:,} rows "
-            f"held out (+- {held['standard_error']:.2g})",
+            f"network         {held['lower']:.4f} to {held['upper']:.4f} nats per row, certified on {held['n_rows']:,} "
+            f"rows held out (+- {held['standard_error']:.2g})",
             f"{wells:<16}{held['wells']:.4f} nats per row on the same rows",
             f"gain            {held['gain']:.4f} +- {held['gain_error']:.2g} nats per row at least",
             f"all rows        {facts['log_likelihood']:.4f} nats per row",

@@ -111,7 +111,11 @@ def report_page(summary) -> str:
     d = model.n_features
     left_out = f", {table.dropped:,} with missing cells left out" if table.dropped else ""
     layers = "-".join(map(str, [d, *facts["hidden"], 1]))
-    taken = f"a network {layers}" if model.better else f"{model.wells.n_wells} wells, for the network is no better"
+    taken = (
+        f"a network {layers}"
+        if model.better
+        else f"{model.wells.n_wells} wells, for the network is no better"
+    )
     sheet, caption = _density(summary)
     chains, worst = _chains(summary)
     parts = [
@@ -126,8 +130,8 @@ def report_page(summary) -> str:
         "<h2>Training curves</h2>",
         _image(
             _training(model),
-            "Left: mean energy of the data and of the chains, which meet at the optimum. Right: log-likelihood of the rows "
-            "held out, by annealing along the run.",
+            "Left: mean energy of the data and of the chains, which meet at the optimum. Right: log-likelihood of the "
+            "rows held out, by annealing along the run.",
         ),
         "<h2>Chains of the network</h2>",
         _image(

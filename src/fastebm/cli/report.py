@@ -8,6 +8,7 @@ import html
 import numpy as np
 
 from .._runtime.info import info
+from ..energies.normals import principal_scales
 from ..plotting import (
     plot_buffer,
     plot_density,
@@ -120,7 +121,7 @@ def _chain_picture(summary):
     states = np.reshape(model.training.buffer.states, (-1, model.n_features)) if model.training else None
     start = model.wells.exact_sample(N_CHAINS, seed=0) if states is None else states[:N_CHAINS]
     # A quarter of the narrowest variance: MALA then accepts about 95 % of its moves.
-    sampler = MALA(0.25 * float(model.wells.stds_.min()) ** 2)
+    sampler = MALA(0.25 * float(principal_scales(model.wells).min()) ** 2)
     trace = sampler.sample(model.wells, start, N_STEPS, seed=0, thin=EVERY)
     sheet = figure((9.6, 3.6))
     left, right = sheet.subplots(1, 2)
@@ -167,7 +168,8 @@ def _wells_table(summary) -> str:
         [f"{name}: mean ± width", *(cells[i] for *_, cells in wells)]
         for i, name in enumerate(summary.table.names)
     ]
-    return _rows(["", *(f"well {j}" for j, *_ in wells)], body)
+    lines = "".join(f"<p>{html.escape(' '.join(line.split()))}</p>" for line in summary.correlations())
+    return _rows(["", *(f"well {j}" for j, *_ in wells)], body) + lines
 
 
 def _diagnosis(summary, facts) -> str:

@@ -1,4 +1,4 @@
-"""The two data sets of the demo and the documentation."""
+"""Data of the demo and the documentation, and densities in the plane that networks are tried on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,19 @@ from importlib.resources import files
 import numpy as np
 
 from ..energies.well_mixture import WellMixture
+from .toys import Toy, checkerboard, eight_gaussians, moons, rings
+
+__all__ = [
+    "OLD_FAITHFUL_COLUMNS",
+    "Toy",
+    "checkerboard",
+    "eight_gaussians",
+    "load_old_faithful",
+    "moons",
+    "rings",
+    "two_normals",
+    "two_normals_truth",
+]
 
 OLD_FAITHFUL_COLUMNS = ("eruptions", "waiting")
 

@@ -4,6 +4,7 @@ from .diagnose import diagnose
 from .diagnostic import Diagnostic
 from .effective import ess, mcse
 from .gradients import GradientReport, check_grad
+from .scores import score_error
 from .traces import barrier_crossings, mode_occupancy, rhat
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "mcse",
     "mode_occupancy",
     "rhat",
+    "score_error",
 ]

@@ -17,7 +17,19 @@ from ..mixtures.optimum import STARTS
 from ..partition.log_partition import LogPartition
 from ..samplers.base import as_sampler
 from ..training.result import TrainingResult
-from . import arrival, density, energies, mixing, modes, partition, population, temperature, training
+from ..training.score_result import ScoreResult
+from . import (
+    arrival,
+    density,
+    energies,
+    mixing,
+    modes,
+    partition,
+    population,
+    scores,
+    temperature,
+    training,
+)
 from .diagnostic import Diagnosis, Diagnostic
 
 
@@ -26,8 +38,9 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
 
     Parameters
     ----------
-    subject : TrainingResult, ScaledWells, ScaledNetwork, Energy or LogPartition
-        A finished training; what `fit_wells` or `fit_network` returned; an energy that is to be sampled (with `sampler`); or an estimate
+    subject : TrainingResult, ScoreResult, ScaledWells, ScaledNetwork, Energy or LogPartition
+        A finished training; what `fit_wells` or `fit_network` returned; an energy that is to be sampled (with
+        `sampler`); or an estimate
         of log Z.
     X : array-like of shape (n_samples, n_features), optional
         The training data. Needed for a fit; with an energy, the step size is compared with it.
@@ -58,8 +71,8 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     `ContrastiveDivergence.fit` calls this with its training data and keeps the list as ``result.warnings``. The
     codes: gradient, noisy_energy, block_dependent, no_mass, temperature, measured_temperature, too_few_steps,
     mode_imbalance, mode_weights_not_identified, divergence, acceptance, edge, step_too_big, global_box, local_optimum,
-    under_training, learning_rate, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale, narrow_mode,
-    wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted, network_not_better.
+    under_training, learning_rate, score_error, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale,
+    narrow_mode, wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted, network_not_better.
 
     Examples
     --------
@@ -76,7 +89,7 @@ def after_fit(result, x: np.ndarray) -> tuple[list[Diagnostic], list[str]]:
 
     Parameters
     ----------
-    result : TrainingResult or ScaledWells
+    result : TrainingResult, ScoreResult or ScaledWells
     x : ndarray of shape (n_samples, n_features)
         The rows, checked by the fit; standardised ones for ScaledWells.
     """
@@ -93,8 +106,8 @@ def _of_fit(result, x, seed) -> Diagnosis:
 @singledispatch
 def _look(subject, X, sampler, x0, n_steps, X_val, seed):
     raise TypeError(
-        f"subject must be a TrainingResult, ScaledWells, ScaledNetwork, an Energy or a LogPartition, got "
-        f"{describe(subject)}"
+        "subject must be a TrainingResult, a ScoreResult, ScaledWells, a ScaledNetwork, an Energy or a LogPartition, "
+        f"got {describe(subject)}"
     )
 
 
@@ -105,6 +118,14 @@ def _(subject: LogPartition, X, sampler, x0, n_steps, X_val, seed):
 
 @_look.register
 def _(subject: TrainingResult, X, sampler, x0, n_steps, X_val, seed):
+    if X is None:
+        raise ValueError("diagnose(result, X) needs X, the data it was trained on")
+    x, held_out = _data(subject.energy, X, X_val)
+    return _with_held_out(_of_fit(subject, x, seed), subject.energy, x, held_out)
+
+
+@_look.register
+def _(subject: ScoreResult, X, sampler, x0, n_steps, X_val, seed):
     if X is None:
         raise ValueError("diagnose(result, X) needs X, the data it was trained on")
     x, held_out = _data(subject.energy, X, X_val)
@@ -169,6 +190,11 @@ def _of_network(result: ScaledNetwork, x, seed):
     # Where the wells are taken, the training of the network matters to nobody.
     seen = result.training if result.better else result.wells
     return Diagnosis(density.of_network(result) + seen.warnings, seen.not_checked)
+
+
+@_of_fit.register
+def _of_scores(result: ScoreResult, x, seed):
+    return scores.checks(result, x, np.random.default_rng(seed_sequence(seed)))
 
 
 def _harmless(d, sampler):

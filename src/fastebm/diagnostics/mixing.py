@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..energies.base import Energy
+from ..energies.normals import principal_scales
 from ..mixtures.kmeans import group_mixture
 from ..samplers.base import Sampler
 from ..training.recipes import local_variance
@@ -80,7 +81,7 @@ def _slowest_rate(population: Population) -> float:
     h = sampler.langevin_step
     if h is None:
         return np.inf
-    scales, shares = energy.mode_scales, energy.mode_shares
+    scales, shares = principal_scales(energy), energy.mode_shares
     if scales is not None and shares is not None:
         large = shares > SMALL
         return h / float(scales[large].max() ** 2 if large.any() else scales.max() ** 2)
@@ -287,7 +288,7 @@ def step_too_big(energy: Energy, sampler: Sampler, x: np.ndarray, rng) -> list[D
     if value is None:
         return []
     try:
-        v = local_variance(x, n_groups(energy), rng)
+        v = local_variance(x, n_groups(energy), rng, energy.mode_covariances is not None)
     except ValueError:
         return []
     if value <= v:

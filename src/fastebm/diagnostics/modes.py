@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..energies.base import Energy
+from ..energies.normals import principal_scales
 from ..fitting.examine import Examination
 from .diagnostic import Diagnostic
 
@@ -28,8 +29,8 @@ def number(energy: Energy, x: np.ndarray, known: Examination) -> list[Diagnostic
     found = []
     modes = known.best.modes
     if modes is not None and known.one_more == known.one_more:
-        # Centre and width in each feature, and a mass.
-        charge = 0.5 * (2 * energy.n_features + 1) * math.log(len(x)) / len(x)
+        # The parameters of one mode; c is none.
+        charge = 0.5 * ((known.best.n_params - 1) // len(modes)) * math.log(len(x)) / len(x)
         limit = max(MISSED, 2.0 * charge)
         if known.one_more > limit:
             found.append(
@@ -68,7 +69,7 @@ def unknown(known: Examination | None) -> list[str]:
 def limited(known: Examination, x: np.ndarray) -> list[Diagnostic]:
     """Does the range of widths, and not the data, decide how wide a mode is, and does that cost something?"""
     best, limits = known.best, known.best.scale_limits
-    scales, shares = best.mode_scales, best.mode_shares
+    scales, shares = principal_scales(best), best.mode_shares
     if known.limits < COSTLY or scales is None or shares is None or limits is None:
         return []
     narrow = scales <= limits[0] * (1.0 + AT_LIMIT)

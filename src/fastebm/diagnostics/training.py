@@ -70,7 +70,8 @@ def _lost(energy, theta, p, low, high):
         moved = theta.copy()
         moved[p] = low + room if theta[p] <= low else high - room
         inside.theta = moved
-        change = (there.mode_scales - inside.mode_scales).ravel()
+        with np.errstate(over="ignore", invalid="ignore"):
+            change = (there.mode_scales - inside.mode_scales).ravel()
         change = float(change[np.abs(change).argmax()])
         if change:
             if change < 0:

@@ -138,6 +138,18 @@ cdef class Affine(Combined):
         self.pull_back(x, work, n, stride)
         return self.first.param_grad_block(work, weights, acc, work + 2 * self.n_features * stride, n, stride)
 
+    cdef int directional_param_grad_block(self, const double* x, const double* v, const double* weights, double* acc,
+                                          double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        # A direction is mapped back without the offset.
+        cdef Py_ssize_t i, k, features = self.n_features
+        cdef double* back = work + features * stride
+        self.pull_back(x, work, n, stride)
+        for i in range(features):
+            fill(back + i * stride, n, 0.0)
+            for k in range(i if self.diagonal else 0, i + 1 if self.diagonal else features):
+                add_scaled(v + k * stride, back + i * stride, n, self.inverse[i * features + k])
+        return self.first.directional_param_grad_block(work, back, weights, acc, back + features * stride, n, stride)
+
     @property
     def scale(self):
         """The matrix, shape (n_features, n_features)."""
@@ -162,7 +174,7 @@ cdef class Affine(Combined):
         return self.first
 
     def log_partition(self):
-        """log Z = that of the energy + log |det scale|. Raises NotImplementedError where the energy does."""
+        """log Z = that of the energy + log(abs(det(scale))). Raises NotImplementedError where the energy does."""
         self._check_ready()
         return self.first.log_partition() + float(np.linalg.slogdet(self.matrix)[1])
 

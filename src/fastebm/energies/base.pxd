@@ -13,11 +13,17 @@ cdef class Energy:
     # last bits depend on it, and nothing else does.
     cdef readonly Py_ssize_t block_size
     cdef double* theta_ptr
+    # Relative rounding of what the block methods compute, a power of 2: 2^-52, or 2^-23 where they work in float32. Steps
+    # of differences are chosen from it. Set by `rounds_to`; `allocate` sets 2^-52.
+    cdef readonly double rounding
+    # Steps, relative to 1 + |x|, of first and of second differences of a gradient: the third and the fourth root of it.
+    cdef double first_step, second_step
     # Exceptions that wait for take_failure, by thread: two runs may fail at once.
     cdef dict failures
 
     # Called once by __init__ of a concrete energy, before it sets theta.
     cdef int allocate(self, Py_ssize_t n_features, Py_ssize_t n_params) except -1
+    cdef void rounds_to(self, double rounding)
     # theta -> constants. Called after every change of theta.
     cdef void prepare(self) noexcept nogil
     cdef void load_theta(self, const double* theta) noexcept nogil
@@ -40,6 +46,10 @@ cdef class Energy:
     # acc[p] += sum_i weights[i] dE/dtheta_p (x_i); weights may be NULL, which stands for ones.
     cdef int param_grad_block(self, const double* x, const double* weights, double* acc, double* work,
                               Py_ssize_t n, Py_ssize_t stride) noexcept nogil
+    # acc[p] += sum_i weights[i] (d/dt) dE/dtheta_p (x_i + t v_i) at t = 0, v laid out like x; weights may be NULL. What
+    # score matching needs of an energy. The default takes central differences of param_grad_block.
+    cdef int directional_param_grad_block(self, const double* x, const double* v, const double* weights, double* acc,
+                                          double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil
     # out[i] = trace of the Hessian in x at x_i. The default takes central differences of grad_block.
     cdef int laplacian_block(self, const double* x, double* out, double* work,
                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil

@@ -1,10 +1,11 @@
 """The energy contract, and everything that all energies share."""
 
 cimport cython
-from libc.math cimport fabs
+from libc.math cimport fabs, sqrt
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+import math
 from threading import get_ident
 
 import numpy as np
@@ -109,6 +110,8 @@ cdef class Energy:
         Dimension of x.
     n_params : int
         Number of parameters.
+    rounding : float
+        Relative rounding of what it computes: 2^-52, or 2^-23 where it works in float32.
     has_param_grad, has_log_partition, has_exact_sample : bool
         Can it be trained; is log Z known in closed form; can it be sampled directly?
     modes : ndarray of shape (n_modes, n_features) or None
@@ -129,7 +132,15 @@ cdef class Energy:
         self.n_params = n_params
         if self.block_size == 0:
             self.block_size = 256
+        if self.rounding == 0.0:
+            self.rounds_to(2.0 ** -52)
         return 0
+
+    cdef void rounds_to(self, double rounding):
+        cdef int bits = round(-math.log2(rounding))
+        self.rounding = math.ldexp(1.0, -bits)
+        # Powers of 2, so that they are the same everywhere: 2^-17 and 2^-13, with float32 2^-8 and 2^-6.
+        self.first_step, self.second_step = math.ldexp(1.0, -round(bits / 3)), math.ldexp(1.0, -round(bits / 4))
 
     cdef void prepare(self) noexcept nogil:
         pass
@@ -149,7 +160,8 @@ cdef class Energy:
 
     @cython.final
     cdef Py_ssize_t work_size(self, Py_ssize_t n) noexcept nogil:
-        # The default laplacian's two moved copies of the block and two gradients come first.
+        # The default laplacian's two moved copies of the block and two gradients come first; a moved copy, steps and
+        # weights of the default directional gradient take no more.
         return 4 * self.n_features * n + self.scratch_size(n)
 
     cdef int energy_block(self, const double* x, double* out, double* work,
@@ -174,6 +186,38 @@ cdef class Energy:
             return 0
         with gil:
             return self.fail(_missing(self, "param_grad_block"))
+
+    cdef int directional_param_grad_block(self, const double* x, const double* v, const double* weights, double* acc,
+                                          double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        # Differences along v, over a step of first_step (1 + |x|) in x, where |x| is per feature.
+        cdef Py_ssize_t d, i, features = self.n_features
+        cdef double* moved = work
+        cdef double* by = moved + features * stride
+        cdef double* step = by + stride
+        cdef double* rest = work + 4 * features * stride
+        cdef double size, length
+        for i in range(n):
+            size = length = 0.0
+            for d in range(features):
+                size += x[d * stride + i] * x[d * stride + i]
+                length += v[d * stride + i] * v[d * stride + i]
+            step[i] = 0.0
+            by[i] = 0.0
+            # Nothing moves along a v of zero. A NaN goes the other way.
+            if length != 0.0:
+                step[i] = self.first_step * (1.0 + sqrt(size / features)) / sqrt(length)
+                by[i] = (1.0 if weights is NULL else weights[i]) / (2.0 * step[i])
+        for d in range(features):
+            for i in range(n):
+                moved[d * stride + i] = x[d * stride + i] + step[i] * v[d * stride + i]
+        if self.param_grad_block(moved, by, acc, rest, n, stride):
+            return -1
+        for i in range(n):
+            by[i] = -by[i]
+        for d in range(features):
+            for i in range(n):
+                moved[d * stride + i] = x[d * stride + i] - step[i] * v[d * stride + i]
+        return self.param_grad_block(moved, by, acc, rest, n, stride)
 
     cdef int laplacian_block(self, const double* x, double* out, double* work,
                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
@@ -202,6 +246,10 @@ cdef class Energy:
 
     cdef void identifiable(self, double* step) noexcept nogil:
         pass
+
+    def _set_rounding(self, rounding):
+        """For an energy in Python whose functions work in float32."""
+        self.rounds_to(rounding)
 
     def _check_ready(self):
         """Raise TypeError if __init__ of a concrete energy has not run: the class is abstract, or made by __new__."""
@@ -247,6 +295,17 @@ cdef class Energy:
         return type(self).exact_sample is not Energy.exact_sample
 
     @property
+    def annealing_base(self):
+        """Energy from which annealing to this one begins, with a closed log Z and exact samples; None if it knows
+        none."""
+        return None
+
+    @property
+    def tilt(self):
+        """This energy less its `annealing_base`, as an energy that can be evaluated alone; None if it has none."""
+        return None
+
+    @property
     def modes(self):
         """Centres of the modes, shape (n_modes, n_features), in the units of x; None where they are not known."""
         return None
@@ -260,6 +319,12 @@ cdef class Energy:
     def mode_scales(self):
         """Standard deviation around each mode, shape (n_modes, n_features), the scale for step sizes; None where the
         modes are not known."""
+        return None
+
+    @property
+    def mode_covariances(self):
+        """Covariance of each mode, shape (n_modes, n_features, n_features), for an energy whose modes may be narrow along
+        any direction; None where they are narrow along features only (`mode_scales` says all) or are not known."""
         return None
 
     @property

@@ -23,6 +23,7 @@ cdef class Combined(Energy):
             n_params += second.n_params
             theta = np.concatenate([theta, second.theta])
             self.block_size = max(first.block_size, second.block_size)
+        self.rounds_to(first.rounding if second is None else max(first.rounding, second.rounding))
         self.allocate(first.n_features, n_params)
         self.first, self.second = own
         self.theta = theta

@@ -9,34 +9,15 @@ import numpy as np
 
 from .._runtime.check import first_bad, integer, numeric, real, samples
 from .._runtime.seed import seed_sequence
-from .normals import NormalMixture
+from .normals import NormalMixture, precision_factor
 
-from ..kernels.math cimport exp_neg, fill, in_t, lane_dot, lane_sum, out_t
-from ..kernels.wells cimport add_scaled, scale
+from ..kernels.math cimport exp_neg, fill, lane_dot, lane_sum
+from ..kernels.triangle cimport add_product, add_squares, subtract, transposed_product
+from ..kernels.wells cimport scale
 from .base cimport Energy
 
 # Where the logarithm of a diagonal entry is clipped: exp(300)^2 is still a number.
 cdef double LOG_LIMIT = 300.0
-
-
-cdef void subtract(in_t x, out_t d, Py_ssize_t n, double mean) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        d[i] = x[i] - mean
-
-
-cdef void add_four_scaled(in_t r, out_t out, Py_ssize_t n, Py_ssize_t stride, double b0, double b1, double b2,
-                          double b3) noexcept nogil:
-    # Four rows in one pass: the loads and stores of out would be the limit.
-    cdef Py_ssize_t i
-    for i in range(n):
-        out[i] = fma(r[3 * stride + i], b3, fma(r[2 * stride + i], b2, fma(r[stride + i], b1, fma(r[i], b0, out[i]))))
-
-
-cdef void add_squares(in_t u, out_t out, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        out[i] = fma(u[i], u[i], out[i])
 
 
 cdef class Gaussian(Energy):
@@ -122,24 +103,10 @@ cdef class Gaussian(Energy):
         return 2 * self.n_features * n
 
     cdef void whiten(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        cdef Py_ssize_t i, k, features = self.n_features
-        cdef double* u = work + features * stride
-        cdef const double* column
+        cdef Py_ssize_t i, features = self.n_features
         for i in range(features):
             subtract(x + i * stride, work + i * stride, n, self.centre[i])
-        for k in range(features):
-            fill(u + k * stride, n, 0.0)
-            column = self.factor + k
-            i = k
-            while i < features:
-                if features - i >= 4:
-                    add_four_scaled(work + i * stride, u + k * stride, n, stride, column[i * features],
-                                    column[(i + 1) * features], column[(i + 2) * features],
-                                    column[(i + 3) * features])
-                    i += 4
-                else:
-                    add_scaled(work + i * stride, u + k * stride, n, column[i * features])
-                    i += 1
+        transposed_product(self.factor, work, work + features * stride, features, n, stride)
 
     cdef void square(self, const double* u, double* out, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         cdef Py_ssize_t k
@@ -148,21 +115,10 @@ cdef class Gaussian(Energy):
             add_squares(u + k * stride, out, n)
 
     cdef void pull(self, const double* u, double* out, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        # 2 L u
-        cdef Py_ssize_t i, k, features = self.n_features
-        cdef const double* row
-        for i in range(features):
+        cdef Py_ssize_t i
+        for i in range(self.n_features):
             fill(out + i * stride, n, 0.0)
-            row = self.factor + i * features
-            k = 0
-            while k <= i:
-                if i + 1 - k >= 4:
-                    add_four_scaled(u + k * stride, out + i * stride, n, stride, 2.0 * row[k], 2.0 * row[k + 1],
-                                    2.0 * row[k + 2], 2.0 * row[k + 3])
-                    k += 4
-                else:
-                    add_scaled(u + k * stride, out + i * stride, n, 2.0 * row[k])
-                    k += 1
+        add_product(self.factor, u, out, 2.0, self.n_features, n, stride)
 
     cdef int energy_block(self, const double* x, double* out, double* work,
                           Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
@@ -257,6 +213,7 @@ cdef class Gaussian(Energy):
     mode_shares = property(lambda self: np.ones(1), doc="All of the mass, shape (1,).")
     mode_scales = property(lambda self: np.sqrt(np.diag(self.covariance))[None],
                            doc="Standard deviation of every feature, shape (1, n_features).")
+    mode_covariances = property(lambda self: self.covariance[None], doc="The covariance, (1, n_features, n_features).")
 
     def _normal_mixture(self):
         return NormalMixture(np.array([-self.offset]), self.mean[None], self.precision[None])
@@ -357,21 +314,4 @@ def _factor(covariance, features):
     matrix = matrix.reshape(1, 1) if matrix.ndim == 0 else matrix
     if matrix.shape != (features, features):
         raise ValueError(f"covariance must have shape ({features}, {features}), as mean has it, got {matrix.shape}")
-    first_bad(matrix, "covariance")
-    scales = np.sqrt(np.abs(np.diag(matrix)))
-    off = np.abs(matrix - matrix.T)
-    if (off > 1e-10 * np.outer(scales, scales)).any():
-        i, k = (int(v) for v in np.unravel_index(off.argmax(), off.shape))
-        raise ValueError(
-            f"covariance must be symmetric, got {matrix[i, k]:g} at [{i}, {k}] and {matrix[k, i]:g} at [{k}, {i}]"
-        )
-    # Turned around, its Cholesky factor is an upper triangular U with U U' = covariance, and L = U^-T / sqrt(2): no
-    # inverse of the covariance, which would lose its square.
-    try:
-        upper = np.linalg.cholesky(0.5 * (matrix + matrix.T)[::-1, ::-1])[::-1, ::-1]
-    except np.linalg.LinAlgError:
-        smallest = float(np.linalg.eigvalsh(matrix)[0])
-        raise ValueError(
-            f"covariance must be positive definite, but its smallest eigenvalue is {smallest:.3g}; add to its diagonal"
-        ) from None
-    return np.tril(np.linalg.inv(upper).T) * math.sqrt(0.5)
+    return precision_factor(matrix, "covariance")

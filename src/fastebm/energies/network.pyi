@@ -10,6 +10,8 @@ class NetworkEnergy(Energy):
     @property
     def single(self) -> bool: ...
     @property
+    def bound(self) -> float: ...
+    @property
     def base(self) -> Energy | None: ...
     @property
     def dtype(self) -> str: ...
@@ -25,6 +27,7 @@ class NetworkEnergy(Energy):
         base: Energy | None = None,
         loc: ArrayLike | None = None,
         scale: ArrayLike | None = None,
+        spectral_norm: float | None = None,
         dtype: str = "float32",
         seed: Any = 0,
     ) -> None: ...
@@ -38,6 +41,7 @@ class NetworkEnergy(Energy):
         base: Energy | None = None,
         loc: ArrayLike | None = None,
         scale: ArrayLike | None = None,
+        spectral_norm: float | None = None,
         dtype: str = "float32",
         seed: Any = 0,
     ) -> Self: ...
@@ -52,6 +56,7 @@ class NetworkEnergy(Energy):
         base: Energy | None = None,
         loc: ArrayLike | None = None,
         scale: ArrayLike | None = None,
+        spectral_norm: float | None = None,
         dtype: str = "float32",
         seed: Any = 0,
     ) -> Self: ...

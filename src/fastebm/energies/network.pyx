@@ -8,39 +8,41 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from .._runtime.check import choice, describe, first_bad, integer, numeric
+from .._runtime.check import choice, describe, first_bad, integer, numeric, real
 from .._runtime.seed import seed_sequence
 from ..networks.build import build, normalise
 from .base import as_energy
 
-from ..kernels.product cimport padded, real
+from ..kernels.math cimport lane_dot
+from ..kernels.product cimport padded, real as number
 from ..kernels.scratch cimport Arena, carve
 from ..networks.layers cimport Stack
+from ..networks.spectral cimport largest, spectral_work
 from .base cimport Energy
 
 # Of the weights of the first layer and of the others, times 1 / sqrt(fan_in).
 FIRST_GAIN, GAIN = 2.0, 1.4
 
 
-cdef void load(const double* x, real* u, const double* centre, const double* inverse, Py_ssize_t features, Py_ssize_t n,
+cdef void load(const double* x, number* u, const double* centre, const double* inverse, Py_ssize_t features, Py_ssize_t n,
                Py_ssize_t stride, Py_ssize_t ld) noexcept nogil:
     cdef Py_ssize_t d, i
     for d in range(features):
         for i in range(n):
-            u[d * ld + i] = <real>((x[d * stride + i] - centre[d]) * inverse[d])
+            u[d * ld + i] = <number>((x[d * stride + i] - centre[d]) * inverse[d])
         for i in range(n, ld):
             u[d * ld + i] = 0
 
 
-cdef void seed_with(real* seed, const double* weights, Py_ssize_t n, Py_ssize_t ld) noexcept nogil:
+cdef void seed_with(number* seed, const double* weights, Py_ssize_t n, Py_ssize_t ld) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
-        seed[i] = 1 if weights is NULL else <real>weights[i]
+        seed[i] = 1 if weights is NULL else <number>weights[i]
     for i in range(n, ld):
         seed[i] = 0
 
 
-cdef void take(const real* rows, double* out, const double* inverse, Py_ssize_t features, Py_ssize_t n,
+cdef void take(const number* rows, double* out, const double* inverse, Py_ssize_t features, Py_ssize_t n,
                Py_ssize_t stride, Py_ssize_t ld) noexcept nogil:
     # out += rows * inverse; without inverse, out += rows.
     cdef Py_ssize_t d, i
@@ -77,6 +79,9 @@ cdef class NetworkEnergy(Energy):
     loc, scale : float or array-like of shape (n_features,), optional
         By default mean and standard deviation of the base, where it knows its modes; centre and half width of a `Box`;
         0 and 1 without a base.
+    spectral_norm : float, optional
+        Bound of the largest singular value of every matrix but the last (a convolution's is (channels out, the rest)): a
+        larger matrix is scaled down to it, W min(1, bound / sigma(W)), and gradients go through that. It keeps f smooth.
     dtype : {"float32", "float64"}, default "float32"
         In which f is computed. x, theta, sums and energies are float64.
     seed : None, int, SeedSequence or Generator, default 0
@@ -87,6 +92,11 @@ cdef class NetworkEnergy(Energy):
     ------
     ValueError, TypeError
         If the shapes do not fit, a layer is not one of those above, or base is not an energy of this many features.
+
+    References
+    ----------
+    Du and Mordatch, Implicit generation and modeling with energy based models, NeurIPS 2019. Gouk, Frank, Pfahringer and
+    Cree, Regularisation of neural networks by enforcing Lipschitz continuity, Machine Learning 2021 (the bound).
 
     See Also
     --------
@@ -102,7 +112,8 @@ cdef class NetworkEnergy(Energy):
     array([1.8379])
     """
 
-    def __init__(self, shape, layers, *, base=None, loc=None, scale=None, dtype="float32", seed=0):
+    def __init__(self, shape, layers, *, base=None, loc=None, scale=None, spectral_norm=None,
+                 dtype="float32", seed=0):
         shape = _shape(shape)
         layers = normalise(layers)
         features = int(np.prod(shape))
@@ -111,13 +122,15 @@ cdef class NetworkEnergy(Energy):
             as_energy(base, "base")
             if base.n_features != features:
                 raise ValueError(f"base has n_features={base.n_features}, but shape {shape} has {features}")
+        if spectral_norm is not None:
+            spectral_norm = real(spectral_norm, "spectral_norm", above=0)
         loc, scale = _standard(base, features, loc, scale)
         # A Generator is no description of a network: its draws are.
         words = seed_sequence(seed).generate_state(4, np.uint32).tolist() if not isinstance(seed, int) else seed
         frequencies, start = seed_sequence(words).spawn(2)
         stack = build(shape, layers, frequencies)
         described = {"shape": list(shape), "layers": layers, "loc": loc.tolist(), "scale": scale.tolist(),
-                     "dtype": dtype, "seed": words}
+                     "spectral_norm": spectral_norm, "dtype": dtype, "seed": words}
         self.adopt(base, stack, described)
         self.theta = _start(stack, len(shape) == 1, np.random.default_rng(start))
 
@@ -133,16 +146,83 @@ cdef class NetworkEnergy(Energy):
         if self.weights is NULL or self.centre is NULL:
             raise MemoryError
         self.inverse = self.centre + features
+        self.effective = self.theta_ptr
+        if described["spectral_norm"] is not None:
+            self.make_bound(described["spectral_norm"])
         for d in range(features):
             self.centre[d], self.inverse[d] = described["loc"][d], 1.0 / described["scale"][d]
         return 0
 
+    cdef int make_bound(self, double bound) except -1:
+        cdef Py_ssize_t j, most = 0
+        # All but the last, which begins at zero.
+        matrices = self.stack.matrices()
+        matrices.pop()
+        self.bound, self.n_matrices = bound, len(matrices)
+        self.n_vectors = sum([rows + columns for _, rows, columns in matrices])
+        self.effective = <double*>malloc(self.n_params * sizeof(double))
+        self.places = <Py_ssize_t*>malloc(max(3 * self.n_matrices, 1) * sizeof(Py_ssize_t))
+        for j, (first, rows, columns) in enumerate(matrices):
+            most = max(most, spectral_work(rows, columns))
+            if self.places is not NULL:
+                self.places[3 * j], self.places[3 * j + 1], self.places[3 * j + 2] = first, rows, columns
+        self.norms = <double*>malloc((self.n_matrices + self.n_vectors + most + 1) * sizeof(double))
+        if self.effective is NULL or self.places is NULL or self.norms is NULL:
+            raise MemoryError
+        self.vectors = self.norms + self.n_matrices
+        self.spectral = self.vectors + self.n_vectors
+        return 0
+
     def __dealloc__(self):
+        if self.effective != self.theta_ptr:
+            free(self.effective)
+        free(self.places)
+        free(self.norms)
         free(self.weights)
         free(self.centre)
 
     cdef void prepare(self) noexcept nogil:
-        narrow(self.theta_ptr, self.weights, self.n_params)
+        if self.effective != self.theta_ptr:
+            self.normalise()
+        narrow(self.effective, self.weights, self.n_params)
+
+    cdef void normalise(self) noexcept nogil:
+        cdef Py_ssize_t j, p, first, size
+        cdef double* u = self.vectors
+        cdef double by
+        memcpy(self.effective, self.theta_ptr, self.n_params * sizeof(double))
+        for j in range(self.n_matrices):
+            first, size = self.places[3 * j], self.places[3 * j + 1] * self.places[3 * j + 2]
+            self.norms[j] = largest(self.theta_ptr + first, self.places[3 * j + 1], self.places[3 * j + 2], u,
+                                    u + self.places[3 * j + 1], self.spectral)
+            if self.norms[j] > self.bound:
+                by = self.bound / self.norms[j]
+                for p in range(first, first + size):
+                    self.effective[p] = by * self.theta_ptr[p]
+            u += self.places[3 * j + 1] + self.places[3 * j + 2]
+
+    cdef void unbound(self, const double* inner, double* acc) noexcept nogil:
+        # With W_eff = bound W / sigma and d sigma = u' dW v: bound / sigma (G - (<G, W> / sigma) u v').
+        cdef Py_ssize_t j, p, o, i, first, rows, columns, at = 0
+        cdef const double* u = self.vectors
+        cdef const double* v
+        cdef double by, along
+        for j in range(self.n_matrices):
+            first, rows, columns = self.places[3 * j], self.places[3 * j + 1], self.places[3 * j + 2]
+            v = u + rows
+            for p in range(at, first):
+                acc[p] += inner[p]
+            by = 1.0 if self.norms[j] <= self.bound else self.bound / self.norms[j]
+            along = 0.0
+            if self.norms[j] > self.bound:
+                along = lane_dot(inner + first, self.theta_ptr + first, rows * columns) / self.norms[j]
+            for o in range(rows):
+                for i in range(columns):
+                    p = first + o * columns + i
+                    acc[p] += by * (inner[p] - along * (u[o] * v[i]))
+            at, u = first + rows * columns, v + columns
+        for p in range(at, self.n_params):
+            acc[p] += inner[p]
 
     cdef Py_ssize_t carve_room(self, bint single, double* memory, Room* room, Py_ssize_t n) noexcept nogil:
         cdef Py_ssize_t ld = padded(n, single), each = 2 if single else 1
@@ -159,12 +239,14 @@ cdef class NetworkEnergy(Energy):
         # laplacian_block computes in float64 whatever dtype is.
         cdef Room room
         cdef Py_ssize_t most = self.carve_room(False, NULL, &room, n) + n
+        if self.effective != self.theta_ptr:
+            most += (self.n_params + 7) & ~7
         return most if self.prior is None else max(most, self.prior.work_size(n))
 
     cdef void evaluate(self, bint single, const double* x, const double* weights, double* out, double* grad, double* acc,
                        double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         cdef Py_ssize_t ld = padded(n, single)
-        cdef const void* theta = <const void*>self.weights if single else <const void*>self.theta_ptr
+        cdef const void* theta = <const void*>self.weights if single else <const void*>self.effective
         cdef Room room
         self.carve_room(single, work, &room, n)
         if single:
@@ -220,7 +302,13 @@ cdef class NetworkEnergy(Energy):
 
     cdef int param_grad_block(self, const double* x, const double* weights, double* acc, double* work,
                               Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        self.evaluate(self.single, x, weights, NULL, NULL, acc, work, n, stride)
+        cdef double* inner = work
+        if self.effective == self.theta_ptr:
+            self.evaluate(self.single, x, weights, NULL, NULL, acc, work, n, stride)
+            return 0
+        memset(inner, 0, self.n_params * sizeof(double))
+        self.evaluate(self.single, x, weights, NULL, NULL, inner, work + ((self.n_params + 7) & ~7), n, stride)
+        self.unbound(inner, acc)
         return 0
 
     cdef int laplacian_block(self, const double* x, double* out, double* work,
@@ -294,7 +382,7 @@ cdef class NetworkEnergy(Energy):
 
     @classmethod
     def mlp(cls, n_features, hidden=(128, 128), *, activation="silu", base=None, loc=None, scale=None,
-            dtype="float32", seed=0):
+            spectral_norm=None, dtype="float32", seed=0):
         """Dense layers with an activation after each.
 
         Parameters
@@ -303,7 +391,7 @@ cdef class NetworkEnergy(Energy):
         hidden : sequence of int, default (128, 128)
             Widths.
         activation : {"silu", "softplus", "leaky_relu"}, default "silu"
-        base, loc, scale, dtype, seed
+        base, loc, scale, spectral_norm, dtype, seed
             As in `NetworkEnergy`.
 
         Raises
@@ -312,11 +400,12 @@ cdef class NetworkEnergy(Energy):
             As `NetworkEnergy` does.
         """
         layers = [part for width in _widths(hidden, "hidden") for part in (("dense", width), activation)]
-        return cls(integer(n_features, "n_features", 1), layers, base=base, loc=loc, scale=scale, dtype=dtype, seed=seed)
+        return cls(integer(n_features, "n_features", 1), layers, base=base, loc=loc, scale=scale,
+                   spectral_norm=spectral_norm, dtype=dtype, seed=seed)
 
     @classmethod
     def conv(cls, image_shape, channels=(16, 32), dense=(128,), *, activation="silu", base=None, loc=None, scale=None,
-             dtype="float32", seed=0):
+             spectral_norm=None, dtype="float32", seed=0):
         """Convolutions 3 x 3, every one but the first with stride 2, then dense layers, an activation after each.
 
         Parameters
@@ -325,7 +414,7 @@ cdef class NetworkEnergy(Energy):
             (height, width) or (channels, height, width).
         channels, dense : sequence of int
             Widths of the convolutions and of the dense layers.
-        activation, base, loc, scale, dtype, seed
+        activation, base, loc, scale, spectral_norm, dtype, seed
             As in `NetworkEnergy.mlp`.
 
         Raises
@@ -341,7 +430,7 @@ cdef class NetworkEnergy(Energy):
         layers = [part for i, width in enumerate(_widths(channels, "channels"))
                   for part in (("conv", width, 3, 2 if i else 1, 1), activation)]
         layers += [part for width in _widths(dense, "dense") for part in (("dense", width), activation)]
-        return cls(shape, layers, base=base, loc=loc, scale=scale, dtype=dtype, seed=seed)
+        return cls(shape, layers, base=base, loc=loc, scale=scale, spectral_norm=spectral_norm, dtype=dtype, seed=seed)
 
     def _alike(self):
         # Without the draws and the tables of __init__: the layers have no state.

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._runtime.check import first_bad
+
 # Above so many numbers in the precisions, a product of two mixtures is not written out.
 MOST = 4_000_000
 
@@ -98,3 +100,41 @@ class NormalMixture(NamedTuple):
         # L^-T of the precision's Cholesky factor turns white noise into the part's.
         factors = np.linalg.inv(np.linalg.cholesky(self.precisions))
         return self.means[part] + np.einsum("nij,ni->nj", factors[part], noise)
+
+
+def precision_factor(covariance: np.ndarray, name: str) -> np.ndarray:
+    """L of a covariance: lower triangular with a positive diagonal and (2 L L')^-1 the covariance.
+
+    Raises
+    ------
+    ValueError
+        If the square matrix is not finite, not symmetric or not positive definite.
+    """
+    first_bad(covariance, name)
+    scales = np.sqrt(np.abs(np.diag(covariance)))
+    off = np.abs(covariance - covariance.T)
+    if (off > 1e-10 * np.outer(scales, scales)).any():
+        i, k = (int(v) for v in np.unravel_index(off.argmax(), off.shape))
+        raise ValueError(
+            f"{name} must be symmetric, got {covariance[i, k]:g} at [{i}, {k}] and {covariance[k, i]:g} at [{k}, {i}]"
+        )
+    # Turned around, its Cholesky factor is an upper triangular U with U U' = covariance, and L = U^-T / sqrt(2): no
+    # inverse of the covariance, which would lose its square.
+    try:
+        upper = np.linalg.cholesky(0.5 * (covariance + covariance.T)[::-1, ::-1])[::-1, ::-1]
+    except np.linalg.LinAlgError:
+        smallest = float(np.linalg.eigvalsh(covariance)[0])
+        raise ValueError(
+            f"{name} must be positive definite, but its smallest eigenvalue is {smallest:.3g}; add to its diagonal"
+        ) from None
+    return np.tril(np.linalg.inv(upper).T) * math.sqrt(0.5)
+
+
+def principal_scales(energy) -> np.ndarray | None:
+    """Standard deviations of each mode along its own axes, shape (n_modes, n_features); None where they are not known.
+
+    `mode_scales` of modes without correlations, and the roots of the eigenvalues of `mode_covariances` of others.
+    """
+    if energy.mode_covariances is None:
+        return energy.mode_scales
+    return np.sqrt(np.linalg.eigvalsh(energy.mode_covariances))

@@ -68,6 +68,23 @@ def weighted_param_grad(Energy energy not None, X, weights):
     return total[:energy.n_params]
 
 
+def directional_param_grad(Energy energy not None, X, V, weights=None):
+    """sum_i weights[i] d/dt dE/dtheta(x_i + t v_i) at t = 0 over one block, shape (n_params,)."""
+    cdef Py_ssize_t n = len(X), stride = (len(X) + 7) & ~7
+    rows, ways = np.ascontiguousarray(X, dtype=float), np.ascontiguousarray(V, dtype=float)
+    by = None if weights is None else np.ascontiguousarray(weights, dtype=float)
+    total = np.zeros(max(energy.n_params, 1))
+    x, v = np.zeros(energy.n_features * stride), np.zeros(energy.n_features * stride)
+    work = np.zeros(energy.work_size(stride) + 1)
+    gather(address(rows), address(x), n, energy.n_features, stride)
+    gather(address(ways), address(v), n, energy.n_features, stride)
+    if energy.directional_param_grad_block(
+        address(x), address(v), NULL if by is None else address(by), address(total), address(work), n, stride
+    ):
+        energy.raise_failure()
+    return total[:energy.n_params]
+
+
 def scratch_touched(Energy energy not None, X, fewer=0):
     """Names of the block methods that write behind work_size(stride) - fewer numbers of scratch (at least none)."""
     cdef Py_ssize_t n = len(X), stride = (len(X) + 7) & ~7, whole = energy.work_size(stride), i, j
@@ -83,7 +100,8 @@ def scratch_touched(Energy energy not None, X, fewer=0):
     acc = np.zeros(max(energy.n_params, 1))
     gather(address(rows), address(x), n, energy.n_features, stride)
     found = []
-    names = ("energy_block", "grad_block", "energy_grad_block", "param_grad_block", "laplacian_block")
+    names = ("energy_block", "grad_block", "energy_grad_block", "param_grad_block", "directional_param_grad_block",
+             "laplacian_block")
     for i, name in enumerate(names):
         memset(guard, PATTERN, guarded)
         if i == 0:
@@ -94,6 +112,8 @@ def scratch_touched(Energy energy not None, X, fewer=0):
             energy.energy_grad_block(address(x), address(out), address(grad), work, n, stride)
         elif i == 3:
             energy.param_grad_block(address(x), NULL, address(acc), work, n, stride)
+        elif i == 4:
+            energy.directional_param_grad_block(address(x), address(grad), NULL, address(acc), work, n, stride)
         else:
             energy.laplacian_block(address(x), address(out), work, n, stride)
         clean = True
@@ -103,3 +123,30 @@ def scratch_touched(Energy energy not None, X, fewer=0):
             found.append(name)
     free(work)
     return found
+
+
+def _aligned(size):
+    memory = np.zeros(size + 8)
+    return memory[(-memory.ctypes.data % 64) // 8:][:size]
+
+
+def repeat_grad(Energy energy not None, X, n_times):
+    """The gradient of one block n_times, and nothing else: what a benchmark compares a sampler's time with."""
+    cdef Py_ssize_t n = len(X), stride = (len(X) + 7) & ~7, times = n_times, i
+    cdef int failed = 0
+    cdef const double* x
+    cdef double* g
+    cdef double* work
+    rows = np.ascontiguousarray(X, dtype=float)
+    # Aligned as a sampler's: vectors across two cache lines would take longer.
+    width = energy.n_features * stride
+    block, out, room = [_aligned(size) for size in (width, width, energy.work_size(stride) + 1)]
+    gather(address(rows), address(block), n, energy.n_features, stride)
+    x, g, work = address(block), address(out), address(room)
+    with nogil:
+        for i in range(times):
+            failed = energy.grad_block(x, g, work, n, stride)
+            if failed:
+                break
+    if failed:
+        energy.raise_failure()

@@ -2,6 +2,8 @@
 
 cimport cython
 
+import copy
+
 from .base import as_energy, set_add
 
 from ..kernels.math cimport in_t, out_t
@@ -88,6 +90,12 @@ cdef class Sum(Combined):
             return -1
         return self.second.param_grad_block(x, weights, acc + self.first.n_params, work, n, stride)
 
+    cdef int directional_param_grad_block(self, const double* x, const double* v, const double* weights, double* acc,
+                                          double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        if self.first.directional_param_grad_block(x, v, weights, acc, work, n, stride):
+            return -1
+        return self.second.directional_param_grad_block(x, v, weights, acc + self.first.n_params, work, n, stride)
+
     cdef int laplacian_block(self, const double* x, double* out, double* work,
                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         cdef double* rest = work + (self.n_features + 1) * stride
@@ -100,6 +108,23 @@ cdef class Sum(Combined):
         first = self.first._normal_mixture()
         second = None if first is None else self.second._normal_mixture()
         return None if second is None else first.times(second)
+
+    def _split(self):
+        # (base, tilt): a part that annealing can begin from, and the other, which must be finite wherever that one is.
+        for base, tilt in ((self.first, self.second), (self.second, self.first)):
+            if base.has_log_partition and base.has_exact_sample and not tilt.has_walls:
+                return base, tilt
+        return None, None
+
+    @property
+    def annealing_base(self):
+        """A copy of the first part that has a closed log Z and exact samples, or of the second; None if neither has."""
+        return copy.copy(self._split()[0])
+
+    @property
+    def tilt(self):
+        """A copy of the part that is not the `annealing_base`; None if there is none."""
+        return copy.copy(self._split()[1])
 
     @property
     def param_names(self):

@@ -80,15 +80,23 @@ cdef class Tempered(Combined):
             multiply(grad + d * stride, n, 1.0 / self.temperature)
         return 0
 
-    cdef int param_grad_block(self, const double* x, const double* weights, double* acc, double* work,
-                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+    cdef void weigh(self, const double* weights, double* out, Py_ssize_t n) noexcept nogil:
         cdef Py_ssize_t i
         if weights is NULL:
             for i in range(n):
-                work[i] = 1.0 / self.temperature
+                out[i] = 1.0 / self.temperature
         else:
-            scaled(weights, work, n, 1.0 / self.temperature)
+            scaled(weights, out, n, 1.0 / self.temperature)
+
+    cdef int param_grad_block(self, const double* x, const double* weights, double* acc, double* work,
+                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        self.weigh(weights, work, n)
         return self.first.param_grad_block(x, work, acc, work + stride, n, stride)
+
+    cdef int directional_param_grad_block(self, const double* x, const double* v, const double* weights, double* acc,
+                                          double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        self.weigh(weights, work, n)
+        return self.first.directional_param_grad_block(x, v, work, acc, work + stride, n, stride)
 
     cdef int laplacian_block(self, const double* x, double* out, double* work,
                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil:

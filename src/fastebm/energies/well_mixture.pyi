@@ -1,4 +1,4 @@
-from typing import Self, final
+from typing import Literal, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,11 +10,15 @@ class WellMixture(Energy):
     @property
     def n_wells(self) -> int: ...
     @property
+    def covariance(self) -> Literal["diag", "full"]: ...
+    @property
     def weights_(self) -> NDArray[np.float64]: ...
     @property
     def means_(self) -> NDArray[np.float64]: ...
     @property
     def stds_(self) -> NDArray[np.float64]: ...
+    @property
+    def covariances_(self) -> NDArray[np.float64]: ...
     @property
     def modes(self) -> NDArray[np.float64]: ...
     @property
@@ -23,8 +27,21 @@ class WellMixture(Energy):
     def mode_scales(self) -> NDArray[np.float64]: ...
     @property
     def scale_limits(self) -> tuple[float, float]: ...
-    def __init__(self, n_wells: int = 2, n_features: int = 1, theta: ArrayLike | None = None) -> None: ...
+    def __init__(
+        self,
+        n_wells: int = 2,
+        n_features: int = 1,
+        theta: ArrayLike | None = None,
+        *,
+        covariance: Literal["diag", "full"] = "diag",
+    ) -> None: ...
     @classmethod
     def from_mixture(
-        cls, weights: ArrayLike, means: ArrayLike, stds: ArrayLike, *, normalised: bool = True
+        cls,
+        weights: ArrayLike,
+        means: ArrayLike,
+        stds: ArrayLike | None = None,
+        *,
+        covariances: ArrayLike | None = None,
+        normalised: bool = True,
     ) -> Self: ...

@@ -1,36 +1,30 @@
 """A mixture of quadratic wells, joined by log-sum-exp."""
 
-from libc.math cimport INFINITY, fabs
-from libc.stdlib cimport free, malloc
-
 import math
 
 import numpy as np
 
-from .._runtime.check import first_bad, integer, numeric, samples
+from .._runtime.check import choice, integer, samples
 from .._runtime.seed import seed_sequence
+from . import well_theta
 from .normals import NormalMixture
 
+from ..kernels.diagonal_wells cimport DiagonalWells
+from ..kernels.full_wells cimport FullWells
 from ..kernels.layout cimport gather, scatter
-from ..kernels.math cimport exp_neg, fill, lane_sum, lower
 from ..kernels.scratch cimport aligned
-from ..kernels.wells cimport (
-    add_four_pulls, add_four_squares, add_pull, add_scaled, add_spread, add_square, add_two_squares,
-    boltzmann, boltzmann_sum, invert, mixture_energy, reciprocal, scale, two_feature_well,
-    two_wells_energy, two_wells_grad, two_wells_ratio, two_wells_reduce, two_wells_weights, well_moments,
-)
 from .base cimport Energy
-
-cdef double RAW_A_LIMIT = 5.0
 
 
 cdef class WellMixture(Energy):
-    r"""Log-sum-exp of quadratic wells with diagonal precision.
+    r"""Log-sum-exp of quadratic wells.
 
-    .. math:: E(x) = -\log \sum_j e^{-e_j(x)} + c, \qquad e_j(x) = \sum_d a_{jd} (x_d - m_{jd})^2 + k_j,
+    .. math:: E(x) = -\log \sum_j e^{-e_j(x)} + c, \qquad e_j(x) = (x - m_j)^T A_j (x - m_j) + k_j.
 
-    with :math:`a = \exp(\operatorname{clip}(\mathrm{raw\_a}, -5, 5))`. The density is a Gaussian mixture: well j has
-    variance 1 / (2 a_jd) in direction d and a weight proportional to exp(-k_j) prod_d a_jd^(-1/2).
+    The density is a Gaussian mixture: well j has the covariance A_j^-1 / 2 and a weight proportional to
+    exp(-k_j) |A_j|^(-1/2). A_j is diagonal (wells whose axes are the features), with
+    :math:`a = \exp(\operatorname{clip}(\mathrm{raw\_a}, -5, 5))`, or full, :math:`A_j = L_j L_j^T` with L_j lower
+    triangular and :math:`L_{ii} = \exp(\operatorname{clip}(\mathrm{log\_L}_i, -7, 7))`.
 
     Parameters
     ----------
@@ -38,9 +32,12 @@ cdef class WellMixture(Energy):
         Number of wells, at least 1.
     n_features : int, default 1
         Dimension of x, at least 1.
-    theta : array-like of shape (n_wells * (2 * n_features + 1) + 1,), optional
-        For each well raw_a (n_features), m (n_features), k; last c. By default raw_a, k and c are zero and the wells
+    theta : array-like of shape (n_params,), optional
+        For each well raw_a (n_features), m (n_features), k; last c. With full covariance log_L (n_features) and the
+        entries of L below the diagonal, row by row, are in the place of raw_a. By default all are zero and the wells
         stand evenly spaced from -1 to 1 along the diagonal.
+    covariance : {"diag", "full"}, default "diag"
+        May the features of a well be correlated? A full well has n_features (n_features - 1) / 2 parameters more.
 
     Raises
     ------
@@ -50,7 +47,7 @@ cdef class WellMixture(Energy):
     Notes
     -----
     Evaluated as min_j e_j - log1p(sum of the others) with every weight from its own difference, so nothing underflows.
-    Where raw_a lies beyond +-5 its derivative is exactly zero.
+    Where raw_a lies beyond +-5, or log_L beyond +-7, its derivative is exactly zero.
 
     Examples
     --------
@@ -60,218 +57,60 @@ cdef class WellMixture(Energy):
     array([0.70731, 0.24845])
     """
 
-    def __init__(self, n_wells=2, n_features=1, theta=None):
+    def __init__(self, n_wells=2, n_features=1, theta=None, *, covariance="diag"):
         cdef Py_ssize_t wells = integer(n_wells, "n_wells", 1, 1_000_000)
         cdef Py_ssize_t features = integer(n_features, "n_features", 1, 1_000_000)
-        self.allocate(features, wells * (2 * features + 1) + 1)
+        cdef bint full = choice(covariance, "covariance", well_theta.COVARIANCES) == "full"
+        self.allocate(features, wells * well_theta.numbers_of_a_well(features, full) + 1)
         self.n_wells = wells
-        self.a = <double*>malloc((3 * features + 2) * wells * sizeof(double))
-        if self.a is NULL:
-            raise MemoryError
-        self.m = self.a + wells * features
-        self.a2 = self.m + wells * features
-        self.k = self.a2 + wells * features
-        self.trace = self.k + wells
-        # State, gradient, noise and weights of a block should fit half a megabyte of second-level cache; within that,
-        # long loops are faster than staying in the first level (K = 16, D = 32, a chain-step: 206 ns with 32 chains,
-        # 133 with 256; 4 % less than that with 440).
-        self.block_size = max(32, min(512, 65536 // (4 * features + wells + 3) & ~7))
+        self.loops = (FullWells if full else DiagonalWells)(
+            wells, features, well_theta.LOG_L_LIMIT if full else well_theta.RAW_A_LIMIT
+        )
+        self.full = full
+        self.block_size = self.loops.block_size
         # For theta = 0, which stays if the one that was given is refused.
         self.prepare()
         if theta is None:
             theta = np.zeros(self.n_params)
             if wells > 1:
                 layout = theta[:self.n_params - 1].reshape(wells, -1)
-                layout[:, features:2 * features] = np.linspace(-1.0, 1.0, wells)[:, None]
+                layout[:, -1 - features:-1] = np.linspace(-1.0, 1.0, wells)[:, None]
         self.theta = theta
 
-    def __dealloc__(self):
-        free(self.a)
-
     cdef void prepare(self) noexcept nogil:
-        cdef Py_ssize_t j, d, i, features = self.n_features
-        cdef const double* well
-        cdef double raw
-        for j in range(self.n_wells):
-            well = self.theta_ptr + j * (2 * features + 1)
-            self.trace[j] = 0.0
-            for d in range(features):
-                i = j * features + d
-                raw = well[d]
-                # Written so that a NaN is kept.
-                raw = RAW_A_LIMIT if raw > RAW_A_LIMIT else raw
-                raw = -RAW_A_LIMIT if raw < -RAW_A_LIMIT else raw
-                # Not the C library's exp: its last bit differs between machines.
-                self.a[i] = exp_neg(-raw)
-                self.a2[i] = 2.0 * self.a[i]
-                self.m[i] = well[features + d]
-                self.trace[j] += self.a2[i]
-            self.k[j] = well[2 * features]
-        self.c = self.theta_ptr[self.n_params - 1]
+        self.loops.load(self.theta_ptr)
 
     cdef Py_ssize_t scratch_size(self, Py_ssize_t n) noexcept nogil:
-        # A weight for each well; low, ties, rest; a gradient for the laplacian.
-        return n * (self.n_wells + 3 + self.n_features)
-
-    cdef void well_energies(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        # work[j * stride + i] = e_j(x_i); behind the wells their minimum, then two rows of zeros.
-        cdef Py_ssize_t j, d, i, features = self.n_features
-        cdef double* low = work + self.n_wells * stride
-        cdef double* e
-        fill(low, n, INFINITY)
-        for j in range(self.n_wells):
-            e = work + j * stride
-            if features == 2:
-                two_feature_well(x, e, low, n, stride, self.a + 2 * j, self.m + 2 * j, self.k[j])
-                continue
-            fill(e, n, self.k[j])
-            d = 0
-            while d < features:
-                i = j * features + d
-                if features - d >= 4:
-                    add_four_squares(x + d * stride, e, n, stride, self.a + i, self.m + i)
-                    d += 4
-                elif features - d >= 2:
-                    add_two_squares(x + d * stride, e, n, stride, self.a + i, self.m + i)
-                    d += 2
-                else:
-                    add_square(x + d * stride, e, n, self.a[i], self.m[i])
-                    d += 1
-            lower(e, low, n)
-        fill(low + stride, n, 0.0)
-        fill(low + 2 * stride, n, 0.0)
-
-    cdef void weights(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        # work[j * stride + i] = exp(low_i - e_j(x_i)); then low, ties and rest, stride apart.
-        cdef Py_ssize_t j
-        cdef double* low = work + self.n_wells * stride
-        self.well_energies(x, work, n, stride)
-        for j in range(self.n_wells):
-            boltzmann(work + j * stride, low, low + stride, low + 2 * stride, n)
-
-    cdef void normalised_weights(self, const double* x, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        cdef Py_ssize_t j
-        cdef double* ties = work + (self.n_wells + 1) * stride
-        if self.n_wells == 2 and self.n_features == 1:
-            two_wells_reduce(x, ties, ties + stride, n, self.a[0], self.m[0], self.k[0],
-                             self.a[1], self.m[1], self.k[1])
-            two_wells_weights(ties, ties + stride, work, work + stride, n)
-            return
-        self.weights(x, work, n, stride)
-        reciprocal(ties, ties + stride, n)
-        for j in range(self.n_wells):
-            scale(work + j * stride, ties + stride, n)
-
-    cdef void pull(self, const double* x, const double* weights, const double* by, double* out,
-                   Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        # out = by * sum_j weights_j 2 A_j (x - m_j); by may be NULL.
-        cdef Py_ssize_t j, d, i, features = self.n_features
-        for d in range(features):
-            fill(out + d * stride, n, 0.0)
-            j = 0
-            while j < self.n_wells:
-                i = j * features + d
-                if self.n_wells - j >= 4:
-                    add_four_pulls(x + d * stride, weights + j * stride, out + d * stride, n, stride, features,
-                                   self.a2 + i, self.m + i)
-                    j += 4
-                else:
-                    add_pull(x + d * stride, weights + j * stride, out + d * stride, n, self.a2[i], self.m[i])
-                    j += 1
-            if by is not NULL:
-                scale(out + d * stride, by, n)
-
-    cdef void two_wells(self, const double* x, double* energy, double* grad, double* work,
-                        Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        # Two wells in one dimension share one exponential. energy or grad may be NULL.
-        cdef double* signed_scale = work + stride
-        cdef double a1 = self.a[0], m1 = self.m[0], k1 = self.k[0], a2 = self.a[1], m2 = self.m[1], k2 = self.k[1]
-        two_wells_reduce(x, work, signed_scale, n, a1, m1, k1, a2, m2, k2)
-        if grad is not NULL:
-            two_wells_grad(x, work, signed_scale, grad, n, a1, m1, a2, m2)
-        else:
-            two_wells_ratio(work, signed_scale, n)
-        if energy is not NULL:
-            two_wells_energy(x, work, energy, n, a1, m1, k1, a2, m2, k2, self.c)
+        return self.loops.scratch_size(n)
 
     cdef int energy_block(self, const double* x, double* out, double* work,
                           Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        cdef double* low = work + self.n_wells * stride
-        if self.n_wells == 2 and self.n_features == 1:
-            self.two_wells(x, out, NULL, work, n, stride)
-            return 0
-        self.weights(x, work, n, stride)
-        mixture_energy(low, low + stride, low + 2 * stride, out, n, self.c)
+        self.loops.energy_block(x, out, work, n, stride)
         return 0
 
     cdef int grad_block(self, const double* x, double* out, double* work,
                         Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        cdef Py_ssize_t j
-        cdef double* low
-        if self.n_wells == 2 and self.n_features == 1:
-            self.two_wells(x, NULL, out, work, n, stride)
-            return 0
-        low = work + self.n_wells * stride
-        self.well_energies(x, work, n, stride)
-        for j in range(self.n_wells):
-            boltzmann_sum(work + j * stride, low, low + stride, n)
-        invert(low + stride, n)
-        self.pull(x, work, low + stride, out, n, stride)
+        self.loops.grad_block(x, out, work, n, stride)
         return 0
 
     cdef int energy_grad_block(self, const double* x, double* energy, double* grad, double* work,
                                Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        cdef double* low = work + self.n_wells * stride
-        if self.n_wells == 2 and self.n_features == 1:
-            self.two_wells(x, energy, grad, work, n, stride)
-            return 0
-        self.weights(x, work, n, stride)
-        mixture_energy(low, low + stride, low + 2 * stride, energy, n, self.c)
-        reciprocal(low + stride, low + 2 * stride, n)
-        self.pull(x, work, low + 2 * stride, grad, n, stride)
+        self.loops.energy_grad_block(x, energy, grad, work, n, stride)
         return 0
 
     cdef int param_grad_block(self, const double* x, const double* weights, double* acc, double* work,
                               Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        cdef Py_ssize_t j, d, i, features = self.n_features
-        # low and ties are free once the weights are normalised.
-        cdef double* first = work + self.n_wells * stride
-        cdef double* second = first + stride
-        cdef double* well
-        self.normalised_weights(x, work, n, stride)
-        if weights is not NULL:
-            for j in range(self.n_wells):
-                scale(work + j * stride, weights, n)
-        for j in range(self.n_wells):
-            well = acc + j * (2 * features + 1)
-            for d in range(features):
-                i = j * features + d
-                well_moments(x + d * stride, work + j * stride, first, second, n, self.m[i])
-                if fabs(self.theta_ptr[j * (2 * features + 1) + d]) <= RAW_A_LIMIT:
-                    well[d] += self.a[i] * lane_sum(second, n)
-                well[features + d] -= self.a2[i] * lane_sum(first, n)
-            well[2 * features] += lane_sum(work + j * stride, n)
-        acc[self.n_params - 1] += n if weights is NULL else lane_sum(weights, n)
+        self.loops.param_grad_block(x, weights, acc, work, n, stride)
         return 0
 
     cdef int laplacian_block(self, const double* x, double* out, double* work,
                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        # 2 sum_j w_j tr A_j - sum_j w_j |2 A_j d_j - grad|^2
-        cdef Py_ssize_t j, d, features = self.n_features
-        cdef double* grad = work + (self.n_wells + 3) * stride
-        self.normalised_weights(x, work, n, stride)
-        self.pull(x, work, NULL, grad, n, stride)
-        fill(out, n, 0.0)
-        for j in range(self.n_wells):
-            add_scaled(work + j * stride, out, n, self.trace[j])
-            for d in range(features):
-                add_spread(x + d * stride, grad + d * stride, work + j * stride, out, n,
-                           self.a2[j * features + d], self.m[j * features + d])
+        self.loops.laplacian_block(x, out, work, n, stride)
         return 0
 
     cdef void identifiable(self, double* step) noexcept nogil:
         # Only differences of the k matter, and c not at all.
-        cdef Py_ssize_t j, width = 2 * self.n_features + 1
+        cdef Py_ssize_t j, width = (self.n_params - 1) // self.n_wells
         cdef double mean = 0.0
         for j in range(self.n_wells):
             mean += step[j * width + width - 1]
@@ -280,11 +119,25 @@ cdef class WellMixture(Energy):
             step[j * width + width - 1] -= mean
         step[self.n_params - 1] = 0.0
 
+    @property
+    def covariance(self):
+        """"diag" or "full"."""
+        return "diag" if not self.full else "full"
+
     def _wells(self):
+        # Of full wells twice log_L is in the place of raw_a.
         self._check_ready()
+        d = self.n_features
         theta = self.theta[:self.n_params - 1].reshape(self.n_wells, -1)
-        raw, m, k = theta[:, :self.n_features], theta[:, self.n_features:-1], theta[:, -1:]
-        return np.clip(raw, -RAW_A_LIMIT, RAW_A_LIMIT), m, k[:, 0]
+        raw, m, k = np.clip(theta[:, :d], *self._limits()), theta[:, -1 - d:-1], theta[:, -1]
+        return raw if not self.full else 2.0 * raw, m, k
+
+    def _limits(self):
+        return -self.loops.limit, self.loops.limit
+
+    def _factors(self):
+        self._check_ready()
+        return well_theta.lower_factors(self.theta, self.n_wells, self.n_features)
 
     def _log_masses(self):
         # log of the integral of exp(-e_j): -k - 1/2 log|A| + D/2 log pi.
@@ -292,14 +145,14 @@ cdef class WellMixture(Energy):
         return -k - 0.5 * raw.sum(axis=1) + 0.5 * self.n_features * math.log(math.pi)
 
     def log_partition(self):
-        """log Z = logsumexp_j(-k_j - 1/2 sum_d log a_jd) + n_features / 2 log(pi) - c, exact, as a float."""
+        """log Z = logsumexp_j(-k_j - 1/2 log |A_j|) + n_features / 2 log(pi) - c, exact, as a float."""
         masses = self._log_masses()
         top = masses.max()
-        return float(top + math.log(np.exp(masses - top).sum()) - self.c)
+        return float(top + math.log(np.exp(masses - top).sum()) - self.loops.c)
 
     @property
     def weights_(self):
-        """Mass of each well, shape (n_wells,), sums to 1: proportional to exp(-k_j) prod_d a_jd^(-1/2)."""
+        """Mass of each well, shape (n_wells,), sums to 1: proportional to exp(-k_j) |A_j|^(-1/2)."""
         masses = self._log_masses()
         weights = np.exp(masses - masses.max())
         return weights / weights.sum()
@@ -311,27 +164,46 @@ cdef class WellMixture(Energy):
 
     @property
     def stds_(self):
-        """Standard deviation of each well, (2 a)^(-1/2), shape (n_wells, n_features), in the units of x."""
+        """Standard deviation of each feature in each well, shape (n_wells, n_features), in the units of x."""
+        if self.full:
+            return np.sqrt(np.diagonal(self.covariances_, axis1=1, axis2=2))
         return np.exp(-0.5 * self._wells()[0]) * math.sqrt(0.5)
+
+    @property
+    def covariances_(self):
+        """Covariance of each well, A_j^-1 / 2, shape (n_wells, n_features, n_features), in the units of x squared."""
+        if not self.full:
+            return self.stds_[:, :, None] ** 2 * np.eye(self.n_features)
+        inverse = np.linalg.inv(self._factors())
+        return 0.5 * np.swapaxes(inverse, 1, 2) @ inverse
 
     modes = property(lambda self: self.means_, doc="Centres of the wells, as `means_`.")
     mode_shares = property(lambda self: self.weights_, doc="Mass of each well, as `weights_`.")
     mode_scales = property(lambda self: self.stds_, doc="Standard deviation of each well, as `stds_`.")
+    mode_covariances = property(lambda self: self.covariances_ if self.covariance == "full" else None,
+                                doc="Covariance of each well, as `covariances_`; None for diagonal ones.")
 
     def _normal_mixture(self):
         raw, m, k = self._wells()
-        return NormalMixture(-k - self.c, m, 2.0 * np.exp(raw)[:, :, None] * np.eye(self.n_features))
+        if self.full:
+            lower = self._factors()
+            return NormalMixture(-k - self.loops.c, m, 2.0 * lower @ np.swapaxes(lower, 1, 2))
+        return NormalMixture(-k - self.loops.c, m, 2.0 * np.exp(raw)[:, :, None] * np.eye(self.n_features))
 
     @property
     def scale_limits(self):
-        """(0.0581, 8.61): the standard deviations at which raw_a is clipped."""
-        return math.exp(-0.5 * RAW_A_LIMIT) * math.sqrt(0.5), math.exp(0.5 * RAW_A_LIMIT) * math.sqrt(0.5)
+        """(0.0581, 8.61): the standard deviations at which raw_a is clipped; (0.00064, 775) for log_L.
+
+        Fits keep the standard deviation of a full well along every direction between them, by clipping the eigenvalues
+        of its covariance.
+        """
+        return well_theta.narrowest(self.full), well_theta.widest(self.full)
 
     @property
     def theta_limits(self):
-        """(low, high), each of shape (n_params,): -5 and 5 for raw_a, infinite for the others."""
+        """(low, high), each of shape (n_params,): -5 and 5 for raw_a, -7 and 7 for log_L, infinite for the others."""
         high = np.full(self.n_params, np.inf)
-        high[:self.n_params - 1].reshape(self.n_wells, -1)[:, :self.n_features] = RAW_A_LIMIT
+        high[:self.n_params - 1].reshape(self.n_wells, -1)[:, :self.n_features] = self._limits()[1]
         return -high, high
 
     def shares(self, X):
@@ -364,20 +236,14 @@ cdef class WellMixture(Energy):
         for start in range(0, n, size):
             m = min(size, n - start)
             gather(&rows[start, 0], x, m, self.n_features, stride)
-            self.normalised_weights(x, work, m, stride)
+            self.loops.normalised_weights(x, work, m, stride)
             scatter(work, &out[start, 0], m, self.n_wells, stride)
         return result
 
     @property
     def param_names(self):
         """Names of the parameters, in the order of theta."""
-        cdef Py_ssize_t j, d
-        names = []
-        for j in range(1, self.n_wells + 1):
-            for part in ("raw_a", "m"):
-                names.extend([f"{part}{j}" + (f"[{d}]" if self.n_features > 1 else "") for d in range(self.n_features)])
-            names.append(f"k{j}")
-        return (*names, "c")
+        return well_theta.parameter_names(self.n_wells, self.n_features, self.full)
 
     def exact_sample(self, n, seed=None):
         """Draw n independent samples of the density (NumPy's generator; a well by its mass, then a normal).
@@ -394,11 +260,16 @@ cdef class WellMixture(Energy):
         count = integer(n, "n", 0)
         rng = np.random.default_rng(seed_sequence(seed))
         well = rng.choice(self.n_wells, size=count, p=self.weights_)
+        if self.full:
+            noise = math.sqrt(0.5) * rng.standard_normal((count, self.n_features))
+            for j, inverse in enumerate(np.linalg.inv(self._factors())):
+                noise[well == j] = noise[well == j] @ inverse
+            return self.means_[well] + noise
         return self.means_[well] + self.stds_[well] * rng.standard_normal((count, self.n_features))
 
     @classmethod
-    def from_mixture(cls, weights, means, stds, *, normalised=True):
-        """Build the energy of a given Gaussian mixture with diagonal covariance.
+    def from_mixture(cls, weights, means, stds=None, *, covariances=None, normalised=True):
+        """Build the energy of a given Gaussian mixture, from its standard deviations or from its covariances.
 
         Parameters
         ----------
@@ -406,33 +277,19 @@ cdef class WellMixture(Energy):
             Positive; scaled to sum to 1.
         means, stds : array-like of shape (n_wells,) or (n_wells, n_features)
             In the units of x; stds positive and between 0.0581 and 8.61 (raw_a within +-5).
+        covariances : array-like of shape (n_wells, n_features, n_features), in the place of stds
+            Symmetric and positive definite, with eigenvalues between 0.00064^2 and 775^2 (log_L within +-7): the wells
+            are full ones.
         normalised : bool, default True
             Choose c so that log Z = 0 and the energy is -log p.
 
         Raises
         ------
         ValueError
-            If shapes disagree or a value is out of range.
+            If shapes disagree, a value is out of range, or not exactly one of stds and covariances is given.
         """
-        weights, means, stds = (numeric(v, n) for v, n in ((weights, "weights"), (means, "means"), (stds, "stds")))
-        if weights.ndim != 1 or weights.size == 0 or means.shape != stds.shape or means.shape[:1] != weights.shape:
-            raise ValueError(
-                f"weights {weights.shape}, means {means.shape} and stds {stds.shape} must describe the same wells"
-            )
-        means, stds = means.reshape(weights.size, -1), stds.reshape(weights.size, -1)
-        for array, name in ((weights, "weights"), (means, "means"), (stds, "stds")):
-            first_bad(array, name)
-        if (weights <= 0).any() or (stds <= 0).any():
-            raise ValueError("weights and stds must be positive")
-        raw = -np.log(2.0 * stds * stds)
-        if (np.abs(raw) > RAW_A_LIMIT).any():
-            raise ValueError(
-                f"stds must lie between {math.exp(-2.5) * math.sqrt(0.5):.4f} and "
-                f"{math.exp(2.5) * math.sqrt(0.5):.4f}, got {stds.min():g} to {stds.max():g}; rescale x"
-            )
-        k = -np.log(weights / weights.sum()) - 0.5 * raw.sum(axis=1)
-        theta = np.append(np.column_stack([raw, means, k - k.mean()]).ravel(), 0.0)
-        energy = cls(weights.size, means.shape[1], theta)
+        theta, features, full = well_theta.theta_of_mixture(weights, means, stds, covariances)
+        energy = cls(len(weights), features, theta, covariance=well_theta.COVARIANCES[full])
         if normalised:
             theta[energy.n_params - 1] = energy.log_partition()
             energy.theta = theta
@@ -440,11 +297,14 @@ cdef class WellMixture(Energy):
 
     def __copy__(self):
         # Without the default theta that `_arguments` alone would make: 17 us of a fit, which copies twice.
-        return WellMixture(self.n_wells, self.n_features, self.theta)
+        return WellMixture(self.n_wells, self.n_features, self.theta, covariance=self.covariance)
 
     def _arguments(self):
-        return {"n_wells": self.n_wells, "n_features": self.n_features}
+        arguments = {"n_wells": self.n_wells, "n_features": self.n_features}
+        # Files of diagonal wells stay as they were.
+        return arguments if not self.full else arguments | {"covariance": "full"}
 
     def __repr__(self):
         shown = np.array2string(self.theta, precision=4, threshold=20, separator=", ").replace("\n", "")
-        return f"WellMixture(n_wells={self.n_wells}, n_features={self.n_features}, theta={shown})"
+        kind = "" if not self.full else ", covariance='full'"
+        return f"WellMixture(n_wells={self.n_wells}, n_features={self.n_features}, theta={shown}{kind})"

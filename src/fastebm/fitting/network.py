@@ -248,7 +248,10 @@ def why_wells(fit: ScaledNetwork) -> tuple[str, str]:
             f"the network is better than {fit.wells.n_wells} wells by {facts['gain']:.3g} +- {facts['gain_error']:.2g} "
             f"nats a row at least on the {facts['n_rows']} held-out rows, less than {CLEARLY:g} standard errors"
         )
-    return f"{said}, so the density is that of the wells", "use more rows, more n_updates or wider hidden layers"
+    return (
+        f"{said}, so the density is that of the wells",
+        "use more rows, more n_updates or wider hidden layers",
+    )
 
 
 def _checked(energy, hidden, base, n_features):
@@ -256,7 +259,9 @@ def _checked(energy, hidden, base, n_features):
         if as_energy(energy).n_features != n_features:
             raise ValueError(f"energy has n_features={energy.n_features}, but X has {n_features}")
         if hidden != "auto" or base != "auto":
-            raise ValueError("hidden and base describe a network that is made here; leave them out with energy=")
+            raise ValueError(
+                "hidden and base describe a network that is made here; leave them out with energy="
+            )
         if getattr(energy, "base", energy) is None:
             raise ValueError(
                 "energy is a network without a base, which has no density; give it one, as fastebm.Gaussian.fit(X)"
@@ -333,7 +338,7 @@ def _sampler(trainer, z, seed):
     short = trainer.replace(sampler=MALA(step), n_updates=n, schedule="constant", hold=0.0)
     run, on = stream.spawn(2)
     result = short._fit(z, False, run, diagnose=False)
-    x = np.reshape(result.buffer.states, z[:0].shape[:0] + (-1, z.shape[1]))
+    x = np.reshape(result.buffer.states, (-1, z.shape[1]))
     logs = []
     for i, own in enumerate(on.spawn(ROUNDS)):
         moved = MALA(step).run(result.energy, x, 4, seed=own)

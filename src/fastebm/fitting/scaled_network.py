@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from dataclasses import dataclass, field
 
@@ -146,8 +145,8 @@ class ScaledNetwork:
         if worst < EVEN:
             warnings.warn(
                 f"the annealed chains count as {100 * worst:.0f} % of their number (limit {100 * EVEN:.0f} %), so some "
-                "samples are near copies of others; take samples from long chains instead: fastebm.sample(fit.network, n, "
-                "x0=fit.training.buffer.states), which tells R-hat",
+                "samples are near copies of others; long chains tell R-hat: fastebm.sample(fit.network, n, "
+                "x0=fit.training.buffer.states), in standardised units",
                 FastEBMWarning,
                 stacklevel=_level_of_caller(),
             )
@@ -155,7 +154,7 @@ class ScaledNetwork:
 
 
 def annealing_start(energy: Energy, x: np.ndarray) -> Energy | None:
-    """Where to anneal from: None for the energy's own `annealing_base`, else its base, else a normal law fitted to x."""
+    """Where to anneal from: None for the energy's own `annealing_base`, else its base, else a normal law like x."""
     if energy.annealing_base is not None:
         return None
     base = getattr(energy, "base", None)

@@ -12,6 +12,7 @@ from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
 from ..energies.python_energy import PythonEnergy
 from ..energies.well_mixture import WellMixture
+from ..energies.well_theta import COVARIANCES, LOG_L_LIMIT
 from ..mixtures.normalise import normalised
 from ..mixtures.optimum import STARTS, optimum
 from ..mixtures.search import n_starts, search, widths_of
@@ -109,15 +110,30 @@ class ScaledWells:
         return self.scale * self.wells.mode_scales
 
     @property
+    def covariance(self) -> str:
+        """Of the wells: "diag" or "full"."""
+        return self.wells.covariance
+
+    @property
+    def covariances_(self) -> np.ndarray:
+        """Covariances, shape (n_wells, n_features, n_features), in units of x squared."""
+        return np.outer(self.scale, self.scale) * self.wells.covariances_
+
+    @property
     def energy_(self) -> Energy:
         """The normalised energy -log p(x) in units of x.
 
-        A `WellMixture` where its range of widths (0.0581 to 8.61) allows it. Else a `PythonEnergy` of the same density,
-        slower to sample; its log Z is 0 too, though it does not know that.
+        A `WellMixture` where its range of widths (0.0581 to 8.61, of full wells 0.00064 to 775) allows it. Else a
+        `PythonEnergy` of the same density, slower to sample; its log Z is 0 too, though it does not know that.
         """
-        narrowest, widest = self.wells.scale_limits
-        if ((self.stds_ >= narrowest) & (self.stds_ <= widest)).all():
-            return WellMixture.from_mixture(self.weights_, self.means_, self.stds_)
+        if self.covariance == "full":
+            lower = self.wells._factors() / self.scale[:, None]
+            if (np.abs(np.log(np.diagonal(lower, axis1=1, axis2=2))) <= LOG_L_LIMIT).all():
+                return WellMixture.from_mixture(self.weights_, self.means_, covariances=self.covariances_)
+        else:
+            narrowest, widest = self.wells.scale_limits
+            if ((self.stds_ >= narrowest) & (self.stds_ <= widest)).all():
+                return WellMixture.from_mixture(self.weights_, self.means_, self.stds_)
         rescaled = _Rescaled(normalised(self.wells), self.offset, self.scale)
         return PythonEnergy(rescaled.energy, rescaled.grad, self.n_features)
 
@@ -164,6 +180,7 @@ def fit_wells(
     n_chains=None,
     learning_rate=None,
     n_init="auto",
+    covariance="diag",
     seed=None,
     progress=False,
     names=None,
@@ -188,6 +205,11 @@ def fit_wells(
     n_init : int or "auto", default "auto"
         Starts: k-means, random rows, random wells, splits of the best; the best by likelihood is the fit of "em" and
         where "contrastive" starts. "auto" is 8 + n_wells, fewer where each costs much; 1 is k-means alone.
+    covariance : {"diag", "full"}, default "diag"
+        May the features of a well be correlated? With "full" the standard deviation of a well along every direction is
+        kept above 0.00064 of those of the data (and below 775), by clipping the eigenvalues of its covariance; a well
+        that ends there is reported where it costs likelihood, and one with fewer rows than 2 (n_features + 1) is taken
+        only if no start leads to anything else.
     seed : None, int, SeedSequence or Generator
     progress : bool, default False
         Show a progress bar (needs tqdm).
@@ -222,6 +244,7 @@ def fit_wells(
         n_chains=n_chains,
         learning_rate=learning_rate,
         n_init=n_init,
+        covariance=covariance,
         seed=seed,
         progress=progress,
         names=names,
@@ -239,6 +262,7 @@ def fit_rows(
     n_chains,
     learning_rate,
     n_init,
+    covariance="diag",
     seed,
     progress=False,
     names=None,
@@ -248,14 +272,15 @@ def fit_rows(
     """As `fit_wells`, on checked rows."""
     k = integer(n_wells, "n_wells", 1)
     choice(recipe, "recipe", RECIPES)
+    choice(covariance, "covariance", COVARIANCES)
     offset, scale = standardise(x, names)
     z = (x - offset) / scale
     start, stream, look = seed_sequence(seed).spawn(3)
     named = None if names is None else tuple(map(str, names))
     mixing = z.shape[1] <= GLOBAL_MOVE_FEATURES
     by_likelihood = recipe == "em" or (recipe == "auto" and not mixing)
-    starts = n_starts(n_init, z, k)
-    wells = _start(z, k, starts, start, by_likelihood)
+    starts = n_starts(n_init, z, k, covariance)
+    wells = _start(z, k, starts, start, by_likelihood, covariance)
     training, gained = None, 0.0
     if not by_likelihood:
         rate, chains = MIXING if mixing else WEIGHTED
@@ -278,11 +303,19 @@ def fit_rows(
     return conclude(fit, z, diagnose, strict)
 
 
-def _start(z, k, n_init, seed, climbed):
+def _start(z, k, n_init, seed, climbed, covariance):
     """The best that n_init starts lead to; without climbed, of a single one the k-means groups themselves."""
     if n_init == 1 and not climbed:
-        return place_wells(z, k, seed)
+        return place_wells(z, k, seed, covariance)
     check_size(z)
     check_distinct(z, k)
-    widths = widths_of(WellMixture(k))
-    return search(z, k, n_init=n_init, seed=seed, std_range=widths, tol=EM_TOLERANCE, max_iter=EM_STEPS).wells
+    return search(
+        z,
+        k,
+        n_init=n_init,
+        seed=seed,
+        std_range=widths_of(WellMixture(covariance=covariance)),
+        tol=EM_TOLERANCE,
+        max_iter=EM_STEPS,
+        covariance=covariance,
+    ).wells

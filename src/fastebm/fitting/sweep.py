@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import math
-import os
 import threading
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
-from .._runtime.check import describe, integer, samples
+from .._runtime.check import integer, samples
 from .._runtime.errors import NonFiniteError, TrainingError
 from .._runtime.progress import bar
 from .._runtime.seed import seed_sequence
 from .._runtime.threads import each, resolve
-from ..energies.base import Energy, as_energy
+from ..energies.base import as_energy
 from ..partition.log_partition import UntrustedEstimateError, log_partition
-from ..samplers.base import Sampler
+from .sweep_settings import MOST_RUNS, canonical, changed, plain, rows_of
+from .sweep_store import Store, fingerprint
 
-# More runs than anybody waits for: a slip of the finger.
-MOST_RUNS = 1_000_000
 # Exact samples of a truth in more than one dimension, and points of the grid in one.
 TRUTH_SAMPLES, TRUTH_POINTS = 20_000, 4001
 # Columns that every table has, behind those of the settings.
@@ -76,7 +73,7 @@ class SweepResult:
         if not np.isfinite(value).any():
             raise ValueError("no run has a result; see table['error']")
         row = int(np.nanargmin(np.where(np.isfinite(value), value, np.inf)))
-        return {name: _plain(self.table[name][row]) for name in self.names}
+        return {name: plain(self.table[name][row]) for name in self.names}
 
     def to_pandas(self):
         """The table as a pandas DataFrame."""
@@ -161,15 +158,16 @@ def sweep(
     >>> import fastebm as fe
     >>> truth = fe.WellMixture.from_mixture([0.55, 0.45], [-2.0, 1.8], [0.45, 0.55])
     >>> trainer = fe.ContrastiveDivergence.notebook()
-    >>> result = fe.sweep(trainer, truth.exact_sample(500, seed=1), {"n_steps": [1, 30]}, seed=1, truth=truth)
-    >>> result.best()
-    {'n_steps': 30}
+    >>> noise = {"sampler__noise_std": [0.085, 0.33]}  # the notebook's, and that of temperature 1
+    >>> result = fe.sweep(trainer, truth.exact_sample(500, seed=1), noise, seed=1, truth=truth)
+    >>> result.best(), (result.table["nats_lost"] > 0.25).tolist()
+    ({'sampler__noise_std': 0.33}, [True, False])
     """
     x, _ = samples(X, trainer.energy.n_features)
     test = x if X_test is None else samples(X_test, trainer.energy.n_features, "X_test")[0]
     sequence = seed_sequence(seed)
     repeats = integer(n_repeats, "n_repeats", 1, MOST_RUNS)
-    rows, names, shape = _rows(settings, n_draws, sequence)
+    rows, names, shape = rows_of(settings, n_draws, sequence)
     if len(rows) * repeats > MOST_RUNS:
         raise ValueError(
             f"settings make {len(rows) * repeats} runs, more than {MOST_RUNS}; take fewer values"
@@ -181,13 +179,11 @@ def sweep(
     if n_threads is not None:
         resolve(n_threads)
     runs = [
-        _Run(_changed(trainer, row, i), row, repeat)
-        for i, row in enumerate(rows)
-        for repeat in range(repeats)
+        _Run(changed(trainer, row, i), row, repeat) for i, row in enumerate(rows) for repeat in range(repeats)
     ]
     measure = _Measure(truth, test, sequence)
     words = list(sequence.generate_state(4))
-    store = _Store(path, _fingerprint(trainer, x, test, truth, words, diagnose))
+    store = Store(path, fingerprint(trainer, x, test, truth, words, diagnose))
     todo = [run for run in runs if run.key not in store.done]
     show = bar(progress, len(runs), "sweep", "run") if progress else None
     if show is not None:
@@ -222,7 +218,7 @@ class _Run:
 
     def __init__(self, trainer, row, repeat):
         self.trainer, self.row, self.repeat = trainer, row, repeat
-        text = json.dumps([sorted((k, _canonical(v)) for k, v in row.items()), repeat])
+        text = json.dumps([sorted((k, canonical(v)) for k, v in row.items()), repeat])
         self.key = hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def train(self, x, words, measure, diagnose):
@@ -281,174 +277,6 @@ class _Measure:
             log_q = -energy.energy(self.points) - log_z
             found["nats_lost"] = float(self.weights @ (self.log_p - log_q))
         return found
-
-
-class _Store:
-    """Finished runs, in memory and in a file of a line each."""
-
-    def __init__(self, path, fingerprint):
-        self.done: dict[str, dict] = {}
-        self.file = None
-        if path is None:
-            return
-        path = os.fspath(path)
-        good = 0
-        if os.path.exists(path) and os.path.getsize(path):
-            good = self._read(path, fingerprint)
-        self.file = open(path, "r+b" if good else "wb")
-        if good:
-            # A line that was cut off when the run was killed is written again.
-            self.file.truncate(good)
-            self.file.seek(good)
-        else:
-            self._write({"sweep": fingerprint})
-
-    def _read(self, path, fingerprint):
-        good = 0
-        with open(path, "rb") as file:
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    entry = json.loads(line)
-                    if good == 0:
-                        same = entry["sweep"] == fingerprint
-                    else:
-                        self.done[entry.pop("key")] = entry
-                except (ValueError, KeyError, TypeError, AttributeError):
-                    raise ValueError(f"{path} is not the file of a sweep; give another path") from None
-                if good == 0 and not same:
-                    raise ValueError(
-                        f"{path} belongs to a sweep of other data, seed, trainer or test rows; give another path"
-                    )
-                good += len(line)
-        if good == 0:
-            raise ValueError(f"{path} is not the file of a sweep; give another path")
-        return good
-
-    def _write(self, entry):
-        self.file.write(json.dumps(entry).encode() + b"\n")
-        self.file.flush()
-
-    def add(self, key, found):
-        self.done[key] = found
-        if self.file is not None:
-            self._write({"key": key} | found)
-
-    def close(self):
-        if self.file is not None:
-            self.file.close()
-
-
-def _rows(settings, n_draws, sequence):
-    # The settings of every run, the names that occur, and the shape of the grid.
-    if isinstance(settings, dict):
-        if not settings:
-            raise ValueError("settings is empty; name at least one setting and its values")
-        if n_draws is not None:
-            return (
-                _drawn(settings, integer(n_draws, "n_draws", 1, MOST_RUNS), sequence),
-                tuple(settings),
-                None,
-            )
-        values = {name: _values(name, given) for name, given in settings.items()}
-        size = math.prod(len(v) for v in values.values())
-        if size > MOST_RUNS:
-            raise ValueError(
-                f"settings make {size} runs, more than {MOST_RUNS}; take fewer values, or n_draws"
-            )
-        rows = [dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())]
-        return rows, tuple(values), tuple(len(v) for v in values.values())
-    if n_draws is not None:
-        raise ValueError("n_draws is for a dict of settings")
-    if not isinstance(settings, (list, tuple)):
-        raise TypeError(f"settings must be a dict of lists or a list of dicts, got {describe(settings)}")
-    if not settings:
-        raise ValueError("settings is empty; give at least one dict")
-    for i, row in enumerate(settings):
-        if not isinstance(row, dict) or not row:
-            raise TypeError(f"settings[{i}] must be a dict of settings, got {describe(row)}")
-    return (
-        [dict(row) for row in settings],
-        tuple(dict.fromkeys(name for row in settings for name in row)),
-        None,
-    )
-
-
-def _values(name, given):
-    if isinstance(given, (str, bytes)) or not hasattr(given, "__iter__"):
-        raise TypeError(f"settings[{name!r}] must be a list of values, got {describe(given)}")
-    values = [_plain(v) for v in given]
-    if not values:
-        raise ValueError(f"settings[{name!r}] is empty")
-    return values
-
-
-def _drawn(settings, n, sequence):
-    rng = np.random.default_rng(np.random.SeedSequence([*map(int, sequence.generate_state(4)), 1]))
-    makers = {}
-    for name, given in settings.items():
-        if hasattr(given, "rvs"):
-            makers[name] = lambda given=given: _plain(given.rvs(random_state=rng))
-        else:
-            values = _values(name, given)
-            makers[name] = lambda values=values: values[rng.integers(len(values))]
-    return [{name: make() for name, make in makers.items()} for _ in range(n)]
-
-
-def _changed(trainer, row, i):
-    known = trainer.get_params()
-    own, inner = {}, {}
-    for name, value in row.items():
-        outer, _, rest = name.partition("__")
-        if rest and outer == "sampler":
-            inner[rest] = value
-        elif name in known:
-            own[name] = value
-        else:
-            raise ValueError(
-                f"{name!r} is no setting of the trainer: use one of {', '.join(sorted(known))}, or sampler__ and an "
-                "argument of its sampler"
-            )
-    try:
-        if inner:
-            sampler = own.get("sampler", trainer.sampler)
-            if not isinstance(sampler, Sampler):
-                raise ValueError("the trainer has no sampler whose arguments could vary; give it one")
-            own["sampler"] = sampler.with_arguments(**inner)
-        return trainer.replace(**own)
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"run {i} ({', '.join(f'{k}={v!r}' for k, v in row.items())}): {error}") from None
-
-
-def _plain(value):
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _canonical(value):
-    """A value as JSON that tells equal values, and only them, to be equal."""
-    value = _plain(value)
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return value.hex()
-    if isinstance(value, np.ndarray):
-        return ["array", str(value.dtype), list(value.shape), value.tobytes().hex()]
-    if isinstance(value, (list, tuple)):
-        return [_canonical(v) for v in value]
-    if isinstance(value, dict):
-        return {str(k): _canonical(v) for k, v in value.items()}
-    if isinstance(value, (Energy, Sampler)):
-        made = {"type": type(value).__name__, "arguments": _canonical(value._arguments())}
-        return made | ({"theta": _canonical(value.theta)} if isinstance(value, Energy) else {})
-    return f"{type(value).__module__}.{type(value).__qualname__}"
-
-
-def _fingerprint(trainer, x, test, truth, words, diagnose):
-    text = json.dumps(
-        [_canonical(v) for v in (trainer.get_params(), x, test, truth, [int(w) for w in words], diagnose)]
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _column(values):

@@ -41,7 +41,11 @@ def best_wells(z: np.ndarray, z_val: np.ndarray, seed) -> tuple[WellMixture, np.
     for covariance, stream in zip(COVARIANCES, streams, strict=True):
         widths, leader, vain = widths_of(WellMixture(covariance=covariance)), -np.inf, 0
         for k, own in zip(NUMBERS, stream.spawn(len(NUMBERS)), strict=True):
-            if k > most or (k > 1 and k * ROWS_EACH * _per_well(x.shape[1], covariance) > len(x)) or vain == IN_VAIN:
+            if (
+                k > most
+                or (k > 1 and k * ROWS_EACH * _per_well(x.shape[1], covariance) > len(x))
+                or vain == IN_VAIN
+            ):
                 break
             wells = search(
                 x,

@@ -74,6 +74,7 @@ class JaxEnergy(PythonEnergy):
             param_grad_sum=self._param_grad_sum if leaves else None,
             theta=np.asarray(flat, dtype=np.float64) if leaves else None,
         )
+        self._set_rounding(float(jnp.finfo(flat.dtype).eps))
 
     def _theta(self, theta):
         return jnp.asarray(theta, dtype=self._empty.dtype) if len(theta) else self._empty

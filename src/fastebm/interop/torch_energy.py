@@ -84,6 +84,7 @@ class TorchEnergy(PythonEnergy):
             param_grad_sum=self._param_grad_sum if theta.size else None,
             theta=theta if theta.size else None,
         )
+        self._set_rounding(torch.finfo(self.dtype).eps)
 
     def _check(self):
         layout = _layout(self.module)

@@ -1,4 +1,4 @@
-"""Inline maths and random numbers (``.pxd``), and a probe module through which tests reach them."""
+"""Inline maths and random numbers (``.pxd``), the block loops of wells, and a probe through which tests reach them."""
 
 from .._runtime.isa import level_path
 

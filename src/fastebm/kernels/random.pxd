@@ -69,6 +69,12 @@ cdef enum:
     CHAIN_STATE = 9
     PATH_LENGTH = 10
     SWAP = 11
+    # Augmentation of rows and chains, and the keys of its parts; noise on the rows of a batch.
+    AUGMENT = 12
+    DATA_NOISE = 13
+    # Score matching: noise on the data; directions of slices.
+    SCORE_NOISE = 14
+    SLICE = 15
 
 
 cdef inline uint64_t rotl(uint64_t x, int r) noexcept nogil:

@@ -202,3 +202,35 @@ cdef inline void add_scaled(in_t w, out_t out, Py_ssize_t n, double by) noexcept
     cdef Py_ssize_t i
     for i in range(n):
         out[i] = fma(w[i], by, out[i])
+
+
+cdef inline void tilted_well(in_t x, out_t u, out_t e, out_t low, Py_ssize_t n, Py_ssize_t stride, in_t m, double l00,
+                             double l10, double l11, double k) noexcept nogil:
+    # Two features: u = L' (x - m), |u|^2 + k and the minimum so far in one pass.
+    cdef Py_ssize_t i
+    cdef double m0 = m[0], m1 = m[1], d0, d1, u0, u1, v
+    for i in range(n):
+        d0 = x[i] - m0
+        d1 = x[stride + i] - m1
+        u0 = fma(l10, d1, l00 * d0)
+        u1 = l11 * d1
+        v = fma(u1, u1, fma(u0, u0, k))
+        u[i] = u0
+        u[stride + i] = u1
+        e[i] = v
+        low[i] = low[i] if low[i] < v else v
+
+
+cdef inline void add_weighted(in_t v, in_t w, out_t out, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        out[i] = fma(v[i], w[i], out[i])
+
+
+cdef inline void subtract_spread(in_t slope, in_t g, in_t w, out_t out, Py_ssize_t n) noexcept nogil:
+    # As `add_spread`, of a slope that is at hand.
+    cdef Py_ssize_t i
+    cdef double s
+    for i in range(n):
+        s = slope[i] - g[i]
+        out[i] = fma(-w[i] * s, s, out[i])

@@ -21,6 +21,10 @@ class Climb(Team):
     n: int
     n_wells: int
     n_iter: int
+    @property
+    def spread(self) -> NDArray[np.float64]: ...
+    @property
+    def narrow(self) -> NDArray[np.bool_]: ...
     def __init__(
         self,
         data: Blocks,

@@ -1,4 +1,5 @@
-"""Expectation-maximisation of diagonal wells, compiled: one climb from given wells to the optimum above them."""
+"""Expectation-maximisation, compiled: one climb from given wells to the optimum above them. Diagonal wells, and what
+wells of all kinds share."""
 
 from libc.math cimport INFINITY, fma, sqrt
 from libc.string cimport memcpy, memset
@@ -18,13 +19,10 @@ from ..kernels.wells cimport (
 )
 
 cdef enum:
-    # Rows of a block: they stay in the first-level cache with the shares of all wells (K = 8, D = 10: 37 KB).
-    BLOCK = 256
     # Blocks of a task; sums are added by block within a task, and by task: the bits do not depend on the threads.
     BLOCKS = 16
 
-# Mass, in rows, of a well that has lost its rows: it stays where it can be seen to weigh nothing.
-cdef double NOTHING = 1e-280
+NOTHING = 1e-280
 # Steps are lengthened once a plain one gains less than this, in nats a row: before, a long step may leave for the basin
 # of another optimum.
 cdef double TAIL = 1e-3
@@ -98,10 +96,6 @@ cdef class Blocks:
         C-ordered float64, checked by the caller.
     """
 
-    cdef readonly Py_ssize_t n, n_features
-    cdef object memory
-    cdef double* x
-
     def __init__(self, rows):
         cdef const double* source = address(rows)
         cdef Py_ssize_t start = 0
@@ -150,28 +144,16 @@ cdef class Climb(Team):
     narrowest : float
     """
 
-    cdef Blocks data
-    cdef readonly Py_ssize_t n, n_wells, n_iter
-    cdef readonly double log_likelihood
-    cdef readonly object weights, means, stds
-    cdef readonly double narrowest
-    cdef double widest, longest
-    cdef Py_ssize_t n_tasks, n_sums, n_theta
-    cdef object keep, scratch
-    cdef double* w
-    cdef double* m
-    cdef double* s
-    # Half the precision of each well and feature, and the energy at the mean.
-    cdef double* a
-    cdef double* k
-    # Of every task: mass, first and second moments of each well about its present mean, log-likelihood.
-    cdef double* sums
-    # log w, m and log s of the last three points, for the long steps.
-    cdef double* past
-    cdef double* work
-
     def __init__(self, Blocks data not None, weights, means, stds, narrowest, widest, Control control not None):
-        cdef Py_ssize_t wells = len(weights), size = wells * data.n_features
+        cdef Py_ssize_t features = data.n_features
+        self._place(data, weights, means, stds, narrowest, widest, control, 2 * features, 2 * features, 0)
+        self.own = np.empty(self.n_wells * features)
+        self.a = address(self.own)
+
+    cdef _place(self, Blocks data, weights, means, stds, narrowest, widest, Control control, Py_ssize_t moments,
+                Py_ssize_t numbers, Py_ssize_t rows):
+        # moments of a well beside its mass, numbers of a well beside its weight, rows of scratch beside the shares.
+        cdef Py_ssize_t wells = len(weights)
         self.data, self.control, self.n_wells, self.n = data, control, wells, data.n
         self.narrowest, self.widest = narrowest, widest
         self.weights = np.array(weights, dtype=np.float64, order="C")
@@ -180,13 +162,23 @@ cdef class Climb(Team):
         self.w, self.m, self.s = address(self.weights), address(self.means), address(self.stds)
         self.log_likelihood = -math.inf
         self.n_tasks = (data.n + BLOCK * BLOCKS - 1) // (BLOCK * BLOCKS)
-        self.n_sums = wells * (2 * data.n_features + 1) + 1
-        self.n_theta = wells + 2 * size
-        self.keep = np.empty(size + wells + self.n_tasks * self.n_sums + 3 * self.n_theta)
-        self.a = address(self.keep)
-        self.k = self.a + size
+        self.n_sums = wells * (moments + 1) + 1
+        self.n_theta = wells * (numbers + 1)
+        self.n_rows = wells + 2 + rows
+        self.keep = np.empty(wells + self.n_tasks * self.n_sums + 4 * self.n_theta)
+        self.k = address(self.keep)
         self.sums = self.k + wells
         self.past = self.sums + self.n_tasks * self.n_sums
+
+    @property
+    def spread(self):
+        """What a well has beside its weight and mean: standard deviations."""
+        return self.stds
+
+    @property
+    def narrow(self):
+        """Is a well at the narrowest width, shape (n_wells,)?"""
+        return (self.stds <= self.narrowest * (1 + 1e-9)).any(axis=1)
 
     def climb(self, max_iter, tol, n_threads=1):
         """Take steps until a plain one gains less than tol nats a row, at most max_iter.
@@ -199,7 +191,7 @@ cdef class Climb(Team):
         cdef Py_ssize_t limit = self.n_iter + max_iter, helpers = min(n_threads, self.n_tasks) - 1
         cdef double gain = tol
         cdef int status
-        self.scratch = np.empty((helpers + 1) * (self.n_wells + 2) * BLOCK + 8)
+        self.scratch = np.empty((helpers + 1) * self.n_rows * BLOCK + 8)
         self.work = aligned(address(self.scratch))
         if helpers:
             self.open(helpers)
@@ -230,19 +222,32 @@ cdef class Climb(Team):
         memset(sums, 0, self.n_sums * sizeof(double))
         while start < stop:
             self._add_block(self.data.x + start * self.data.n_features, min(BLOCK, stop - start),
-                            self.work + worker * (self.n_wells + 2) * BLOCK, sums)
+                            self.work + worker * self.n_rows * BLOCK, sums)
             start += BLOCK
         return 0
 
     cdef void _add_block(self, const double* x, Py_ssize_t n, double* shares, double* sums) noexcept nogil:
-        cdef Py_ssize_t j, d, features = self.data.n_features, wells = self.n_wells
+        cdef Py_ssize_t j, wells = self.n_wells
         cdef double* low = shares + wells * BLOCK
         cdef double* total = low + BLOCK
+        fill(low, n, INFINITY)
+        self._energies(x, n, shares, low)
+        fill(total, n, 0.0)
+        for j in range(wells):
+            boltzmann_sum(shares + j * BLOCK, low, total, n)
+        sums[self.n_sums - 1] += log_sums(low, total, n)
+        invert(total, n)
+        for j in range(wells):
+            scale(shares + j * BLOCK, total, n)
+        self._add_moments(x, n, shares, sums)
+
+    cdef void _energies(self, const double* x, Py_ssize_t n, double* shares, double* low) noexcept nogil:
+        # e_j(x) of every well in its row, and their minimum.
+        cdef Py_ssize_t j, d, features = self.data.n_features
         cdef double* e
         cdef double* a
         cdef double* m
-        fill(low, n, INFINITY)
-        for j in range(wells):
+        for j in range(self.n_wells):
             e, a, m = shares + j * BLOCK, self.a + j * features, self.m + j * features
             fill(e, n, self.k[j])
             d = 0
@@ -255,18 +260,17 @@ cdef class Climb(Team):
             if features - d:
                 add_square(x + d * BLOCK, e, n, a[d], m[d])
             lower(e, low, n)
-        fill(total, n, 0.0)
-        for j in range(wells):
-            boltzmann_sum(shares + j * BLOCK, low, total, n)
-        sums[self.n_sums - 1] += log_sums(low, total, n)
-        invert(total, n)
-        for j in range(wells):
-            e, m = shares + j * BLOCK, self.m + j * features
-            scale(e, total, n)
-            sums[0] += lane_sum(e, n)
+
+    cdef void _add_moments(self, const double* x, Py_ssize_t n, double* shares, double* sums) noexcept nogil:
+        cdef Py_ssize_t j, d, features = self.data.n_features
+        cdef double* w
+        cdef double* m
+        for j in range(self.n_wells):
+            w, m = shares + j * BLOCK, self.m + j * features
+            sums[0] += lane_sum(w, n)
             sums += 1
             for d in range(features):
-                add_moments(x + d * BLOCK, e, sums, n, m[d])
+                add_moments(x + d * BLOCK, w, sums, n, m[d])
                 sums += 2
 
     cdef double _gather_sums(self) noexcept nogil:
@@ -346,8 +350,8 @@ cdef class Climb(Team):
         for i in range(size):
             to[self.n_wells + size + i] = log_normal(self.s[i])
 
-    cdef void _load(self, const double* of) noexcept nogil:
-        cdef Py_ssize_t i, size = self.n_wells * self.data.n_features
+    cdef void _load_weights(self, const double* of) noexcept nogil:
+        cdef Py_ssize_t i
         cdef double top = -INFINITY, total = 0.0
         for i in range(self.n_wells):
             top = max(top, of[i])
@@ -356,22 +360,33 @@ cdef class Climb(Team):
             total += self.w[i]
         for i in range(self.n_wells):
             self.w[i] /= total
+
+    cdef void _load(self, const double* of) noexcept nogil:
+        cdef Py_ssize_t i, size = self.n_wells * self.data.n_features
+        self._load_weights(of)
         memcpy(self.m, of + self.n_wells, size * sizeof(double))
         for i in range(size):
             self.s[i] = self._kept(exp_neg(max(-of[self.n_wells + size + i], -600.0)))
 
+    cdef void _measure(self, double* units) noexcept nogil:
+        # What makes steps of all numbers alike: means are measured in widths.
+        cdef Py_ssize_t i, size = self.n_wells * self.data.n_features
+        fill(units, self.n_theta, 1.0)
+        for i in range(size):
+            units[self.n_wells + i] = 1.0 / self.s[i]
+
     cdef bint _lengthen(self) noexcept nogil:
         # From p0, p1, p2 to p0 + 2 l r + l^2 v with r = p1 - p0, v = p2 - 2 p1 + p0, l = |r| / |v|; l = 1 is p2.
-        # Means are measured in widths.
-        cdef Py_ssize_t i, first = self.n_wells, last = self.n_wells + self.n_wells * self.data.n_features
+        cdef Py_ssize_t i
         cdef double* p0 = self.past
         cdef double* p1 = p0 + self.n_theta
         cdef double* p2 = p1 + self.n_theta
-        cdef double rr = 0.0, vv = 0.0, r, v, by, length
+        cdef double* units = p2 + self.n_theta
+        cdef double rr = 0.0, vv = 0.0, r, v, length
+        self._measure(units)
         for i in range(self.n_theta):
-            by = 1.0 / self.s[i - first] if first <= i < last else 1.0
-            r = (p1[i] - p0[i]) * by
-            v = (p2[i] - p1[i]) * by - r
+            r = (p1[i] - p0[i]) * units[i]
+            v = (p2[i] - p1[i]) * units[i] - r
             rr += r * r
             vv += v * v
         if not rr > vv:

@@ -7,10 +7,11 @@ import math
 import numpy as np
 
 from .._runtime.seed import seed_sequence
+from ..energies.normals import principal_scales
 from ..energies.well_mixture import WellMixture
 from .optimum import ROWS
 from .search import climb_on, wells_of, widths_of
-from .splits import additions
+from .splits import additions, built
 
 # Climbs are short: they begin next to where they end. One more well need not be placed to the last digit.
 TOLERANCE, ROUGH, STEPS = 1e-5, 1e-4, 200
@@ -55,7 +56,8 @@ def cost_of_limits(x: np.ndarray, wells: WellMixture) -> float:
         As for `one_more`; of more than 20,000 rows the first ones are looked at.
     """
     low, high = widths_of(wells)
-    if ((wells.stds_ > low * (1.0 + AT)) & (wells.stds_ < high * (1.0 - AT))).all():
+    scales = principal_scales(wells)
+    if ((scales > low * (1.0 + AT)) & (scales < high * (1.0 - AT))).all():
         return 0.0
     x = x[:ROWS]
     end = climb_on(x, wells_of(wells), (low / 4.0, high * 4.0), TOLERANCE, STEPS)
@@ -85,6 +87,6 @@ def held_out_gap(x: np.ndarray, wells: WellMixture, seed=0) -> tuple[float, floa
     for part in np.array_split(order, FOLDS):
         rest = np.delete(x, part, axis=0)
         end = climb_on(rest, wells_of(wells), widths_of(wells), TOLERANCE, STEPS)
-        unseen = WellMixture.from_mixture(end.weights, end.means, end.stds)
+        unseen = built((end.weights, end.means, end.spread))
         gap[part] = np.clip(wells.log_prob(x[part]) - unseen.log_prob(x[part]), -LARGEST, LARGEST)
     return float(gap.mean()), float(gap.std(ddof=1) / math.sqrt(len(x)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from .._runtime.check import integer, rows
+from .._runtime.check import choice, integer, rows
 from ..energies.well_mixture import WellMixture
-from .search import climb_on, n_starts, search, wells_of
+from ..energies.well_theta import COVARIANCES
+from .search import climb_on, n_starts, search, wells_of, widths_of
+from .splits import built
 from .starts import check_distinct, place_wells
 
 # Where there is no range of widths: far beyond what a WellMixture can hold, which refuses the result.
@@ -20,8 +22,9 @@ def maximum_likelihood_wells(
     max_iter: int = 5000,
     tol: float = 1e-12,
     std_range=None,
+    covariance: str = "diag",
 ) -> WellMixture:
-    """Fit a WellMixture by EM, which is possible because its density is a Gaussian mixture with diagonal covariance.
+    """Fit a WellMixture by EM, which is possible because its density is a Gaussian mixture.
 
     Parameters
     ----------
@@ -40,7 +43,10 @@ def maximum_likelihood_wells(
         Stop when the mean log-likelihood gains less than this, in nats.
     std_range : (float, float), optional
         Keep every standard deviation in this interval. The result is then the optimum inside it, for clipping a
-        variance solves the constrained step exactly.
+        variance solves the constrained step exactly. Of full wells, along every direction: eigenvalues are clipped;
+        without it they are kept in the range of log_L.
+    covariance : {"diag", "full"}, default "diag"
+        Of the wells.
 
     Returns
     -------
@@ -54,14 +60,26 @@ def maximum_likelihood_wells(
     """
     x, k, iterations = rows(X), integer(n_wells, "n_wells", 1), integer(max_iter, "max_iter", 1)
     check_distinct(x, k)
-    starts = n_starts(n_init, x, k)
-    widths = ANY_WIDTH if std_range is None else std_range
+    choice(covariance, "covariance", COVARIANCES)
+    starts = n_starts(n_init, x, k, covariance)
+    # A full well can shrink onto any few rows: it is never without limits.
+    no_limits = ANY_WIDTH if covariance == "diag" else widths_of(WellMixture(covariance="full"))
+    widths = no_limits if std_range is None else std_range
     if starts == 1:
-        return climb(x, place_wells(x, k, seed), iterations, tol, widths)
-    return search(x, k, n_init=starts, seed=seed, std_range=widths, tol=tol, max_iter=iterations).wells
+        return climb(x, place_wells(x, k, seed, covariance), iterations, tol, widths)
+    return search(
+        x,
+        k,
+        n_init=starts,
+        seed=seed,
+        std_range=widths,
+        tol=tol,
+        max_iter=iterations,
+        covariance=covariance,
+    ).wells
 
 
 def climb(x, start: WellMixture, max_iter: int, tol: float, std_range, n_threads: int = 1) -> WellMixture:
     """As `maximum_likelihood_wells`, on checked rows and from given wells."""
     end = climb_on(x, wells_of(start), std_range, tol, max_iter, n_threads)
-    return WellMixture.from_mixture(end.weights, end.means, end.stds)
+    return built((end.weights, end.means, end.spread))

@@ -67,6 +67,41 @@ def distinct_rows(x: np.ndarray, most: int) -> int:
     return count
 
 
+def group_covariances(
+    x: np.ndarray, n_groups: int, rng: np.random.Generator, best_of: int = 4, rounds: int = 30, sphered=False
+):
+    """As `group_mixture`, with covariances (k, d, d) of groups; with sphered, of k-means on rows without correlations,
+    which tells apart groups that are long in the same direction."""
+    if len(x) > ENOUGH_ROWS:
+        x = x[rng.choice(len(x), ENOUGH_ROWS, replace=False)]
+    spread = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
+    z = x / spread
+    k = distinct_rows(x, n_groups)
+    _, labels = kmeans(sphere(z) if sphered else z, k, rng, rounds, best_of)
+    counts = np.maximum(np.bincount(labels, minlength=k), 1)
+    groups = [x[labels == j] if (labels == j).any() else x for j in range(k)]
+    means = np.array([g.mean(axis=0) for g in groups])
+    return counts / counts.sum(), means, np.array([covariance_of(g, spread) for g in groups])
+
+
+def covariance_of(rows: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Covariance of rows, with a ridge of (0.05 spread)^2; without correlations where they are too few to show them."""
+    d = rows.shape[1]
+    ridge = np.diag((0.05 * spread) ** 2)
+    # A group of one or two rows says nothing about its width.
+    if len(rows) <= max(2, d):
+        return np.diag(rows.var(axis=0) if len(rows) > 2 else spread**2) + ridge
+    apart = rows - rows.mean(axis=0)
+    return apart.T @ apart / len(rows) + ridge
+
+
+def sphere(x: np.ndarray) -> np.ndarray:
+    """Rows in units in which their covariance is the unit matrix; directions without spread stay so."""
+    apart = x - x.mean(axis=0)
+    values, vectors = np.linalg.eigh(apart.T @ apart / len(x))
+    return apart @ (vectors / np.sqrt(np.maximum(values, 1e-12 * values[-1] + 1e-300)))
+
+
 def group_mixture(x: np.ndarray, n_groups: int, rng: np.random.Generator, best_of: int = 4, rounds: int = 30):
     """Shares (k,), means (k, d) and standard deviations (k, d) of the k-means groups of x, none of them empty."""
     if len(x) > ENOUGH_ROWS:

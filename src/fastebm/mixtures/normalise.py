@@ -10,4 +10,4 @@ def normalised(wells: WellMixture) -> WellMixture:
     theta = wells.theta
     # c, the last parameter, moves by log Z.
     theta[-1] += wells.log_partition()
-    return WellMixture(wells.n_wells, wells.n_features, theta)
+    return WellMixture(wells.n_wells, wells.n_features, theta, covariance=wells.covariance)

@@ -9,6 +9,7 @@ import numpy as np
 from .._runtime.seed import seed_sequence
 from ..energies.well_mixture import WellMixture
 from .search import climb_on, collapsed, search, wells_of, widths_of
+from .splits import built
 
 # A climb ends at a gain below this, in nats a row, or after so many steps.
 TOLERANCE, STEPS = 1e-7, 2000
@@ -58,13 +59,20 @@ def optimum(x: np.ndarray, wells: WellMixture, seed=0, n_init: int = STARTS) -> 
     widths = widths_of(wells)
     before = float(wells.log_prob(x).mean())
     end = climb_on(x, wells_of(wells), widths, TOLERANCE, STEPS)
-    own = WellMixture.from_mixture(end.weights, end.means, end.stds)
+    own = built((end.weights, end.means, end.spread))
     own_gain = max(0.0, float(own.log_prob(x).mean()) - before)
     best = Optimum(own if own_gain > 0 else wells, own_gain, own_gain, "own")
     if wells.n_wells == 1 or n_init == 0:
         return best
     found = search(
-        x, wells.n_wells, n_init=n_init, seed=look, std_range=widths, tol=TOLERANCE, max_iter=STEPS
+        x,
+        wells.n_wells,
+        n_init=n_init,
+        seed=look,
+        std_range=widths,
+        tol=TOLERANCE,
+        max_iter=STEPS,
+        covariance=wells.covariance,
     )
     gain = found.log_likelihood - before
     if gain > best.gain and not (found.collapsed and not collapsed(end)):

@@ -13,8 +13,9 @@ from .._runtime.seed import seed_sequence
 from .._runtime.threads import each, resolve
 from ..energies.well_mixture import WellMixture
 from ._em import Blocks, Climb
-from .kmeans import group_mixture
-from .splits import ROUNDS, Wells, moves
+from ._em_full import FullClimb
+from .kmeans import group_covariances, group_mixture
+from .splits import ROUNDS, Wells, built, moves
 
 # Kinds of starts after the first, in turn. Of 40 climbs for eight wells in ten dimensions, k-means led 34 to the best
 # optimum, random rows 16, random wells none; the latter two find what groups cannot show, such as concentric wells.
@@ -51,7 +52,7 @@ class Found:
     kind : str
         Which kind of start led there.
     start : tuple of three ndarray
-        Weights, means and standard deviations that the climb began with.
+        Weights, means and standard deviations, or covariances, that the climb began with.
     log_likelihoods : ndarray of shape (n_starts,)
         Of every start, on the rows they were compared on.
     collapsed : bool
@@ -76,6 +77,7 @@ def search(
     tol: float,
     max_iter: int,
     n_threads: int | None = None,
+    covariance: str = "diag",
 ) -> Found:
     """Climb from several starts and keep the best.
 
@@ -87,11 +89,13 @@ def search(
         At least 1.
     seed : None, int, SeedSequence or Generator
     std_range : (float, float)
-        Every standard deviation is kept in it.
+        Every standard deviation is kept in it; of full wells, that along every direction.
     tol, max_iter
         Of the last climbs: a gain in nats a row, and a number of steps.
     n_threads : int, optional
         Climbs at the same time; the bytes are the same. By default one where a climb takes less than a millisecond.
+    covariance : {"diag", "full"}
+        Of the wells.
 
     References
     ----------
@@ -107,7 +111,11 @@ def search(
 
     def climb_from(i):
         kind = "k-means" if i == 0 else KINDS[(i - 1) % len(KINDS)]
-        start = _start(kind, few, n_wells, plain[i])
+        if covariance == "full":
+            # Every other time the groups are those of rows without correlations.
+            start = _full_start(kind, few, n_wells, plain[i], i % 2 == 1)
+        else:
+            start = _start(kind, few, n_wells, plain[i])
         return _climb(blocks, start, std_range, COARSE, COARSE_STEPS), kind, start
 
     climbs = each(climb_from, n_init - n_splits, threads)
@@ -117,7 +125,7 @@ def search(
     return _best_on_all_rows(x, few, climbs, std_range, tol, max_iter, threads)
 
 
-def n_starts(n_init, x: np.ndarray, n_wells: int) -> int:
+def n_starts(n_init, x: np.ndarray, n_wells: int, covariance: str = "diag") -> int:
     """The number of starts that n_init stands for: "auto" is 8 + n_wells, or fewer where each of them is dear.
 
     Raises
@@ -128,7 +136,8 @@ def n_starts(n_init, x: np.ndarray, n_wells: int) -> int:
     if isinstance(n_init, str):
         if n_init != "auto":
             raise ValueError(f"n_init must be an integer or 'auto', got {describe(n_init)}")
-        cost = min(len(x), ENOUGH_ROWS) * n_wells * x.shape[1]
+        size = x.shape[1] * (x.shape[1] + 1) // 2 if covariance == "full" else x.shape[1]
+        cost = min(len(x), ENOUGH_ROWS) * n_wells * size
         return int(min(AUTO + n_wells, max(FEWEST, AUTO_COST / cost)))
     return integer(n_init, "n_init", 1)
 
@@ -140,8 +149,9 @@ def widths_of(energy: WellMixture) -> tuple[float, float]:
 
 
 def wells_of(energy: WellMixture) -> Wells:
-    """Weights, means and standard deviations."""
-    return energy.weights_, energy.means_, energy.stds_
+    """Weights, means and standard deviations, or covariances of full wells."""
+    spread = energy.stds_ if energy.covariance == "diag" else energy.covariances_
+    return energy.weights_, energy.means_, spread
 
 
 def climb_on(x: np.ndarray, start: Wells, std_range, tol: float, max_iter: int, n_threads: int = 1) -> Climb:
@@ -151,8 +161,11 @@ def climb_on(x: np.ndarray, start: Wells, std_range, tol: float, max_iter: int, 
 
 def _climb(blocks, start, std_range, tol, max_iter, n_threads=1):
     low, high = std_range
-    weights, means, stds = start
-    climb = Climb(blocks, weights, means, np.clip(stds, low, high), low, high, Control(None, 1.0))
+    weights, means, spread = start
+    if spread.ndim == 3:
+        climb = FullClimb(blocks, weights, means, spread, low, high, Control(None, 1.0))
+    else:
+        climb = Climb(blocks, weights, means, np.clip(spread, low, high), low, high, Control(None, 1.0))
     return climb.climb(max_iter, tol, n_threads)
 
 
@@ -163,7 +176,7 @@ def _with_wells_moved(best, few, blocks, tries, rng, std_range):
     while failed < tries:
         if not todo:
             climb = best[0]
-            todo = moves((climb.weights, climb.means, climb.stds), few, rng, tries)
+            todo = moves((climb.weights, climb.means, climb.spread), few, rng, tries)
             if not todo:
                 break
         start = todo.pop(0)
@@ -186,11 +199,12 @@ def _best_on_all_rows(x, few, climbs, std_range, tol, max_iter, n_threads):
 
     def finish(i):
         climb, kind, start = finalists[i]
-        return _climb(blocks, (climb.weights, climb.means, climb.stds), std_range, tol, max_iter), kind, start
+        wells = climb.weights, climb.means, climb.spread
+        return _climb(blocks, wells, std_range, tol, max_iter), kind, start
 
     ends = each(finish, len(finalists), n_threads)
     climb, kind, start = max(ends, key=_rank)
-    wells = WellMixture.from_mixture(climb.weights, climb.means, climb.stds)
+    wells = built((climb.weights, climb.means, climb.spread))
     scores = np.array([c.log_likelihood for c, _, _ in climbs])
     return Found(wells, float(wells.log_prob(x).mean()), kind, start, scores, collapsed(climb))
 
@@ -203,9 +217,9 @@ def _rank(entry):
 
 
 def collapsed(climb: Climb) -> bool:
-    """Has a well shrunk onto a few rows?"""
-    narrow = (climb.stds <= climb.narrowest * (1 + 1e-9)).any(axis=1)
-    return bool((narrow & (climb.weights * climb.n < FEW_ROWS)).any())
+    """Has a well shrunk onto a few rows? A full one always does onto so many rows as it has features."""
+    few = FEW_ROWS if climb.spread.ndim == 2 else max(FEW_ROWS, 2.0 * (climb.means.shape[1] + 1))
+    return bool((climb.narrow & (climb.weights * climb.n < few)).any())
 
 
 def _start(kind, x, k, rng):
@@ -220,3 +234,12 @@ def _start(kind, x, k, rng):
     if kind == "wells":
         stds *= rng.uniform(0.15, 1.0, (k, 1))
     return np.full(k, 1.0 / k), means, stds
+
+
+def _full_start(kind, x, k, rng, sphered):
+    if kind == "k-means":
+        groups = group_covariances(x, k, rng, best_of=1, rounds=ROUNDS, sphered=sphered)
+        if len(groups[0]) == k:
+            return groups
+    weights, means, stds = _start("rows" if kind == "k-means" else kind, x, k, rng)
+    return weights, means, stds[:, :, None] ** 2 * np.eye(x.shape[1])

@@ -7,7 +7,7 @@ from itertools import zip_longest
 import numpy as np
 
 from ..energies.well_mixture import WellMixture
-from .kmeans import kmeans
+from .kmeans import covariance_of, kmeans, sphere
 
 # A group that is split has at least so many rows.
 ENOUGH = 8
@@ -17,7 +17,16 @@ ROUNDS = 10
 MOST_GAIN = 0.3
 TINY = 1e-300
 
+# Weights, means, and standard deviations (k, d) or covariances (k, d, d).
 Wells = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def built(wells: Wells) -> WellMixture:
+    """The energy of these wells, with log Z = 0."""
+    weights, means, spread = wells
+    if spread.ndim == 3:
+        return WellMixture.from_mixture(weights, means, covariances=spread)
+    return WellMixture.from_mixture(weights, means, spread)
 
 
 def moves(wells: Wells, x: np.ndarray, rng: np.random.Generator, most: int) -> list[Wells]:
@@ -27,7 +36,7 @@ def moves(wells: Wells, x: np.ndarray, rng: np.random.Generator, most: int) -> l
 
     Parameters
     ----------
-    wells : (weights, means, stds)
+    wells : (weights, means, stds or covariances)
         At least two, as a climb left them.
     x : ndarray of shape (n_samples, n_features)
     rng : Generator
@@ -38,7 +47,7 @@ def moves(wells: Wells, x: np.ndarray, rng: np.random.Generator, most: int) -> l
     ----------
     Ueda, Nakano, Ghahramani and Hinton, SMEM algorithm for mixture models, Neural Computation 2000.
     """
-    shares = WellMixture.from_mixture(*wells).shares(x)
+    shares = built(wells).shares(x)
     overlap = shares.T @ shares
     size = np.sqrt(np.diag(overlap))
     overlap /= np.outer(size, size) + 1e-300
@@ -64,7 +73,7 @@ def _after_merge(wells, pair, shares, x, rng):
 
 def additions(wells: Wells, x: np.ndarray, rng: np.random.Generator, most: int) -> list[Wells]:
     """Starts with one well more, the most promising first: `moves` without the merge."""
-    return _split(wells, WellMixture.from_mixture(*wells).shares(x), x, rng)[:most]
+    return _split(wells, built(wells).shares(x), x, rng)[:most]
 
 
 def _split(wells, shares, x, rng):
@@ -81,24 +90,37 @@ def _split(wells, shares, x, rng):
 
 def merge(wells: Wells, i: int, j: int) -> Wells:
     """Wells i and j as one with the moments of both, in the place of i."""
-    weights, means, stds = wells[0].copy(), wells[1].copy(), wells[2].copy()
+    weights, means, spread = wells[0].copy(), wells[1].copy(), wells[2].copy()
     total = weights[i] + weights[j]
     part = (weights[[i, j]] / total)[:, None]
     mean = (part * means[[i, j]]).sum(axis=0)
-    stds[i] = np.sqrt((part * (stds[[i, j]] ** 2 + (means[[i, j]] - mean) ** 2)).sum(axis=0))
+    apart = means[[i, j]] - mean
+    if spread.ndim == 3:
+        spread[i] = (part[:, :, None] * (spread[[i, j]] + apart[:, :, None] * apart[:, None])).sum(axis=0)
+    else:
+        spread[i] = np.sqrt((part * (spread[[i, j]] ** 2 + apart**2)).sum(axis=0))
     means[i], weights[i] = mean, total
-    return np.delete(weights, j), np.delete(means, j, axis=0), np.delete(stds, j, axis=0)
+    return np.delete(weights, j), np.delete(means, j, axis=0), np.delete(spread, j, axis=0)
 
 
 def beside(wells: Wells, well: int, rows: np.ndarray, rng: np.random.Generator) -> tuple[float, Wells]:
     """(expected gain in nats a row, wells): the rows of one well as two k-means groups."""
     spread = rows.std(axis=0)
-    upper = kmeans(rows / np.where(spread > 0, spread, 1.0), 2, rng, ROUNDS, 1)[1] == 1
+    spread[spread == 0] = 1.0
+    full = wells[2].ndim == 3
+    upper = kmeans(sphere(rows / spread) if full else rows / spread, 2, rng, ROUNDS, 1)[1] == 1
     halves = [rows[upper], rows[~upper]]
     if min(len(h) for h in halves) < 2:
         return nested(wells, well, rows, np.ones(len(rows)))
     shares = np.array([len(h) / len(rows) for h in halves])
-    means, widths = np.array([h.mean(axis=0) for h in halves]), np.array([h.std(axis=0) for h in halves])
+    means = np.array([h.mean(axis=0) for h in halves])
+    if full:
+        covariances = np.array([covariance_of(h, spread) for h in (*halves, rows)])
+        logs = 0.5 * np.linalg.slogdet(covariances)[1]
+        gain = logs[2] + (shares * (np.log(shares) - logs[:2])).sum()
+        weight = wells[0][well]
+        return float(weight * gain), _replaced(wells, well, weight * shares, means, covariances[:2])
+    widths = np.array([h.std(axis=0) for h in halves])
     whole = np.log(np.maximum(rows.std(axis=0), TINY)).sum()
     parts = (shares * (np.log(shares) - np.log(np.maximum(widths, TINY)).sum(axis=1))).sum()
     weight = wells[0][well]
@@ -111,15 +133,22 @@ def nested(wells: Wells, well: int, x: np.ndarray, share: np.ndarray) -> tuple[f
     The gain is that of a normal law with some excess kurtosis k, k^2 / 48 for each feature (Hyvarinen, Karhunen and
     Oja, Independent Component Analysis, 2001, section 5.5), as long as it is small.
     """
-    weights, means, stds = wells
-    squares = ((x - means[well]) / stds[well]) ** 2
+    weights, means, spread = wells
+    if spread.ndim == 3:
+        # Along the well's own axes.
+        values, vectors = np.linalg.eigh(spread[well])
+        squares = ((x - means[well]) @ vectors) ** 2 / values
+        factors = np.array([0.3, 1.3])[:, None, None] ** 2
+    else:
+        squares = ((x - means[well]) / spread[well]) ** 2
+        factors = np.array([[0.3], [1.3]])
     excess = share @ squares**2 / (share.sum() + TINY) - 3.0
     gain = np.minimum(np.maximum(excess, 0.0) ** 2 / 48.0, MOST_GAIN).sum()
     halves = np.full(2, 0.5 * weights[well])
-    pair = _replaced(wells, well, halves, means[[well, well]], stds[well] * np.array([[0.3], [1.3]]))
+    pair = _replaced(wells, well, halves, means[[well, well]], spread[well] * factors)
     return float(weights[well] * gain), pair
 
 
-def _replaced(wells, well, weights, means, stds):
-    new = (weights, means, stds)
+def _replaced(wells, well, weights, means, spread):
+    new = (weights, means, spread)
     return tuple(np.concatenate([np.delete(a, well, axis=0), b]) for a, b in zip(wells, new, strict=True))

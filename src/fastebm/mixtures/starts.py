@@ -6,11 +6,13 @@ import math
 
 import numpy as np
 
-from .._runtime.check import check_size, integer, rows
+from .._runtime.check import check_size, choice, integer, rows
 from .._runtime.seed import seed_sequence
 from ..energies.well_mixture import WellMixture
-from .kmeans import distinct_rows, group_mixture
+from ..energies.well_theta import COVARIANCES
+from .kmeans import distinct_rows, group_covariances, group_mixture
 from .search import n_starts, search, widths_of
+from .splits import built
 
 
 def check_distinct(x: np.ndarray, n_wells: int) -> None:
@@ -22,7 +24,7 @@ def check_distinct(x: np.ndarray, n_wells: int) -> None:
         )
 
 
-def initial_wells(X, n_wells: int = 2, *, seed=None, n_init="auto") -> WellMixture:
+def initial_wells(X, n_wells: int = 2, *, seed=None, n_init="auto", covariance: str = "diag") -> WellMixture:
     """Return a WellMixture to start training from: the best wells that climbs from several starts lead to.
 
     Parameters
@@ -38,11 +40,13 @@ def initial_wells(X, n_wells: int = 2, *, seed=None, n_init="auto") -> WellMixtu
         and the best wells that it leads to are returned: training then begins at the best optimum known. "auto" is
         8 + n_wells, fewer where each costs much. 1 does not climb: it returns the k-means groups as they are, from
         which training can be watched; it may end at another optimum (concentric wells: always, 0.35 nats short).
+    covariance : {"diag", "full"}, default "diag"
+        May the features of a well be correlated? See `WellMixture`.
 
     Returns
     -------
     WellMixture
-        With log Z = 0 and standard deviations within the range of raw_a.
+        With log Z = 0 and standard deviations within the range of raw_a, or along every direction of log_L.
 
     Raises
     ------
@@ -50,21 +54,35 @@ def initial_wells(X, n_wells: int = 2, *, seed=None, n_init="auto") -> WellMixtu
         If X is not finite data or has fewer distinct rows than wells.
     """
     x, k = rows(X), integer(n_wells, "n_wells", 1)
-    starts = n_starts(n_init, x, k)
+    choice(covariance, "covariance", COVARIANCES)
+    starts = n_starts(n_init, x, k, covariance)
     if starts == 1:
-        return place_wells(x, k, seed)
+        return place_wells(x, k, seed, covariance)
     check_size(x)
     check_distinct(x, k)
     return search(
-        x, k, n_init=starts, seed=seed, std_range=widths_of(WellMixture(k)), tol=1e-8, max_iter=5000
+        x,
+        k,
+        n_init=starts,
+        seed=seed,
+        std_range=widths_of(WellMixture(covariance=covariance)),
+        tol=1e-8,
+        max_iter=5000,
+        covariance=covariance,
     ).wells
 
 
-def place_wells(x: np.ndarray, n_wells: int, seed) -> WellMixture:
+def place_wells(x: np.ndarray, n_wells: int, seed, covariance: str = "diag") -> WellMixture:
     """As `initial_wells`, on checked rows."""
     check_size(x)
     check_distinct(x, n_wells)
     rng = np.random.default_rng(seed_sequence(seed))
+    if covariance == "full":
+        weights, means, covariances = group_covariances(x, n_wells, rng)
+        low, high = (v**2 for v in widths_of(WellMixture(covariance="full")))
+        values, vectors = np.linalg.eigh(covariances)
+        values = np.clip(values, 1.1 * low, high / 1.1)[:, None]
+        return built((weights, means, (vectors * values) @ np.swapaxes(vectors, 1, 2)))
     weights, means, stds = group_mixture(x, n_wells, rng)
     # Just inside raw_a = +-5, where the derivative still moves it.
     narrow, wide = math.exp(-2.45) * math.sqrt(0.5), math.exp(2.45) * math.sqrt(0.5)

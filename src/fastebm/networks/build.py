@@ -108,10 +108,14 @@ def _follow(shape, layers, rng, name):
                 )
             size, padding = values[-3 if kind == "conv" else 0], values[-1] if kind == "conv" else 0
             if size > min(shape[1:]) + 2 * padding or padding >= size:
-                raise ValueError(f"{where}: {kind!r} of size {size}, padding {padding} does not fit into {shape}")
+                raise ValueError(
+                    f"{where}: {kind!r} of size {size}, padding {padding} does not fit into {shape}"
+                )
             layer = Conv(shape, *values) if kind == "conv" else Pool(shape, size)
             shape = layer.out_shape
         if max(_count(shape), n_in) >= LONGEST:
-            raise ValueError(f"{where}: a layer has at most {LONGEST - 1} inputs or outputs, got {n_in} and {shape}")
+            raise ValueError(
+                f"{where}: a layer has at most {LONGEST - 1} inputs or outputs, got {n_in} and {shape}"
+            )
         made.append(layer)
     return made, shape

@@ -1,5 +1,6 @@
 """Layers: the contract, stacks and residual sums, dense layers, activations, Fourier features."""
 
+from libc.math cimport fma
 from libc.string cimport memcpy, memset
 
 import numpy as np
@@ -269,6 +270,20 @@ cdef class Activation(Layer):
             times(<const double*>x, <const double*>gy, <double*>gx, self.n_in * ld)
 
 
+cdef void add_turns(const real* x, double* turns, Py_ssize_t n, double frequency) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        turns[i] = fma(frequency, x[i], turns[i])
+
+
+cdef void turn_all(const double* turns, real* cosine, real* sine, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double s, c
+    for i in range(n):
+        turn(turns[i], &s, &c)
+        cosine[i], sine[i] = <real>c, <real>s
+
+
 cdef class Fourier(Layer):
     """cos and sin of 2 pi B x, for a fixed B of shape (n_frequencies, n_in)."""
 
@@ -279,18 +294,16 @@ cdef class Fourier(Layer):
         self.n_in, self.n_out = self.frequencies.shape[1], 2 * self.frequencies.shape[0]
 
     cdef void run(self, const real* x, real* y, Py_ssize_t n, Py_ssize_t ld) noexcept nogil:
-        cdef Py_ssize_t j, d, i, half = self.n_out // 2
-        cdef double t, s, c
+        cdef Py_ssize_t j, d, i, start, some, half = self.n_out // 2
+        cdef double[64] turns
         for j in range(half):
-            for i in range(n):
-                t = 0.0
+            for start in range(0, ld, 64):
+                some = min(64, ld - start)
+                for i in range(64):
+                    turns[i] = 0.0
                 for d in range(self.n_in):
-                    t += self.frequencies[j, d] * x[d * ld + i]
-                turn(t, &s, &c)
-                y[j * ld + i] = <real>c
-                y[(half + j) * ld + i] = <real>s
-            for i in range(n, ld):
-                y[j * ld + i] = y[(half + j) * ld + i] = 0
+                    add_turns(x + d * ld + start, turns, some, self.frequencies[j, d])
+                turn_all(turns, y + j * ld + start, y + (half + j) * ld + start, some)
 
     cdef void pull(self, const real* y, const real* gy, real* gx, Py_ssize_t ld) noexcept nogil:
         # y, which is kept: d cos = -2 pi B sin, d sin = 2 pi B cos.

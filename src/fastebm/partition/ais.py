@@ -7,17 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._runtime.check import describe, integer, samples
+from .._runtime.check import integer, samples
+from .._runtime.errors import NonFiniteError
 from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
-from ..energies.bridge import Bridge, Normal
-from ..samplers.mala import MALA
+from ..energies.bridge import Normal
+from .ladder import INFINITE, Ladder, Path, path, plan, schedule
 
-# Temperatures at which the pilot run sets the step size; in between the nearest one below holds.
-KNOTS = 40
-# MALA mixes fastest at an acceptance rate of 0.574 in many dimensions (Roberts and Rosenthal 1998); a little more is
-# safer, because a chain that stays in a narrow region is paid for in the weights.
-ACCEPTANCE = 0.7
+__all__ = ["AISRun", "climb", "descend", "forward", "log_mean_exp", "normal_base", "reverse", "schedule"]
+
+# Standard errors of the ends of a bracket, and the least number of groups that they come from: by Student's law an end
+# is then on the wrong side by chance less often than once in 12,000.
+BRACKET, GROUPS = 5.0, 16
 
 
 class AISRun(NamedTuple):
@@ -31,11 +32,17 @@ class AISRun(NamedTuple):
         Over all steps and chains.
     n_evaluations : int
         Energy and gradient evaluations, pilot run included.
+    x : ndarray of shape (n_chains, n_features)
+        Where the chains ended: forward, weighted by w they follow the target.
+    energies : ndarray of shape (n_chains,)
+        The target's energies there.
     """
 
     log_weights: np.ndarray
     acceptance_rate: float
     n_evaluations: int
+    x: np.ndarray
+    energies: np.ndarray
 
 
 def normal_base(X) -> Normal:
@@ -52,14 +59,14 @@ def normal_base(X) -> Normal:
     return Normal(x.mean(axis=0), 1.2 * np.where(spread > 0, spread, 1.0))
 
 
-def schedule(n_steps: int) -> np.ndarray:
-    """n_steps + 1 inverse temperatures from 0 to 1, close together at the start, where the law changes fastest."""
-    t = np.linspace(0.0, 1.0, n_steps + 1)
-    return t * t * (3.0 - 2.0 * t) * 0.5 + t**2 * 0.5
-
-
 def forward(
-    energy: Energy, base: Energy, *, n_chains: int = 1024, n_steps: int = 1000, seed=None, n_threads=None
+    energy: Energy,
+    base: Energy | None,
+    *,
+    n_chains: int = 1024,
+    n_steps: int | str = 1000,
+    seed=None,
+    n_threads=None,
 ) -> AISRun:
     """Anneal chains from the base to the energy.
 
@@ -67,12 +74,13 @@ def forward(
     ----------
     energy : Energy
         The target, exp(-E) / Z with Z unknown.
-    base : Energy
-        Normalised (log Z = 0), with an exact sampler; see `normal_base`.
+    base : Energy or None
+        With a closed log Z and an exact sampler; see `normal_base`. None stands for ``energy.annealing_base``.
     n_chains : int, default 1024
         Independent chains, at least 2.
-    n_steps : int, default 1000
-        Temperatures, with one MALA step at each. More steps make the weights more even.
+    n_steps : int or "auto", default 1000
+        Temperatures, with one move at each. More steps make the weights more even; "auto" chooses them so that the
+        log-weights spread by about 0.5.
     seed : None, int, SeedSequence or Generator
     n_threads : int, optional
         As in ``Sampler.sample``.
@@ -86,14 +94,15 @@ def forward(
     ----------
     Neal, Annealed importance sampling, Statistics and Computing 2001.
     """
-    n, steps = integer(n_chains, "n_chains", 2), integer(n_steps, "n_steps", 1)
+    n, steps = integer(n_chains, "n_chains", 2), steps_of(n_steps)
     first, pilot, moves = seed_sequence(seed).spawn(3)
-    betas = schedule(steps)
-    sizes, spent = _pilot(energy, base, betas, pilot)
-    return _anneal(energy, base, base.exact_sample(n, first), betas, sizes, moves, spent, n_threads)
+    way = path(energy, base, pilot)
+    return climb(way, plan(way, steps, pilot), n, first, moves, n_threads=n_threads)
 
 
-def reverse(energy: Energy, base: Energy, X, *, n_steps: int = 1000, seed=None, n_threads=None) -> AISRun:
+def reverse(
+    energy: Energy, base: Energy | None, X, *, n_steps: int | str = 1000, seed=None, n_threads=None
+) -> AISRun:
     """Anneal chains from samples of the energy back to the base: the other side of the bracket.
 
     Parameters
@@ -117,11 +126,61 @@ def reverse(energy: Energy, base: Energy, X, *, n_steps: int = 1000, seed=None, 
     x, _ = samples(X, energy.n_features)
     if len(x) < 2:
         raise ValueError(f"X must hold at least 2 samples for a reverse run, got {len(x)}")
-    steps = integer(n_steps, "n_steps", 1)
+    steps = steps_of(n_steps)
     pilot, moves = seed_sequence(seed).spawn(2)
-    betas = schedule(steps)
-    sizes, spent = _pilot(energy, base, betas, pilot)
-    return _anneal(energy, base, x, betas, sizes, moves, spent, n_threads, backwards=True)
+    way = path(energy, base, pilot)
+    return descend(way, plan(way, steps, pilot), x, moves, n_threads=n_threads)
+
+
+def steps_of(n_steps) -> int | None:
+    """n_steps as a number, or None for "auto"."""
+    return None if isinstance(n_steps, str) and n_steps == "auto" else integer(n_steps, "n_steps", 1)
+
+
+def climb(way: Path, ladder: Ladder, n_chains: int, first, moves, *, n_threads=None, show=None) -> AISRun:
+    """Forward run up a ladder, from exact samples of the base."""
+    x = way.base.exact_sample(n_chains, first)
+    return _run(way, x, ladder.betas, ladder.times, moves, ladder, n_threads, show)
+
+
+def descend(way: Path, ladder: Ladder, x, moves, *, n_threads=None, show=None) -> AISRun:
+    """Reverse run down a ladder, from samples of the target.
+
+    Raises
+    ------
+    ValueError
+        If one of them is where the base has no mass.
+    """
+    outside = ~np.isfinite(way.base._energy_with_walls(x))
+    if outside.any():
+        raise ValueError(
+            f"sample {int(np.argmax(outside))} of the reverse run is outside the walls of {way.base!r}; give samples "
+            "of the model, and a base that reaches as far"
+        )
+    betas, times = (np.ascontiguousarray(a[::-1]) for a in (ladder.betas, ladder.times))
+    run = _run(way, x, betas, times, moves, ladder, n_threads, show)
+    return run._replace(log_weights=2.0 * way.log_z0 - run.log_weights)
+
+
+def _run(way, x, betas, times, seed, ladder, n_threads, show):
+    bar = show(len(x) * ladder.n_steps) if show else None
+    try:
+        ends, work, parts, rates, _, _, undefined = way.walk(
+            x, betas, times, seed, n_threads=n_threads, show=bar
+        )
+    finally:
+        if bar is not None:
+            bar.close()
+    if undefined:
+        raise NonFiniteError(
+            f"the energy or its gradient was not a number for {undefined} proposals of the annealing; check the "
+            "energy's functions, or use a narrower base"
+        )
+    if not np.isfinite(work).all():
+        raise NonFiniteError(INFINITE)
+    rate = float(rates[1:-1].mean()) if ladder.n_steps > 1 else 1.0
+    spent = ladder.n_evaluations + len(x) * ladder.n_steps
+    return AISRun(work + way.log_z0, rate, spent, ends, way.energies(parts))
 
 
 def log_mean_exp(log_weights: np.ndarray) -> float:
@@ -130,40 +189,23 @@ def log_mean_exp(log_weights: np.ndarray) -> float:
     return top + math.log(np.exp(log_weights - top).mean())
 
 
-def _pilot(energy, base, betas, seed):
-    """Step sizes for every temperature, from 128 chains of their own, so that the main run stays unbiased."""
-    if energy.n_features != base.n_features:
-        raise ValueError(
-            f"base has n_features={base.n_features}, but the energy has {energy.n_features}: {describe(base)}"
-        )
-    first, moves = seed.spawn(2)
-    x = base.exact_sample(128, first)
-    # The base's own scale: the mean curvature of its energy.
-    size = 0.5 * energy.n_features / float(base.laplacian(x).mean())
-    knots = np.linspace(0.0, 1.0, KNOTS)
-    chosen, spent = [], 0
-    for knot, key in zip(knots, moves.generate_state(KNOTS, np.uint64), strict=True):
-        path = Bridge(base, energy, float(knot))
-        for turn in range(6):
-            run = MALA(size).run(path, x, 4, seed=[int(key), turn], n_threads=1)
-            x = run.x
-            size *= math.exp(1.5 * (run.acceptance_rate - ACCEPTANCE))
-            spent += 4 * len(x)
-        chosen.append(size)
-    return np.array(chosen)[np.clip((betas * (KNOTS - 1)).astype(int), 0, KNOTS - 1)], spent
+def grouped(log_weights: np.ndarray) -> tuple[float, float]:
+    """(mean, standard error of it) of log-mean-exp over groups of chains, at least 16 of them.
+
+    By Jensen's inequality the expectation of the mean is below the log of the mean weight; with larger groups it is
+    closer. The groups are fixed before the weights are known.
+    """
+    n = len(log_weights)
+    groups = min(n, max(GROUPS, math.isqrt(n)))
+    means = np.array([log_mean_exp(part) for part in np.array_split(log_weights, groups)])
+    return float(means.mean()), float(means.std(ddof=1) / math.sqrt(groups))
 
 
-def _anneal(energy, base, x, betas, sizes, seed, spent, n_threads, backwards=False):
-    log_weights = np.zeros(len(x))
-    accepted, keys = 0.0, seed.generate_state(len(betas), np.uint64)
-    steps = range(len(betas) - 1, 0, -1) if backwards else range(1, len(betas))
-    for t in steps:
-        # The factor f_t / f_(t-1) is taken where the chain is between the moves at the two temperatures.
-        log_weights += (betas[t] - betas[t - 1]) * (base.energy(x) - energy.energy(x))
-        at = t - 1 if backwards else t
-        run = MALA(sizes[at]).run(
-            Bridge(base, energy, betas[at]), x, 1, seed=int(keys[at]), n_threads=n_threads
-        )
-        accepted += run.acceptance_rate
-        x = run.x
-    return AISRun(log_weights, accepted / (len(betas) - 1), spent + 2 * len(x) * (len(betas) - 1))
+def bracket(there: np.ndarray, back: np.ndarray | None) -> tuple[float, float]:
+    """(lower, upper) end of log Z, from the log-weights of forward runs and of reverse ones, if there are any."""
+    mean, error = grouped(there)
+    lower, upper = mean - BRACKET * error, math.inf
+    if back is not None:
+        mean, error = grouped(-back)
+        upper = -mean + BRACKET * error
+    return lower, upper

@@ -7,21 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._runtime.check import choice, describe, integer, samples
-from .._runtime.errors import NonFiniteError
+from .._runtime.check import choice, integer, samples
 from .._runtime.seed import seed_sequence
 from ..energies.base import as_energy
 from . import ais, quadrature
+from .ladder import path, plan
 
 # Above this spread of the log-weights a mean of weights is carried by a few of them (for lognormal weights the relative
 # variance is exp(sd^2) - 1, and its own estimate fails too).
 MAX_SD = 1.0
 # Largest gap of the bracket, and largest error, in nats.
 MAX_GAP, MAX_ERROR = 1.0, 0.25
+# Standard errors that lie between what forward and reverse runs say; the means of weights have skewed laws.
+MAX_APART = 8.0
+COVER = "give X and reverse_samples that cover every mode, in their proportions"
 # Largest share of the weights that one chain may have; of fewer than 50 chains, that of 5 of them.
 MAX_SHARE = 0.1
-# Standard errors of the ends of the bracket: a value leaves it by chance less often than once in a million.
-BRACKET = 5.0
 
 
 class UntrustedEstimateError(ValueError):
@@ -50,14 +51,19 @@ class LogPartition:
     method : str
         "closed_form", "quadrature" or "ais".
     lower, upper : float
-        What is known of log Z. AIS: `lower` is the mean forward log-weight less five standard errors, below log Z
-        but for chance; `upper` is its counterpart from a reverse run, or infinity if there was none.
+        What is known of log Z. AIS: `lower` is the mean over groups of chains of the log of their mean forward weight,
+        which is below log Z in expectation, less five of its standard errors; `upper` is its counterpart from a reverse
+        run, or infinity if there was none.
     sd_log_weights : float
         Spread of the forward log-weights; 0 for the other methods.
     n_evaluations : int
         Energy evaluations.
     largest_share : float
         Share of all weights that the heaviest chain has; 0 for the other methods.
+    n_chains : int
+        Forward chains; 0 for the other methods.
+    reverse : tuple of three floats, or None
+        What the reverse runs alone say: log Z, its standard error, and the spread of their log-weights.
     """
 
     method: str
@@ -69,6 +75,7 @@ class LogPartition:
     _value: float
     largest_share: float = 0.0
     n_chains: int = 0
+    reverse: tuple[float, float, float] | None = None
 
     @property
     def doubt(self) -> tuple[str, float, float, str] | None:
@@ -77,6 +84,9 @@ class LogPartition:
         if not self.sd_log_weights <= MAX_SD:
             what = f"the log-weights spread by {self.sd_log_weights:.2f}, so a few chains decide the estimate"
             return what, self.sd_log_weights, MAX_SD, closer
+        if self.reverse is not None and not self.reverse[2] <= MAX_SD:
+            what = f"the log-weights of the reverse runs spread by {self.reverse[2]:.2f}"
+            return what, self.reverse[2], MAX_SD, closer
         if self.largest_share > max(MAX_SHARE, 5.0 / max(self.n_chains, 1)):
             what = f"one chain has {100 * self.largest_share:.0f} % of all weights"
             return what, self.largest_share, MAX_SHARE, closer + ", or more n_chains"
@@ -95,8 +105,13 @@ class LogPartition:
                 what,
                 outside,
                 0.0,
-                "give X and reverse_samples that cover every mode, in their proportions",
+                COVER,
             )
+        if self.reverse is not None:
+            apart = abs(self._value - self.reverse[0]) / max(math.hypot(self.error, self.reverse[1]), 1e-12)
+            if apart > MAX_APART:
+                what = f"forward runs give {self._value:.4g} and reverse runs {self.reverse[0]:.4g}"
+                return what + f", {apart:.1f} standard errors apart", apart, MAX_APART, COVER
         if MAX_GAP < self.upper - self.lower < math.inf:
             return "the bracket is wide", self.upper - self.lower, MAX_GAP, closer
         return None
@@ -105,8 +120,9 @@ class LogPartition:
     def trusted(self) -> bool:
         """Is the value within a narrow bracket, its error small, and carried by many chains?
 
-        The log-weights spread by at most 1, no chain has more than a tenth of the weights, the error is at most 0.25,
-        the value lies in the bracket, and the bracket (if closed) is at most 1 nat wide.
+        The log-weights spread by at most 1, in both directions, no chain has more than a tenth of the weights, the
+        error is at most 0.25, the value lies in the bracket, forward and reverse runs agree, and the bracket (if
+        closed) is at most 1 nat wide.
         """
         return self.doubt is None
 
@@ -154,13 +170,15 @@ def log_partition(
         energy has one, quadrature in one or two features or if bounds are given, otherwise annealing.
     X : array-like of shape (n_samples, n_features), optional
         Data or chains that show where the mass is. Quadrature starts from their range; AIS fits its base to them and
-        needs them unless a base is given.
+        needs them unless there is one.
     bounds : (low, high), optional
         Quadrature over this box only; the other methods know the whole space only.
     base : Energy, optional
-        Where AIS begins: a normalised energy (log Z = 0) with an exact sampler, as wide as the target or wider.
+        Where AIS begins: a normalised energy (log Z = 0) with an exact sampler, as wide as the target or wider. By
+        default the energy's own ``annealing_base``, else a normal law fitted to X.
     n_chains, n_steps : int, default 1024 and 1000
-        AIS: independent chains, and temperatures.
+        AIS: independent chains, and temperatures. ``n_steps="auto"`` chooses as many (up to 20,000) as make the
+        log-weights spread by about 0.5.
     rtol : float, default 1e-10
         Relative error that quadrature is to reach.
     reverse_samples : array-like of shape (n, n_features), optional
@@ -226,35 +244,52 @@ def log_partition(
 
 
 def _by_annealing(energy, X, base, n_chains, n_steps, reverse_samples, seed, n_threads):
-    if base is None and X is None:
-        raise ValueError(
-            "annealed importance sampling needs to know where the mass is: give X (data, or the ends of chains) or base"
-        )
-    if base is None:
+    if base is None and energy.annealing_base is None:
+        if X is None:
+            raise ValueError(
+                "annealed importance sampling needs to know where the mass is: give X (data, or the ends of chains) "
+                "or base"
+            )
         base = ais.normal_base(samples(X, energy.n_features)[0])
-    elif not (as_energy(base, "base").has_log_partition and base.has_exact_sample):
-        raise ValueError(
-            f"base must be normalised (log Z = 0) and have an exact sampler, got {describe(base)}"
-        )
-    elif not abs(base.log_partition()) < 1e-9:
+    elif (
+        base is not None
+        and as_energy(base, "base").has_log_partition
+        and not abs(base.log_partition()) < 1e-9
+    ):
         raise ValueError(f"base must be normalised (log Z = 0), got log Z = {base.log_partition():g}")
-    n = integer(n_chains, "n_chains", 2)
-    there, back, draw = seed_sequence(seed).spawn(3)
-    run = ais.forward(energy, base, n_chains=n, n_steps=n_steps, seed=there, n_threads=n_threads)
-    if not np.isfinite(run.log_weights).all():
-        raise NonFiniteError("annealed importance sampling met an infinite energy; use a narrower base")
-    value, sd = ais.log_mean_exp(run.log_weights), float(run.log_weights.std(ddof=1))
-    relative = np.exp(run.log_weights - value)
-    error = float(relative.std(ddof=1) / math.sqrt(n))
-    lower = float(run.log_weights.mean()) - BRACKET * sd / math.sqrt(n)
-    share = float(relative.max() / relative.sum())
-    upper, evaluations = math.inf, run.n_evaluations
+    n, steps = integer(n_chains, "n_chains", 2), ais.steps_of(n_steps)
+    if reverse_samples is not None:
+        reverse_samples, _ = samples(reverse_samples, energy.n_features, "reverse_samples")
+        if len(reverse_samples) < 2:
+            raise ValueError("reverse_samples must hold at least 2 samples for a reverse run, got 1")
+    pilot, first, there, draw, back = seed_sequence(seed).spawn(5)
+    way = path(energy, base, pilot)
+    ladder = plan(way, steps, pilot)
+    run = ais.climb(way, ladder, n, first, there, n_threads=n_threads)
+    evaluations, weights = run.n_evaluations, None
     if reverse_samples is None and energy.has_exact_sample:
         reverse_samples = energy.exact_sample(n, draw)
     if reverse_samples is not None:
-        other = ais.reverse(energy, base, reverse_samples, n_steps=n_steps, seed=back, n_threads=n_threads)
-        weights = other.log_weights
-        there_and_back = math.hypot(float(weights.std(ddof=1)) / math.sqrt(len(weights)), error)
-        upper = float(weights.mean()) + BRACKET * there_and_back
-        evaluations += other.n_evaluations
-    return LogPartition("ais", error, lower, upper, sd, evaluations, value, share, n)
+        other = ais.descend(way, ladder, reverse_samples, back, n_threads=n_threads)
+        evaluations, weights = evaluations + other.n_evaluations - ladder.n_evaluations, other.log_weights
+    return from_weights(run.log_weights, weights, evaluations)
+
+
+def from_weights(there, back, n_evaluations) -> LogPartition:
+    """The estimate of log-weights of forward runs, and of reverse runs or None."""
+    value, error, share = _mean_weight(there)
+    lower, upper = ais.bracket(there, back)
+    reverse = None
+    if back is not None:
+        other, other_error, _ = _mean_weight(-back)
+        reverse = (-other, other_error, float(back.std(ddof=1)))
+    spread = float(there.std(ddof=1))
+    return LogPartition("ais", error, lower, upper, spread, n_evaluations, value, share, len(there), reverse)
+
+
+def _mean_weight(log_weights):
+    """(log of the mean weight, its standard error, the largest share of one chain)."""
+    value = ais.log_mean_exp(log_weights)
+    relative = np.exp(log_weights - value)
+    error = float(relative.std(ddof=1) / math.sqrt(len(relative)))
+    return value, error, float(relative.max() / relative.sum())

@@ -228,12 +228,16 @@ def _descents(energy, centre, half):
                 break
             slope = np.zeros_like(x)
             slope[inside] = energy.grad(x[inside])
-            length = np.sqrt((slope**2).sum(axis=1))[:, None]
+            # Far out on a steep shape (the funnel's) the square of a slope overflows, the slope over its top does not.
+            top = np.abs(slope).max(axis=1, keepdims=True)
+            unit = slope / np.where(top > 0, top, 1.0)
+            norm = np.sqrt((unit**2).sum(axis=1))[:, None]
             # No step is longer than the distance to the middle.
-            reach = np.minimum(
-                step[:, None] * length, np.sqrt(((x - centre) ** 2).sum(axis=1))[:, None] + 1.0
-            )
-            y = x - np.where(length > 0, slope / np.where(length > 0, length, 1.0), 0.0) * reach
+            with np.errstate(over="ignore"):
+                reach = np.minimum(
+                    step[:, None] * top * norm, np.sqrt(((x - centre) ** 2).sum(axis=1))[:, None] + 1.0
+                )
+            y = x - unit / np.where(norm > 0, norm, 1.0) * reach
             there = energy._energy_with_walls(y)
             better = there < here
             x[better], here[better] = y[better], there[better]

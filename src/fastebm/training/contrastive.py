@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-from dataclasses import fields
 
 import numpy as np
 
@@ -19,12 +18,12 @@ from .after_fit import check_strict
 from .checkpoint import read_checkpoint
 from .run import Training, choose
 from .settings import Settings
+from .trainer import Trainer, check_callback
 
-OPTIONS = {f.name for f in fields(Settings)} - {"energy", "sampler"}
 NOTEBOOK_PARAMS = ("raw_a1", "m1", "k1", "raw_a2", "m2", "k2", "c")
 
 
-class ContrastiveDivergence:
+class ContrastiveDivergence(Trainer):
     r"""Fits the parameters of an energy to data.
 
     One update draws a batch of data, moves the model's chains by `n_steps` of the sampler, and takes a gradient step on
@@ -126,56 +125,8 @@ class ContrastiveDivergence:
     True
     """
 
-    def __init__(self, energy, sampler=None, **options):
-        unknown = options.keys() - OPTIONS
-        if unknown:
-            raise TypeError(
-                f"{type(self).__name__} has no option {min(unknown)!r}; it has {', '.join(sorted(OPTIONS))}"
-            )
-        object.__setattr__(self, "settings", Settings(energy, sampler, **options))
-        object.__setattr__(self, "_last_result", None)
-
-    def __getattr__(self, name):
-        if name in OPTIONS or name in ("energy", "sampler"):
-            return getattr(self.__dict__["settings"], name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def __setattr__(self, name, value):
-        raise AttributeError(
-            f"{name!r} cannot be assigned: a trainer's settings are checked together; use "
-            f"trainer.replace({name}=...), which returns a new trainer"
-        )
-
-    def __dir__(self):
-        return sorted({*super().__dir__(), *OPTIONS, "energy", "sampler"})
-
-    # A copy or a pickle is made of the arguments, as __setattr__ refuses the rest.
-    def __reduce__(self):
-        return _rebuild, (type(self), self.get_params())
-
-    @property
-    def last_result(self):
-        """Result of the last `fit`, an interrupted one included; None before."""
-        return self._last_result
-
-    def get_params(self, deep=True):
-        """Return the arguments of this trainer, defaults included, as a dict; deep is there for scikit-learn."""
-        return self.settings.given
-
-    def replace(self, **changes):
-        """Return a new trainer with some arguments changed and all of them checked again.
-
-        Parameters
-        ----------
-        **changes
-            Arguments of `ContrastiveDivergence`.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As the constructor does.
-        """
-        return type(self)(**(self.get_params() | changes))
+    SETTINGS = Settings
+    GIVEN = ("energy", "sampler")
 
     @classmethod
     def notebook(cls, energy=None, **changes):
@@ -276,7 +227,7 @@ class ContrastiveDivergence:
             With strict=True, if there are warnings. It carries the result.
         """
         x, flat = samples(X, self.energy.n_features)
-        _check_callback(callback)
+        check_callback(callback)
         check_strict(strict, diagnose)
         if n_threads is not None:
             resolve(n_threads)
@@ -349,10 +300,14 @@ class ContrastiveDivergence:
         """
         n_features = np.shape(X)[1] if np.ndim(X) == 2 else 1
         x, _ = samples(X, n_features)
-        _check_callback(callback)
+        check_callback(callback)
         if n_threads is not None:
             resolve(n_threads)
         saved = read_checkpoint(path, x)
+        if "trainer" in saved.choices:
+            raise ModelFileError(
+                f"cannot resume from {str(path)!r}: another trainer wrote it; use {saved.choices['trainer']}.resume"
+            )
         try:
             trainer = cls(**saved.settings)
             run = Training(trainer, x, saved.flat, saved.choices, 0, n_threads)
@@ -369,15 +324,6 @@ class ContrastiveDivergence:
             f"{type(self).__name__}({self.energy!r}, sampler={self.sampler!r}, n_updates={self.n_updates}, "
             f"n_steps={self.n_steps}, buffer={self.buffer!r})"
         )
-
-
-def _check_callback(callback):
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be callable, got {describe(callback)}")
-
-
-def _rebuild(cls, arguments):
-    return cls(**arguments)
 
 
 # What help() and an editor show: the settings are spelled once.

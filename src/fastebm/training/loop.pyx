@@ -14,8 +14,8 @@ from .._runtime.fast cimport address, finite
 from .._runtime.team cimport Team
 from ..energies.base cimport Energy
 from ..kernels.layout cimport gather
-from ..kernels.math cimport lane_sum
-from ..kernels.random cimport BATCH, REINIT, REPLAY, RESAMPLE, Key
+from ..kernels.math cimport in_t, lane_sum, out_t
+from ..kernels.random cimport AUGMENT, BATCH, DATA_NOISE, REINIT, REPLAY, RESAMPLE, Key
 from ..kernels.scratch cimport Arena, aligned, carve
 from ..samplers.base cimport Tally, key_of
 from ..samplers.cycle cimport Cycle
@@ -28,12 +28,26 @@ from .positive cimport Positive
 cdef double WORTH_HELP = 1e-4
 # Updates before that is measured: the first ones touch cold memory.
 cdef int64_t WARM = 3
+# Parameters whose block sums are added at a time: 16 kB, a part of the first cache.
+cdef Py_ssize_t PIECE = 2048
 
 # Random numbers that the parts of an update draw from the run's own key: no sampler may draw them from the same.
-OWN_PURPOSES = 1 << BATCH | 1 << REPLAY | 1 << REINIT | 1 << RESAMPLE
+OWN_PURPOSES = 1 << BATCH | 1 << REPLAY | 1 << REINIT | 1 << RESAMPLE | 1 << AUGMENT | 1 << DATA_NOISE
 
 cdef enum Phase:
     GRADIENT, ENERGY
+
+
+cdef inline void add(out_t total, in_t more, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t p
+    for p in range(n):
+        total[p] += more[p]
+
+
+cdef inline void divide(out_t total, Py_ssize_t n, double by) noexcept nogil:
+    cdef Py_ssize_t p
+    for p in range(n):
+        total[p] /= by
 
 
 cdef struct Room:
@@ -82,6 +96,8 @@ cdef class Loop(Team):
     cdef Py_ssize_t features, n_params, width, size, stride, n_positive, n_negative, n_tallies
     cdef int64_t n_updates, most_helpers
     cdef readonly int64_t update
+    # What the last update on one thread took; 0 before.
+    cdef double seconds
     # Sums of every block, positive ones first; their means.
     cdef double* sums
     cdef double* energy_sums
@@ -181,7 +197,7 @@ cdef class Loop(Team):
 
     cdef int _positive_block(self, Py_ssize_t block, Room* room) noexcept nogil:
         cdef Py_ssize_t start = block * self.size, n = min(self.size, self.positive.batch - start)
-        self.positive.load(start, n, room.x, self.stride)
+        self.positive.load(start, n, room.x, room.work, self.stride, self.key, self.update)
         if self.energy.energy_block(room.x, room.energies, room.work, n, self.stride):
             return -1
         return self._sum(block, room, room.energies, NULL, n)
@@ -214,18 +230,19 @@ cdef class Loop(Team):
     # ---- an update ----
 
     cdef double _mean(self, Py_ssize_t first, Py_ssize_t blocks, double* g, double n) noexcept nogil:
-        # Block sums, added in their order; returns the mean energy.
-        cdef Py_ssize_t b, p
-        cdef double* sums
+        # Block sums, added in their order, a piece of the parameters at a time so that the result stays in the cache;
+        # returns the mean energy.
+        cdef Py_ssize_t b, start = 0, m
         cdef double total = 0.0
-        memset(g, 0, self.n_params * sizeof(double))
         for b in range(first, first + blocks):
             total += self.energy_sums[b]
-            sums = self.sums + b * self.n_params
-            for p in range(self.n_params):
-                g[p] += sums[p]
-        for p in range(self.n_params):
-            g[p] /= n
+        while start < self.n_params:
+            m = min(PIECE, self.n_params - start)
+            memset(g + start, 0, m * sizeof(double))
+            for b in range(first, first + blocks):
+                add(g + start, self.sums + b * self.n_params + start, m)
+            divide(g + start, m, n)
+            start += m
         return total / n
 
     cdef int64_t _gather_tallies(self) noexcept nogil:
@@ -245,6 +262,12 @@ cdef class Loop(Team):
             undefined += all_.undefined
         return undefined
 
+    cdef int _failed(self) noexcept nogil:
+        # A function of the user's raised.
+        with gil:
+            self.control.failure, self.positive.changes.failure = self.positive.changes.failure, None
+        return -1
+
     cdef int _one_update(self) noexcept nogil:
         # 0: done; 1: something is not finite; -1: stopped.
         cdef Py_ssize_t j
@@ -252,8 +275,8 @@ cdef class Loop(Team):
         cdef int status
         cdef Tally* now_
         memset(self.tallies + self.n_tallies, 0, self.n_tallies * (self.n_helpers + 1) * sizeof(Tally))
-        self.positive.draw(self.key, self.update)
-        self.negatives.begin(self.key, self.update)
+        if self.positive.draw(self.key, self.update) or self.negatives.begin(self.key, self.update):
+            return self._failed()
         self.phase = GRADIENT
         if self.together(self.n_positive + self.n_negative):
             return -1
@@ -313,6 +336,10 @@ cdef class Loop(Team):
         cdef int status = 0
         cdef double before = 0.0
         try:
+            if self.seconds > 0.0 and self.most_helpers > 0:
+                # Known from an earlier call: a callback after every update must not cost the helpers.
+                with nogil:
+                    self._consider(self.seconds, last - self.update)
             with nogil:
                 while self.update < last and status == 0:
                     status = self.control.poll(<double>self.update)
@@ -322,7 +349,8 @@ cdef class Loop(Team):
                         before = now()
                     status = self._one_update()
                     if before > 0.0 and status == 0:
-                        self._consider(now() - before, last - self.update)
+                        self.seconds = now() - before
+                        self._consider(self.seconds, last - self.update)
                         before = 0.0
         finally:
             if self.n_helpers:
@@ -360,7 +388,7 @@ cdef class Loop(Team):
             "positive": self.positive.state(),
             "negatives": self.negatives.state(),
             "optimiser": self.optimiser.state(),
-            "history": self.history.state(),
+            "history": self.history.state(self.optimiser.before),
         }
 
     def restore(self, state):
@@ -375,7 +403,9 @@ cdef class Loop(Team):
         self.positive.restore(state["positive"])
         self.negatives.restore(state["negatives"])
         self.optimiser.restore(state["optimiser"])
-        self.history.restore(state["history"])
+        before = self.history.restore(state["history"])
+        if before is not None:
+            self.optimiser.restore_before(before)
         self.key.k0, self.key.k1 = state["key"]
         self.update = state["update"]
         for j, (proposed, accepted, clipped) in enumerate(state["tallies"]):

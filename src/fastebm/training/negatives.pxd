@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint64_t
 from ..energies.base cimport Energy
 from ..kernels.random cimport Key
 from ..samplers.base cimport Sampler
+from .augment cimport Changes
 
 
 cdef class Negatives:
@@ -17,9 +18,18 @@ cdef class Negatives:
     cdef double* energies
     cdef double* weights
     cdef double[::1] low, high
+    # Chains that go on changed: how likely, by what; which of them in this update, and their states.
+    cdef double augment_prob
+    cdef Changes changes
+    cdef object picked_mask, picked_rows
+    cdef double[::1] picked
+    cdef double* changed
 
-    # What the start of an update takes from all chains at once.
-    cdef void begin(self, Key key, uint64_t update) noexcept nogil
+    # What the start of an update takes from all chains at once. -1 if a function of the user's raised.
+    cdef int begin(self, Key key, uint64_t update) noexcept nogil
+    cdef int augment(self, Py_ssize_t replayed, Key key, uint64_t update) noexcept nogil
+    # Write the changed states over those of the chains start .. start + n - 1.
+    cdef void put_changed(self, double* x, Py_ssize_t start, Py_ssize_t n, Py_ssize_t stride) noexcept nogil
     # The chains start .. start + n - 1, and their state, where the update begins.
     cdef int load(self, Energy energy, Sampler sampler, Py_ssize_t start, Py_ssize_t n, double* x, double* state,
                   double* work, Py_ssize_t stride, Key key, uint64_t update) noexcept nogil
@@ -61,5 +71,6 @@ cdef class Fifo(Negatives):
     cdef double* ring
     cdef readonly Py_ssize_t capacity, ring_start, ring_size
     cdef Py_ssize_t n_replay, replay
+    cdef object chosen_rows
     cdef int64_t[::1] order, chosen, swapped
     cdef double[::1] uniforms

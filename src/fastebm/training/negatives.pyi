@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
+from .augment import Changes
+
 @disjoint_base
 class Negatives:
     @property
@@ -18,6 +20,7 @@ class Negatives:
         low: NDArray[np.float64],
         high: NDArray[np.float64],
     ) -> None: ...
+    def change(self, changes: Changes, prob: float) -> None: ...
     def state(self) -> dict[str, Any]: ...
     def restore(self, state: dict[str, Any]) -> None: ...
 

@@ -12,12 +12,16 @@ from .._runtime.fast cimport address
 from ..energies.base cimport Energy
 from ..kernels.layout cimport gather, scatter
 from ..kernels.math cimport exp_neg, in_t, out_t
-from ..kernels.random cimport REINIT, REPLAY, RESAMPLE, Key, counter, threefry, uniform_pairs, unit
+from ..kernels.random cimport AUGMENT, REINIT, REPLAY, RESAMPLE, Key, counter, threefry, uniform_pairs, unit
 from ..kernels.subset cimport draw_subset
 from ..samplers.base cimport Sampler
+from .augment cimport Changes
+
+from .augment import FIRST_CHAIN
 
 # Effective share of the weighted chains below which they are resampled.
 cdef double UNEVEN = 0.5
+cdef uint64_t FIRST_CHAIN_ = FIRST_CHAIN
 
 
 cdef void spread(in_t u, out_t x, Py_ssize_t n, double low, double width) noexcept nogil:
@@ -48,8 +52,50 @@ cdef class Negatives:
         self.energies = address(self.memory)
         self.low, self.high = low, high
 
-    cdef void begin(self, Key key, uint64_t update) noexcept nogil:
-        pass
+    def change(self, Changes changes not None, prob):
+        """From now on let each replayed chain begin an update changed, with this probability."""
+        self.changes, self.augment_prob = changes, prob
+        self.picked_mask = np.zeros(self.n_chains + 1)
+        self.picked = self.picked_mask
+        self.picked_rows = np.zeros((self.n_chains, self.features))
+        self.changed = address(self.picked_rows)
+
+    cdef int begin(self, Key key, uint64_t update) noexcept nogil:
+        return 0
+
+    def _replayed(self, places):
+        """States from which the chains at these places begin the update, shape (len(places), n_features)."""
+        raise NotImplementedError
+
+    cdef int augment(self, Py_ssize_t replayed, Key key, uint64_t update) noexcept nogil:
+        # Few chains are changed, so this may take the interpreter: about 20 us an update.
+        cdef Py_ssize_t half = (self.n_chains + 1) // 2
+        cdef uint64_t first = FIRST_CHAIN_
+        if not self.augment_prob > 0.0:
+            return 0
+        uniform_pairs(key, first, counter(AUGMENT, 1, update), half, &self.picked[0], &self.picked[half])
+        with gil:
+            try:
+                mask = self.picked_mask[:self.n_chains]
+                mask[replayed:] = 2.0
+                places = np.flatnonzero(mask <= self.augment_prob)
+                mask[:] = 0.0
+                if len(places):
+                    self.picked_rows[places] = self.changes.rows(self._replayed(places), key, first, update)
+                    mask[places] = 1.0
+            except BaseException as error:
+                self.changes.failure = error
+                return -1
+        return 0
+
+    cdef void put_changed(self, double* x, Py_ssize_t start, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+        cdef Py_ssize_t i, d
+        if not self.augment_prob > 0.0:
+            return
+        for i in range(n):
+            if self.picked[start + i] > 0.0:
+                for d in range(self.features):
+                    x[d * stride + i] = self.changed[(start + i) * self.features + d]
 
     cdef int load(self, Energy energy, Sampler sampler, Py_ssize_t start, Py_ssize_t n, double* x, double* state,
                   double* work, Py_ssize_t stride, Key key, uint64_t update) noexcept nogil:
@@ -101,15 +147,20 @@ cdef class Persistent(Negatives):
         self.reinit_prob = reinit_prob
         self.uniforms = np.ones(self.n_chains + 1)
 
-    cdef void begin(self, Key key, uint64_t update) noexcept nogil:
+    def _replayed(self, places):
+        return self.rows[places]
+
+    cdef int begin(self, Key key, uint64_t update) noexcept nogil:
         cdef Py_ssize_t half = (self.n_chains + 1) // 2
         if self.reinit_prob > 0.0:
             uniform_pairs(key, 0, counter(REINIT, 0, update), half, &self.uniforms[0], &self.uniforms[half])
+        return self.augment(self.n_chains, key, update)
 
     cdef int load(self, Energy energy, Sampler sampler, Py_ssize_t start, Py_ssize_t n, double* x, double* state,
                   double* work, Py_ssize_t stride, Key key, uint64_t update) noexcept nogil:
         cdef Py_ssize_t i
         gather(self.chains + start * self.features, x, n, self.features, stride)
+        self.put_changed(x, start, n, stride)
         if self.width and self.started:
             gather(self.chain_states + start * self.width, state, n, self.width, stride)
         elif self.width and sampler.start_block(energy, x, state, work, n, stride, key, start, update):
@@ -155,7 +206,7 @@ cdef class Weighted(Persistent):
         self.source = np.zeros(self.n_chains, dtype=np.int64)
         self.spare = np.zeros(self.n_chains * max(self.features, width))
 
-    cdef void begin(self, Key key, uint64_t update) noexcept nogil:
+    cdef int begin(self, Key key, uint64_t update) noexcept nogil:
         # weight = softmax(log_weight), and the effective sample size as a fraction of the chains.
         cdef Py_ssize_t i
         cdef double top = -INFINITY, total = 0.0, square = 0.0
@@ -168,6 +219,7 @@ cdef class Weighted(Persistent):
             self.weights[i] /= total
             square += self.weights[i] * self.weights[i]
         self.ess = 1.0 / (square * self.n_chains)
+        return 0
 
     cdef void even_out(self, Key key, uint64_t update) noexcept nogil:
         # Systematic resampling; equal weights afterwards. It comes while the weights still belong to the old energy.
@@ -245,11 +297,15 @@ cdef class Fifo(Negatives):
         if self.capacity:
             self.ring = address(rows)
         self.order = np.arange(max(self.capacity, 1))
-        self.chosen = np.empty(n_chains, dtype=np.int64)
+        self.chosen_rows = np.empty(n_chains, dtype=np.int64)
+        self.chosen = self.chosen_rows
         self.swapped = np.empty(n_chains, dtype=np.int64)
         self.uniforms = np.empty(n_chains + 1)
 
-    cdef void begin(self, Key key, uint64_t update) noexcept nogil:
+    def _replayed(self, places):
+        return self.rows[(self.ring_start + self.chosen_rows[places]) % self.capacity]
+
+    cdef int begin(self, Key key, uint64_t update) noexcept nogil:
         cdef Py_ssize_t i
         self.replay = min(min(self.n_replay, self.ring_size), self.n_chains)
         if 0 < self.replay < self.ring_size:
@@ -258,6 +314,7 @@ cdef class Fifo(Negatives):
         else:
             for i in range(self.replay):
                 self.chosen[i] = i
+        return self.augment(self.replay, key, update)
 
     cdef int load(self, Energy energy, Sampler sampler, Py_ssize_t start, Py_ssize_t n, double* x, double* state,
                   double* work, Py_ssize_t stride, Key key, uint64_t update) noexcept nogil:
@@ -268,6 +325,7 @@ cdef class Fifo(Negatives):
             row = row if row < self.capacity else row - self.capacity
             for d in range(self.features):
                 x[d * stride + i] = self.ring[row * self.features + d]
+        self.put_changed(x, start, stored, stride)
         # The ring keeps no more than x: what else a sampler keeps starts anew with every leg.
         if self.width and stored and sampler.start_block(energy, x, state, work, stored, stride, key, start, update):
             return -1

@@ -4,7 +4,7 @@ from ..energies.base cimport Energy
 
 
 cdef class Schedule:
-    cdef double rate, n_updates, warm_up
+    cdef double rate, n_updates, warm_up, falls
     cdef int kind
     # Length of a step in an update.
     cdef double at(self, int64_t update) noexcept nogil
@@ -24,7 +24,14 @@ cdef class Optimiser:
     cdef Py_ssize_t n_params
     cdef double clip_norm
     cdef object memory
-    cdef double[::1] theta, candidate, step, lower, upper, l2
+    # theta takes the place of previous, candidate that of theta, when an update is committed.
+    cdef double* theta
+    cdef double* candidate
+    cdef double* previous
+    cdef double[::1] step, lower, upper, l2
+    cdef bint bounded, penalised
+    cdef int at
+    cdef int _turn(self, int at) except -1
     # From a gradient to a direction; the state for the next update may change, but is not yet committed.
     cdef void direct(self, double* gradient) noexcept nogil
     cdef void settle(self) noexcept nogil
@@ -36,5 +43,12 @@ cdef class Optimiser:
 
 cdef class Adam(Optimiser):
     cdef object moments
-    cdef double[::1] first, second, first_next, second_next
-    cdef double decay1, decay2
+    cdef double* first
+    cdef double* second
+    cdef double* first_next
+    cdef double* second_next
+    cdef bint odd
+    cdef int _place(self, bint odd) except -1
+    cdef object _rows(self)
+    # 1 less the betas, as the decimals that they were written as say; the powers of the betas.
+    cdef double beta1, beta2, rest1, rest2, epsilon, decay1, decay2

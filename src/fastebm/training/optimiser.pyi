@@ -6,9 +6,12 @@ from typing_extensions import disjoint_base
 
 KINDS: dict[str, int]
 
+def rest_of(beta: float) -> float: ...
+def falls_from(n_updates: int, warm_up: int, hold: float) -> float: ...
+
 @disjoint_base
 class Schedule:
-    def __init__(self, rate: float, n_updates: int, kind: str, warm_up: int) -> None: ...
+    def __init__(self, rate: float, n_updates: int, kind: str, warm_up: int, hold: float = 0.0) -> None: ...
 
 @disjoint_base
 class Average:
@@ -23,6 +26,9 @@ class Optimiser:
     def average(self) -> Average: ...
     @property
     def last(self) -> NDArray[np.float64]: ...
+    @property
+    def before(self) -> NDArray[np.float64]: ...
+    def restore_before(self, theta: NDArray[np.float64]) -> None: ...
     def __init__(
         self,
         theta: NDArray[np.float64],
@@ -37,4 +43,16 @@ class Optimiser:
     def restore(self, state: dict[str, Any]) -> None: ...
 
 @disjoint_base
-class Adam(Optimiser): ...
+class Adam(Optimiser):
+    def __init__(
+        self,
+        theta: NDArray[np.float64],
+        schedule: Schedule,
+        average: Average,
+        l2: NDArray[np.float64],
+        lower: NDArray[np.float64],
+        upper: NDArray[np.float64],
+        clip_norm: float | None = None,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+    ) -> None: ...

@@ -30,22 +30,46 @@ def check_spread(x: np.ndarray, own: str) -> np.ndarray:
     return spread
 
 
-def local_variance(x: np.ndarray, n_groups: int, rng: np.random.Generator) -> float:
-    """Smallest variance, over features and over k-means groups that hold at least 5 % of the rows, in units of x^2."""
+def local_variance(x: np.ndarray, n_groups: int, rng: np.random.Generator, tilted: bool = False) -> float:
+    """Smallest variance, over features and over k-means groups that hold at least 5 % of the rows, in units of x^2.
+
+    With tilted, over all directions instead of features alone, for energies whose modes may be narrow along any
+    (``mode_covariances``): the smallest eigenvalue of the groups' covariances.
+    """
     if len(x) > ENOUGH_ROWS:
         x = x[rng.choice(len(x), ENOUGH_ROWS, replace=False)]
     spread = check_spread(x, "a sampler with a step_size of your own")
     _, labels = kmeans(x / spread, distinct_rows(x, n_groups), rng)
+    variance = _principal_variances if tilted else _variances
     variances = [
-        x[labels == j].var(axis=0) for j in np.unique(labels) if (labels == j).sum() >= max(2, 0.05 * len(x))
+        variance(x[labels == j]) for j in np.unique(labels) if (labels == j).sum() >= max(2, 0.05 * len(x))
     ]
     positive = [v[v > 0].min() for v in variances if (v > 0).any()]
     return float(min(positive)) if positive else float(spread.min() ** 2)
 
 
-def default_step_size(x: np.ndarray, n_groups: int, rng: np.random.Generator) -> float:
-    """A quarter of the narrowest variance in the data."""
-    return STEP_FRACTION * local_variance(x, n_groups, rng)
+def _variances(rows):
+    return rows.var(axis=0)
+
+
+def _principal_variances(rows):
+    if len(rows) <= 2 * rows.shape[1]:
+        return rows.var(axis=0)
+    values = np.linalg.eigvalsh(np.atleast_2d(np.cov(rows.T, bias=True)))
+    # A direction without spread, but for rounding, is none.
+    return np.where(values > 1e-12 * values[-1], values, 0.0)
+
+
+def default_step_size(x: np.ndarray, n_groups: int, rng: np.random.Generator, covariances=None) -> float:
+    """A quarter of the narrowest variance in the data.
+
+    covariances are those of the modes that training starts from, where they may be tilted (``mode_covariances``):
+    then along any direction, and of these modes too, which k-means groups need not be like.
+    """
+    variance = local_variance(x, n_groups, rng, covariances is not None)
+    if covariances is not None:
+        variance = min(variance, float(np.linalg.eigvalsh(covariances).min()))
+    return STEP_FRACTION * variance
 
 
 def default_global_move(x: np.ndarray, n_groups: int, rng: np.random.Generator) -> Sampler:

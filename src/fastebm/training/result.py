@@ -10,6 +10,9 @@ from ..energies.base import Energy
 from ..samplers.base import Sampler
 from .replay import ReplayBuffer
 
+# certificate(energy, X_test, chains=...): partition is above training, and the package's root adds it.
+CERTIFY: list = []
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult:
@@ -74,6 +77,31 @@ class TrainingResult:
     def theta_trace(self) -> np.ndarray:
         """Theta as it was when those updates began, shape (n_kept, n_params)."""
         return self.history["theta"] if self.thinned is None else self.thinned[1]
+
+    def certificate(self, X_test, *, chains=None, **options):
+        """Mean log-likelihood of rows that were not trained on, between two ends: see `fastebm.certificate`.
+
+        Parameters
+        ----------
+        X_test : array-like of shape (n_rows, n_features)
+        chains : array-like of shape (n, n_features), optional
+            Samples of the model; by default those of ``buffer``, by their weights, which are run further first.
+        **options
+            As `fastebm.certificate` takes them: ``n_chains``, ``n_steps``, ``budget_s``, ``seed``, ``progress``, ...
+
+        Returns
+        -------
+        Certificate
+        """
+        if chains is None:
+            chains = self.buffer.states
+            if len(chains) == len(self.log_weights) and np.ptp(self.log_weights) > 0:
+                # Systematic resampling.
+                reached = np.cumsum(np.exp(self.log_weights - self.log_weights.max()))
+                at = (np.arange(len(chains)) + 0.5) / len(chains) * reached[-1]
+                chains = chains[np.minimum(np.searchsorted(reached, at), len(chains) - 1)]
+        (certify,) = CERTIFY
+        return certify(self.energy, X_test, chains=chains, **options)
 
     def __repr__(self) -> str:
         notes = f", {len(self.warnings)} warnings" if self.warnings else ""

@@ -16,6 +16,7 @@ from ..samplers.cycle import Cycle
 from ..samplers.mala import MALA
 from . import recipes
 from .after_fit import conclude
+from .augment import Changes
 from .checkpoint import Checkpoint, Writer, data_digest
 from .history import History
 from .loop import OWN_PURPOSES, Loop, state_size
@@ -32,8 +33,11 @@ REPORTED = (
     "n_chains",
     "learning_rate",
     "optimizer",
+    "betas",
+    "epsilon",
     "schedule",
     "warm_up",
+    "hold",
     "clip_norm",
     "buffer",
     "reinit_prob",
@@ -42,6 +46,9 @@ REPORTED = (
     "average",
     "ema",
     "weighting",
+    "data_noise",
+    "augment",
+    "augment_chains",
 )
 
 
@@ -63,7 +70,7 @@ def choose(settings, x, rng):
         check_distinct(x, groups)
     sampler = settings.sampler
     if sampler is None or sampler.automatic:
-        h = recipes.default_step_size(x, groups, rng)
+        h = recipes.default_step_size(x, groups, rng, settings.energy.mode_covariances)
         # The energy changes as it learns; the data do not.
         sampler = (sampler or MALA("auto")).tuned_by(
             lambda part: part.with_arguments(step_size=part.step_size_of(h))
@@ -99,6 +106,12 @@ def _move(settings, sampler, global_move):
 class Training:
     """One run: the choices made from the data, the compiled loop, and the result."""
 
+    TROUBLE = (
+        "a chain, an energy, a gradient or theta is not finite; use a smaller step_size or learning_rate, or set "
+        "theta_bounds"
+    )
+    KEPT = "the last good theta and buffer"
+
     def __init__(self, trainer, x, flat, choices, stream, n_threads=None):
         self.trainer, self.settings, self.x, self.flat = trainer, trainer.settings, x, flat
         s = self.settings
@@ -111,20 +124,24 @@ class Training:
         self.control = Control(None, float(s.n_updates))
         move, self.n_local = _move(s, self.sampler, self.global_move)
         self.negatives = self._negatives(choices, 0 if move is None else state_size(move, self.energy))
+        self.changes = Changes(s.augment, s.data_noise)
+        if s.augment_chains > 0:
+            self.negatives.change(self.changes, s.augment_chains)
         n_params = self.energy.n_params
-        self.optimiser = (Adam if s.optimizer == "adam" else Optimiser)(
+        steps = (
             self.energy.theta,
-            Schedule(s.learning_rate, s.n_updates, s.schedule, s.warm_up),
+            Schedule(s.learning_rate, s.n_updates, s.schedule, s.warm_up, s.hold),
             Average(n_params, int(s.n_updates * (1.0 - s.average)), s.ema or 0.0),
             s.l2,
             *s.theta_bounds,
             s.clip_norm,
         )
+        self.optimiser = Adam(*steps, s.betas, s.epsilon) if s.optimizer == "adam" else Optimiser(*steps)
         self.history = History(s.n_updates, n_params, s.trace_theta)
         self.loop = Loop(
             self.energy,
             move,
-            Positive(x, self.batch),
+            Positive(x, self.batch, self.changes),
             self.negatives,
             self.optimiser,
             self.history,
@@ -148,16 +165,19 @@ class Training:
             return Weighted(self.chains, width, self.low, self.high)
         return Persistent(self.chains, width, self.low, self.high, reinit_prob=s.reinit_prob)
 
+    def _chosen(self):
+        return {
+            "sampler": self.sampler,
+            "global_move": self.global_move,
+            "low": self.low,
+            "high": self.high,
+        }
+
     def write_to(self, path, every, written=-1):
         """Write a checkpoint now, unless the file is of update `written`, and from now on."""
         kept = {
             "settings": self.settings.given,
-            "choices": {
-                "sampler": self.sampler,
-                "global_move": self.global_move,
-                "low": self.low,
-                "high": self.high,
-            },
+            "choices": self._chosen(),
             "digest": data_digest(self.x),
             "flat": self.flat,
         }
@@ -190,11 +210,10 @@ class Training:
         if status == 0:
             return conclude(result, self.x, diagnose, strict, heard)
         update = self.loop.update
-        kept = f"the last good theta and buffer (after {update} complete updates) are on this error"
+        kept = f"{self.KEPT} (after {update} complete updates) are on this error"
         if status > 0:
             raise TrainingError(
-                f"update {update}: a chain, an energy, a gradient or theta is not finite; use a smaller step_size or "
-                f"learning_rate, or set theta_bounds; {kept}",
+                f"update {update}: {self.TROUBLE}; {kept}",
                 update,
                 result,
                 self.optimiser.last,
@@ -249,7 +268,7 @@ class Training:
             ring = (self.negatives.ring_start, self.negatives.ring_size)
         else:
             ring = (0, s.n_chains)
-        trace = self.history.trace()
+        trace = self.history.trace(self.optimiser.before)
         return TrainingResult(
             energy=energy,
             theta=theta,

@@ -1,0 +1,69 @@
+"""What score matching returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..energies.base import Energy
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreResult:
+    """Result of `ScoreMatching.fit`.
+
+    Attributes
+    ----------
+    energy : Energy
+        A copy of the trainer's energy with the fitted theta. With noise on the data it is the energy of the data *and*
+        the noise: a density wider by noise_std.
+    theta : ndarray of shape (n_params,)
+        The fitted parameters: the mean over the last `average` of the updates, or the last ones.
+    history : structured ndarray of shape (n_updates,)
+        ``step`` (update, from 0), ``loss`` (of the batch), ``grad_norm`` (Euclidean norm of its gradient in theta) and,
+        unless the trace is a thinned one, ``theta`` (n_params), all as they were when the update began.
+    settings : dict
+        What the trainer was told.
+    warnings : list
+        What `fastebm.diagnose` has to say; empty for a run that gives no cause for doubt in what was checked.
+    not_checked : list of str
+        What it did not look at, and why; empty if every check ran.
+    thinned : tuple of two ndarray, or None
+        Updates and thetas of a thinned trace; None where the history has theta of every update.
+    """
+
+    energy: Energy
+    theta: np.ndarray
+    history: np.ndarray
+    settings: dict = field(default_factory=dict)
+    warnings: list = field(default_factory=list)
+    not_checked: list = field(default_factory=list)
+    thinned: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def theta_steps(self) -> np.ndarray:
+        """Updates of `theta_trace`, shape (n_kept,); the last update is always among them."""
+        return self.history["step"] if self.thinned is None else self.thinned[0]
+
+    @property
+    def theta_trace(self) -> np.ndarray:
+        """Theta as it was when those updates began, shape (n_kept, n_params)."""
+        return self.history["theta"] if self.thinned is None else self.thinned[1]
+
+    def __repr__(self) -> str:
+        notes = f", {len(self.warnings)} warnings" if self.warnings else ""
+        return f"ScoreResult({self.energy!r}, {len(self.history)} updates{notes})"
+
+
+def score_history(numbers: np.ndarray, thetas: np.ndarray | None) -> np.ndarray:
+    """Turn the loop's rows (loss, norm of the gradient, unused) and thetas, if there is one a row, into the history."""
+    kinds: list = [("step", np.int64), ("loss", np.float64), ("grad_norm", np.float64)]
+    if thetas is not None:
+        kinds.append(("theta", np.float64, (thetas.shape[1],)))
+    history = np.empty(len(numbers), dtype=kinds)
+    history["step"] = np.arange(len(numbers))
+    history["loss"], history["grad_norm"] = numbers[:, 0], numbers[:, 1]
+    if thetas is not None:
+        history["theta"] = thetas
+    return history
