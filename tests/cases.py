@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from fastebm.energies.probe import quartic_functions
+from network_oracle import NetworkOracle
 from oracle import (
     AffineOracle,
     FullWellsOracle,
@@ -42,9 +43,15 @@ class EnergyCase:
         Range from which a test may draw theta, an entry for each parameter.
     x_range : float
         A test may draw x from +-x_range.
+    rel : float
+        Relative accuracy of values and gradients; sums over samples have a tenth of it.
     laplacian_rel : float
         Relative accuracy of `laplacian`: central differences have less.
+    difference_step, difference_rel : float
+        Central differences of the energy, and how well they know a gradient.
     has_log_partition, has_exact_sample : bool
+    advice : str
+        What an energy without log Z must say, as a pattern.
     pickles : bool
         Compiled functions do not.
     """
@@ -55,9 +62,13 @@ class EnergyCase:
     theta_low: tuple[float, ...] = ()
     theta_high: tuple[float, ...] = ()
     x_range: float = 6.0
+    rel: float = 1e-12
     laplacian_rel: float = 1e-12
+    difference_step: float = 1e-6
+    difference_rel: float = 1e-7
     has_log_partition: bool = True
     has_exact_sample: bool = True
+    advice: str = r"fastebm\.log_partition"
     pickles: bool = True
 
 
@@ -287,6 +298,37 @@ def scaled(x):
     return [(v - m, 1.0 / (3.5 * s * s)) for v, m, s in places]
 
 
+def network(name, prior, make, **known) -> EnergyCase:
+    """A network with random weights over the base of another case (None: over none)."""
+
+    def drawn():
+        energy = make(None if prior is None else prior.make())
+        energy.theta = np.random.default_rng(energy.n_params).uniform(-1.5, 1.5, energy.n_params)
+        return energy
+
+    n_params = make(None if prior is None else prior.make()).n_params
+    return EnergyCase(
+        name=f"network-{name}",
+        make=drawn,
+        oracle=lambda energy: NetworkOracle(energy, prior and prior.oracle(energy.base)),
+        theta_low=(-1.5,) * n_params,
+        theta_high=(1.5,) * n_params,
+        has_log_partition=False,
+        has_exact_sample=False,
+        **{"laplacian_rel": 1e-8, **known},
+    )
+
+
+# Every kind of layer of an image. No leaky_relu: differences do not know on which side of its kink they are.
+IMAGE = [
+    ("conv", 2, 2, 1, 1),
+    "softplus",
+    ("residual", [("conv", 2, 3), "silu"]),
+    ("pool", 2),
+    ("dense", 2),
+    "silu",
+]
+
 ENERGIES = (
     wells(2, 1),
     wells(1, 1),
@@ -422,6 +464,28 @@ ENERGIES = (
         pickles=False,
     ),
     tuned("python-theta-sum", param_grad_sum=tuned_param_grad_sum),
+    network("silu", gaussian(2), lambda base: fe.NetworkEnergy.mlp(2, (3, 2), base=base, dtype="float64")),
+    network(
+        "image",
+        None,
+        lambda base: fe.NetworkEnergy((2, 2), IMAGE, loc=0.1, scale=0.25, dtype="float64"),
+        advice="give base=",
+    ),
+    network(
+        "fourier",
+        wells(1, 1),
+        lambda base: fe.NetworkEnergy(
+            1, [("fourier", 2, 0.1), ("dense", 3), "softplus"], base=base, dtype="float64"
+        ),
+    ),
+    network(
+        "float32",
+        gaussian(2),
+        lambda base: fe.NetworkEnergy.mlp(2, (3,), base=base),
+        rel=5e-6,
+        difference_step=3e-3,
+        difference_rel=1e-3,
+    ),
 )
 
 

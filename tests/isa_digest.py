@@ -85,6 +85,10 @@ def collect(seed: int) -> dict[str, str]:
     annealed = ais.forward(target, base, n_chains=40, n_steps=20, seed=seed)
     # NumPy takes the exponentials between the moves; the moves are ours, and so are these sums of energies.
     out["annealing"] = digest(annealed.log_weights)
+    back = ais.reverse(target, base, annealed.x, n_steps="auto", seed=seed)
+    out["annealing back"] = digest(back.log_weights)
+    tilted = fe.Gaussian([0.0, 0.0]) + fe.WellMixture(3, 2)
+    out["annealing of a tilt"] = digest(ais.forward(tilted, None, n_chains=40, n_steps=30, seed=seed).x)
     return out
 
 

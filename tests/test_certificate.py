@@ -219,3 +219,19 @@ def test_rows_and_chains_outside_of_walls():
     assert c.lower < exact < c.upper and c.trusted
     with pytest.raises(TypeError, match="energy must be an Energy"):
         fe.certificate(None, inside)
+
+
+@pytest.mark.parametrize(
+    "base", [fe.Gaussian([0.5, 0.0]), fe.Box([-2.0, -3.0], [2.5, 2.0])], ids=["normal", "box"]
+)
+def test_a_network_is_annealed_from_its_base(base):
+    network = fe.NetworkEnergy.mlp(2, (16, 16), base=base, seed=1)
+    network.theta = network.theta + 0.4 * np.random.default_rng(2).normal(size=network.n_params)
+    x = base.exact_sample(200, seed=1)
+    assert network.annealing_base == base
+    np.testing.assert_allclose(base.energy(x) + network.tilt.energy(x), network.energy(x), rtol=0, atol=1e-5)
+    assert fe.NetworkEnergy.mlp(2, (8,)).tilt is None
+    exact = fe.certificate(network, x)
+    assert exact.estimate.method == "quadrature"
+    c = fe.certificate(network, x, method="ais", chains=x, n_chains=200, burn_in=500, seed=3)
+    assert c.trusted and c.lower < exact.value < c.upper and abs(c.value - exact.value) < 0.1

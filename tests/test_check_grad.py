@@ -77,7 +77,7 @@ def test_bridges_and_bases():
 # ---- precision ----
 
 
-@parametrise("case", ENERGIES)
+@parametrise("case", [case for case in ENERGIES if case.rel == 1e-12])
 def test_float64_is_judged_as_before(case):
     energy = case.make()
     X = np.random.default_rng(5).uniform(-case.x_range, case.x_range, (200, energy.n_features))

@@ -27,10 +27,10 @@ QUANTITIES = ("energy", "grad", "param_grad", "laplacian")
 SHAPES = [(1, 1), (2, 1), (3, 1), (1, 3), (2, 2), (4, 5)]
 
 
-def assert_all_agree(energy, oracle, x, laplacian_rel=REL):
+def assert_all_agree(energy, oracle, x, rel=REL, laplacian_rel=REL):
     for name in QUANTITIES:
-        rel = laplacian_rel if name == "laplacian" else REL
-        assert_agrees(getattr(energy, name)(x), x, getattr(oracle, name), rel)
+        allowed = laplacian_rel if name == "laplacian" else rel
+        assert_agrees(getattr(energy, name)(x), x, getattr(oracle, name), allowed)
 
 
 # ---- values ----
@@ -42,7 +42,7 @@ def test_values_agree_with_the_oracle(case, data):
     energy = case.make()
     energy.theta = data.draw(thetas(case), label="theta")
     x = data.draw(points(energy.n_features, case.x_range), label="x")
-    assert_all_agree(energy, case.oracle(energy), x, case.laplacian_rel)
+    assert_all_agree(energy, case.oracle(energy), x, case.rel, case.laplacian_rel)
 
 
 @parametrise("case", ENERGIES)
@@ -53,7 +53,7 @@ def test_values_agree_with_the_oracle_at_generic_points(case, seed):
     energy = case.make()
     energy.theta = rng.uniform(case.theta_low, case.theta_high)
     x = rng.uniform(-case.x_range, case.x_range, (5, energy.n_features))
-    assert_all_agree(energy, case.oracle(energy), x, case.laplacian_rel)
+    assert_all_agree(energy, case.oracle(energy), x, case.rel, case.laplacian_rel)
 
 
 @pytest.mark.parametrize(("n_wells", "n_features"), SHAPES)
@@ -143,14 +143,15 @@ def test_gradients_agree_with_central_differences(case, seed):
         energy.theta = moved
         return energy.energy(x)
 
-    checks = [(energy.grad(x), central_differences(energy.energy, x))]
+    step, limit = case.difference_step, case.difference_rel
+    checks = [(energy.grad(x), central_differences(energy.energy, x, step))]
     if energy.n_params:
-        checks.append((energy.param_grad(x), central_differences(at_theta, theta)))
+        checks.append((energy.param_grad(x), central_differences(at_theta, theta, step)))
     for gradient, difference in checks:
-        assert error_of(gradient, difference, values) < 1e-7
+        assert error_of(gradient, difference, values) < limit
         # A gradient that is wrong by a millionth of its scale is seen.
-        wrong = gradient + 1e-6 * (1.0 + np.abs(gradient) + np.abs(values)[:, None])
-        assert error_of(wrong, difference, values) > 1e-7
+        wrong = gradient + 10.0 * limit * (1.0 + np.abs(gradient) + np.abs(values)[:, None])
+        assert error_of(wrong, difference, values) > limit
 
 
 @parametrise("case", ENERGIES)
@@ -159,9 +160,10 @@ def test_laplacian_is_the_trace_of_the_second_derivatives(case, seed):
     rng = np.random.default_rng(seed)
     energy = case.make()
     x = rng.uniform(-3.0, 3.0, (5, energy.n_features))
-    hessian = central_differences(energy.grad, x)
+    hessian = central_differences(energy.grad, x, case.difference_step)
     trace = np.trace(hessian, axis1=1, axis2=2)
-    np.testing.assert_allclose(energy.laplacian(x), trace, rtol=1e-6, atol=1e-6)
+    limit = 10.0 * case.difference_rel
+    np.testing.assert_allclose(energy.laplacian(x), trace, rtol=limit, atol=limit)
 
 
 @parametrise("case", ENERGIES)
@@ -186,7 +188,7 @@ def test_mean_param_grad_is_the_mean_of_param_grad(case, n, seed):
     assert rows.shape == (n, energy.n_params)
     mean = energy.mean_param_grad(x)
     assert mean.shape == (energy.n_params,)
-    assert (np.abs(mean - rows.mean(axis=0)) <= 1e-13 * np.abs(rows).mean(axis=0)).all()
+    assert (np.abs(mean - rows.mean(axis=0)) <= 0.1 * case.rel * np.abs(rows).mean(axis=0)).all()
 
 
 @parametrise("case", ENERGIES)
@@ -195,10 +197,10 @@ def test_score_is_downhill(case):
     energy = case.make()
     x = cloud(9, energy.n_features, 1, case.x_range)
     slope = case.oracle(energy).grad
-    assert_agrees(-energy.score(x), x, slope, REL)
+    assert_agrees(-energy.score(x), x, slope, case.rel)
     if not (energy.score(x) == 0).all():
         with pytest.raises(AssertionError, match="instead of"):
-            assert_agrees(energy.score(x), x, slope, REL)
+            assert_agrees(energy.score(x), x, slope, case.rel)
 
 
 # ---- invariances of the well mixture ----
@@ -351,7 +353,7 @@ def test_what_is_not_known_says_what_to_use(case):
     energy = case.make()
     x = cloud(3, energy.n_features, 1, 1.0)
     for call in (energy.log_partition, lambda: energy.log_prob(x)):
-        with pytest.raises(NotImplementedError, match=r"fastebm\.log_partition"):
+        with pytest.raises(NotImplementedError, match=case.advice):
             call()
     with pytest.raises(NotImplementedError, match="MALA"):
         energy.exact_sample(3)

@@ -11,6 +11,7 @@ import numpy as np
 from .._runtime.check import choice, describe, first_bad, integer, numeric, real
 from .._runtime.seed import seed_sequence
 from ..networks.build import build, normalise
+from ..networks.layers import ACTIVATIONS
 from .base import as_energy
 
 from ..kernels.math cimport lane_dot
@@ -345,6 +346,17 @@ cdef class NetworkEnergy(Energy):
         return None if self.prior is None else self.prior.__copy__()
 
     @property
+    def annealing_base(self):
+        """The base, where it has a closed log Z and exact samples; otherwise None."""
+        known = self.prior is not None and self.prior.has_log_partition and self.prior.has_exact_sample
+        return self.base if known else None
+
+    @property
+    def tilt(self):
+        """f alone, an energy without a base, where there is an `annealing_base`; otherwise None."""
+        return None if self.annealing_base is None else self._alike(None)
+
+    @property
     def dtype(self):
         """In which f is computed: "float32" or "float64"."""
         return "float32" if self.single else "float64"
@@ -399,6 +411,7 @@ cdef class NetworkEnergy(Energy):
         ValueError, TypeError
             As `NetworkEnergy` does.
         """
+        choice(activation, "activation", tuple(ACTIVATIONS))
         layers = [part for width in _widths(hidden, "hidden") for part in (("dense", width), activation)]
         return cls(integer(n_features, "n_features", 1), layers, base=base, loc=loc, scale=scale,
                    spectral_norm=spectral_norm, dtype=dtype, seed=seed)
@@ -422,7 +435,8 @@ cdef class NetworkEnergy(Energy):
         ValueError, TypeError
             As `NetworkEnergy` does.
         """
-        shape = _shape(image_shape)
+        choice(activation, "activation", tuple(ACTIVATIONS))
+        shape = _shape(image_shape, "image_shape")
         if len(shape) != 3:
             raise ValueError(
                 f"image_shape must be (height, width) or (channels, height, width), got {describe(image_shape)}"
@@ -432,19 +446,19 @@ cdef class NetworkEnergy(Energy):
         layers += [part for width in _widths(dense, "dense") for part in (("dense", width), activation)]
         return cls(shape, layers, base=base, loc=loc, scale=scale, spectral_norm=spectral_norm, dtype=dtype, seed=seed)
 
-    def _alike(self):
+    def _alike(self, prior):
         # Without the draws and the tables of __init__: the layers have no state.
         cdef NetworkEnergy other = NetworkEnergy.__new__(NetworkEnergy)
         self._check_ready()
-        other.adopt(None if self.prior is None else self.prior.__copy__(), self.stack, self.described)
+        other.adopt(prior, self.stack, self.described)
         other.load_theta(self.theta_ptr)
         return other
 
     def __copy__(self):
-        return self._alike()
+        return self._alike(self.base)
 
     def __deepcopy__(self, memo):
-        return self._alike()
+        return self._alike(self.base)
 
     def _arguments(self):
         return {**self.described, "base": self.prior}
@@ -454,13 +468,13 @@ cdef class NetworkEnergy(Energy):
                 f"dtype={self.dtype!r}, n_params={self.n_params})")
 
 
-def _shape(shape):
+def _shape(shape, name="shape"):
     sizes = (shape,) if not isinstance(shape, (list, tuple)) else tuple(shape)
     if not 1 <= len(sizes) <= 3:
         raise ValueError(
-            f"shape must be n_features, (height, width) or (channels, height, width), got {describe(shape)}"
+            f"{name} must be n_features, (height, width) or (channels, height, width), got {describe(shape)}"
         )
-    sizes = tuple([integer(v, "shape", 1) for v in sizes])
+    sizes = tuple([integer(v, name, 1) for v in sizes])
     return (1, *sizes) if len(sizes) == 2 else sizes
 
 

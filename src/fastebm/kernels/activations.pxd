@@ -92,7 +92,8 @@ cdef inline void softplus(real* x, real* y, Py_ssize_t n) noexcept nogil:
     cdef real t, r, top
     for i in range(n):
         r = sigmoid_parts(x[i], &t)
-        top = 0 if x[i] < 0 else x[i]
+        # x - x and not 0: of -inf it is NaN.
+        top = x[i] - x[i] if x[i] < 0 else x[i]
         if real is float:
             y[i] = top + log1pf_unit(t)
         else:

@@ -1,10 +1,29 @@
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+_Real = NDArray[np.float32] | NDArray[np.float64]
 
 def apply(name: str, values: bytes | bytearray | memoryview) -> NDArray[np.float64]: ...
 def threefry(k0: int, k1: int, c0: int, c1: int) -> tuple[int, int]: ...
 def pairs(
     what: Literal["normal", "uniform"], k0: int, k1: int, chain0: int, c1: int, n: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def activation(name: str, x: _Real) -> tuple[NDArray[Any], NDArray[Any]]: ...
+def turns(t: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def product(
+    out: _Real,
+    w: _Real,
+    step: int,
+    by: int,
+    wk: NDArray[np.int32],
+    x: _Real,
+    rows: NDArray[np.int32],
+    n: int,
+    start: _Real | None,
+    more: bool,
+) -> None: ...
+def row_length(n: int, single: bool) -> int: ...
+def turned(rows: _Real, n: int, out: _Real) -> None: ...
+def summed(row: _Real) -> float: ...

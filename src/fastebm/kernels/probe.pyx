@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int32_t, uint64_t
 
+from .activations cimport leaky_relu, silu, softplus, turn
 from .math cimport exp_neg, lane_sum, log1p_positive, log_normal, octant_cos, octant_sin
+from .product cimport padded, product as product_kernel, real, row_sum, transpose
 from .random cimport Key, normal_pairs, threefry as threefry_block, uniform_pairs
 
 
@@ -60,3 +62,61 @@ def pairs(what, k0, k1, chain0, c1, n):
     else:
         uniform_pairs(key, chain0, c1, count, <double*>a, <double*>b)
     return np.frombuffer(first), np.frombuffer(second)
+
+
+cdef activate(name, real[::1] slope, real[::1] value):
+    cdef Py_ssize_t n = slope.shape[0]
+    if name == "silu":
+        silu(&slope[0], &value[0], n)
+    elif name == "softplus":
+        softplus(&slope[0], &value[0], n)
+    elif name == "leaky_relu":
+        leaky_relu(&slope[0], &value[0], n)
+    else:
+        raise ValueError(f"no activation named {name!r}")
+
+
+def activation(name, x):
+    """Value and slope of the named activation at every x, an array of float32 or float64 of shape (n,)."""
+    slope, value = np.array(x), np.empty_like(x)
+    if slope.dtype == np.float32:
+        activate[float](name, slope, value)
+    else:
+        activate[double](name, slope, value)
+    return value, slope
+
+
+def turns(double[::1] t):
+    """sin and cos of 2 pi t."""
+    cdef Py_ssize_t i, n = t.shape[0]
+    cdef double[::1] sine = np.empty(n), cosine = np.empty(n)
+    for i in range(n):
+        turn(t[i], &sine[i], &cosine[i])
+    return np.asarray(sine), np.asarray(cosine)
+
+
+def product(real[:, ::1] out, real[::1] w, Py_ssize_t step, Py_ssize_t by, int32_t[::1] wk, real[:, ::1] x,
+            int32_t[::1] rows, Py_ssize_t n, start, bint more):
+    """`product` of kernels/product.pxd into out, of shape (n_out, ldo); start is an array or None."""
+    cdef real[::1] first
+    cdef const real* at = NULL
+    if start is not None:
+        first = start
+        at = &first[0]
+    product_kernel(&out[0, 0], out.shape[1], out.shape[0], &w[0], step, by, &wk[0], &x[0, 0], x.shape[1], &rows[0],
+                   rows.shape[0], n, at, more)
+
+
+def row_length(Py_ssize_t n, bint single):
+    """`padded` of kernels/product.pxd."""
+    return padded(n, single)
+
+
+def turned(real[:, ::1] rows, Py_ssize_t n, real[:, ::1] out):
+    """`transpose` of kernels/product.pxd: the first n columns of rows, which become rows of out."""
+    transpose(&rows[0, 0], rows.shape[1], rows.shape[0], n, &out[0, 0], out.shape[1])
+
+
+def summed(real[::1] row):
+    """`row_sum` of kernels/product.pxd."""
+    return row_sum(&row[0], row.shape[0])

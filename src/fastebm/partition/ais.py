@@ -80,7 +80,7 @@ def forward(
         Independent chains, at least 2.
     n_steps : int or "auto", default 1000
         Temperatures, with one move at each. More steps make the weights more even; "auto" chooses them so that the
-        log-weights spread by about 0.5.
+        log-weights spread by 0.4 to 0.7.
     seed : None, int, SeedSequence or Generator
     n_threads : int, optional
         As in ``Sampler.sample``.
@@ -163,14 +163,14 @@ def descend(way: Path, ladder: Ladder, x, moves, *, n_threads=None, show=None) -
 
 
 def _run(way, x, betas, times, seed, ladder, n_threads, show):
-    bar = show(len(x) * ladder.n_steps) if show else None
+    shown = show(len(x) * ladder.n_steps) if show else None
     try:
         ends, work, parts, rates, _, _, undefined = way.walk(
-            x, betas, times, seed, n_threads=n_threads, show=bar
+            x, betas, times, seed, n_threads=n_threads, show=shown
         )
     finally:
-        if bar is not None:
-            bar.close()
+        if shown is not None:
+            shown.close()
     if undefined:
         raise NonFiniteError(
             f"the energy or its gradient was not a number for {undefined} proposals of the annealing; check the "

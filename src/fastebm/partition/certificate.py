@@ -11,12 +11,11 @@ import numpy as np
 
 from .._runtime.check import choice, integer, numeric, real, samples
 from .._runtime.errors import CertificateInterrupted, NonFiniteError
-from .._runtime.progress import bar
 from .._runtime.seed import seed_sequence
 from .._runtime.threads import resolve
 from ..energies.base import as_energy
 from . import ais
-from .ladder import path, plan
+from .ladder import bars, path, plan
 from .log_partition import LogPartition, UntrustedEstimateError, from_weights, log_partition
 
 # Chains for a reverse run, at least: as many groups give its end of the bracket.
@@ -213,7 +212,7 @@ def certificate(
     n_chains : int, default 512
         Annealed chains, at least 16; of `chains` as many are used.
     n_steps : int or "auto", default "auto"
-        Temperatures. "auto": as many as make the log-weights spread by about 0.5, by a pilot run.
+        Temperatures. "auto": as many as make the log-weights spread by 0.4 to 0.7, by a pilot run.
     burn_in : int, optional
         Moves of the chains before they are annealed; by default n_steps, and none for exact samples.
     max_steps : int, default 20000
@@ -319,20 +318,21 @@ def certificate(
         left = math.inf if budget is None else budget - (time.perf_counter() - begun)
         return most if left == math.inf else max(0, int(left * speed / (seconds * moved)))
 
-    def show(what):
-        return lambda total: bar(progress, total, what)
-
     phase, there = "the pilot run", None
     try:
-        ladder = plan(way, steps, seeds[1], most=most, afford=afford, show=show("ladder"))
+        ladder = plan(way, steps, seeds[1], most=most, afford=afford, show=bars(progress, "ladder"))
         phase = "the forward runs"
-        there = ais.climb(way, ladder, n, seeds[2], seeds[3], n_threads=n_threads, show=show("forward"))
+        there = ais.climb(
+            way, ladder, n, seeds[2], seeds[3], n_threads=n_threads, show=bars(progress, "forward")
+        )
         phase = "the chains' burn-in"
         burn = (0 if exact else ladder.n_steps) if burn is None else burn
         if burn:
-            chains = _further(way, chains, burn, ladder.times[-1], seeds[4], n_threads, show("burn-in"))
+            chains = _further(
+                way, chains, burn, ladder.times[-1], seeds[4], n_threads, bars(progress, "burn-in")
+            )
         phase = "the reverse runs"
-        back = ais.descend(way, ladder, chains, seeds[5], n_threads=n_threads, show=show("reverse"))
+        back = ais.descend(way, ladder, chains, seeds[5], n_threads=n_threads, show=bars(progress, "reverse"))
     except KeyboardInterrupt:
         done = None if there is None else from_weights(there.log_weights, None, there.n_evaluations)
         known = (

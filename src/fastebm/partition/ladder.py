@@ -11,6 +11,7 @@ import numpy as np
 
 from .._runtime.check import describe
 from .._runtime.errors import NonFiniteError
+from .._runtime.progress import bar
 from .._runtime.seed import key
 from ..energies.base import Energy, as_energy
 from ._anneal import anneal
@@ -118,6 +119,11 @@ def path(energy: Energy, base: Energy | None, seed) -> Path:
     return Path(start, other, tilt, float(start.log_partition()), np.ascontiguousarray(scale))
 
 
+def bars(progress: bool, what: str):
+    """``show(total)`` for a phase of an annealing: a progress bar, or None."""
+    return lambda total: bar(progress, total, what)
+
+
 def schedule(n_steps: int) -> np.ndarray:
     """n_steps + 1 inverse temperatures from 0 to 1, close together at the start, where the law changes fastest."""
     t = np.linspace(0.0, 1.0, n_steps + 1)
@@ -157,20 +163,20 @@ def plan(
     x = path.base.exact_sample(PILOT_CHAINS, first)
     betas = schedule(PILOT_STEPS)
     start = np.full(FIRST_MOVES + 2, betas[1])
-    bar = show(PILOT_CHAINS * PILOT_STEPS) if show else None
+    shown = show(PILOT_CHAINS * PILOT_STEPS) if show else None
     begin = time.perf_counter()
     moved = path.walk(x, start, np.full(len(start), 0.5), warm, adapt=(FIRST_GAIN, ACCEPTANCE))
     times = np.full(PILOT_STEPS + 1, moved[4][-2])
-    length, ladder, times = _pilot(path, x, betas, times, up, bar)
+    length, ladder, times = _pilot(path, x, betas, times, up, shown)
     seconds = (time.perf_counter() - begin) / (PILOT_CHAINS * (PILOT_STEPS + FIRST_MOVES))
     spent = PILOT_CHAINS * (PILOT_STEPS + FIRST_MOVES + 2)
     if n_steps is None:
         limit = max(FEWEST_STEPS, most if afford is None else min(most, afford(seconds)))
         wanted = _steps(length, target, limit)
         middle = ladder(min(max(wanted, PILOT_STEPS), LONGEST_PILOT * PILOT_STEPS, max(limit, PILOT_STEPS)))
-        bar = show(PILOT_CHAINS * (len(middle) - 1)) if show else None
+        shown = show(PILOT_CHAINS * (len(middle) - 1)) if show else None
         x = path.base.exact_sample(PILOT_CHAINS, again)
-        length, ladder, times = _pilot(path, x, middle, np.interp(middle, betas, times), second, bar)
+        length, ladder, times = _pilot(path, x, middle, np.interp(middle, betas, times), second, shown)
         betas = middle
         spent += PILOT_CHAINS * len(middle)
         n_steps = _steps(length, target, limit)
@@ -183,15 +189,15 @@ def _steps(length: float, target: float, most: int) -> int:
     return int(min(max(math.ceil(needed), FEWEST_STEPS), most)) if math.isfinite(needed) else most
 
 
-def _pilot(path, x, betas, times, seed, bar):
+def _pilot(path, x, betas, times, seed, shown):
     """(length, ladder of n steps as a function, time steps) from one run up the ladder."""
     try:
         _, work, _, _, found, history, _ = path.walk(
-            x, betas, times, seed, adapt=(GAIN, ACCEPTANCE), record=True, show=bar
+            x, betas, times, seed, adapt=(GAIN, ACCEPTANCE), record=True, show=shown
         )
     finally:
-        if bar is not None:
-            bar.close()
+        if shown is not None:
+            shown.close()
     if not np.isfinite(history).all():
         raise NonFiniteError(INFINITE)
     n_steps = len(betas) - 1

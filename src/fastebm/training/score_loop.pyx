@@ -167,7 +167,7 @@ cdef class ScoreLoop(Team):
         cdef double* g = self.sums + index * self.n_params
         memset(g, 0, self.n_params * sizeof(double))
         self.losses[index] = 0.0
-        self.positive.load(start, n, room.x, self.stride)
+        self.positive.load(start, n, room.x, room.work, self.stride, self.key, self.update)
         if self.noise_std > 0.0:
             return self._denoise(room, start, n, pair, g, &self.losses[index])
         return self._slice(room, start, n, pair, g, &self.losses[index])
@@ -267,9 +267,9 @@ cdef class ScoreLoop(Team):
         loss /= rows
         if not isfinite(loss) or self.optimiser.propose(self.energy, self.mean, self.zeros, self.update):
             return 1
-        self.history.add(loss, sqrt(norm), 1.0, &self.optimiser.theta[0])
+        self.history.add(loss, sqrt(norm), 1.0, self.optimiser.theta)
         self.optimiser.commit(self.update)
-        self.energy.load_theta(&self.optimiser.theta[0])
+        self.energy.load_theta(self.optimiser.theta)
         self.update += 1
         return 0
 
@@ -335,4 +335,4 @@ cdef class ScoreLoop(Team):
         self.history.restore(state["history"])
         self.key.k0, self.key.k1 = state["key"]
         self.update = state["update"]
-        self.energy.load_theta(&self.optimiser.theta[0])
+        self.energy.load_theta(self.optimiser.theta)
