@@ -32,9 +32,7 @@ def moons(n, seed, noise=0.1):
     """Two half circles, in units of 100 and around 1000."""
     rng = np.random.default_rng(seed)
     t, second = np.pi * rng.random(n), rng.random(n) < 0.5
-    x = np.where(
-        second[:, None], np.c_[1 - np.cos(t), 0.5 - np.sin(t)], np.c_[np.cos(t), np.sin(t)]
-    )
+    x = np.where(second[:, None], np.c_[1 - np.cos(t), 0.5 - np.sin(t)], np.c_[np.cos(t), np.sin(t)])
     return 1000.0 + 100.0 * (x + noise * rng.normal(size=(n, 2)))
 
 
@@ -269,9 +267,7 @@ def test_predict_of_wells(rows):
 def test_an_energy_of_ones_own():
     x = np.random.default_rng(0).normal([1.0, -2.0], [0.5, 2.0], (600, 2))
     model = fe.Gaussian([0.0, 0.0])
-    density = fe.EnergyDensity(
-        model=model, n_updates=800, learning_rate=0.02, random_state=0
-    ).fit(x)
+    density = fe.EnergyDensity(model=model, n_updates=800, learning_rate=0.02, random_state=0).fit(x)
     assert density.model_.better and density.model_.wells is None
     assert density.score(x) == pytest.approx(fe.Gaussian.fit(x).log_prob(x).mean(), abs=0.05)
     assert density.sample(2000).mean(axis=0) == pytest.approx([1.0, -2.0], abs=0.4)
@@ -314,7 +310,18 @@ def table(tmp_path, monkeypatch):
 
 
 def test_command_line(table, tmp_path):
-    words = ("fit", table, "--model", "network", "--hidden", "48,48", "--updates", "700", "--validation", "0.4")
+    words = (
+        "fit",
+        table,
+        "--model",
+        "network",
+        "--hidden",
+        "48,48",
+        "--updates",
+        "700",
+        "--validation",
+        "0.4",
+    )
     files = ("--out", "m.npz", "--report", "r.html", "--plot", "p.png")
     status, out, err = run(*words, *files, "--json")
     assert status == 0, err

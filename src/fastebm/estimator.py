@@ -41,7 +41,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     """Density estimation with an energy: smooth wells, a network, or one of your own.
 
     By default the density is a Gaussian mixture with diagonal or full covariances, trained as an energy-based model. With
-    ``model="network"`` it is a network that tilts wells, certified on held-out rows, where that is clearly better.
+    ``model="network"`` it is a network that tilts a normal law, certified on held-out rows, where that is clearly better.
 
     The data are standardised inside; everything reported is in the units of X.
 

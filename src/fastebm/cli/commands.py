@@ -165,7 +165,7 @@ def _add_fit(commands):
         "--base",
         choices=("auto", "gaussian", "wells"),
         default="auto",
-        help="what the network tilts (default: the best wells)",
+        help="what the network tilts (default: a normal law)",
     )
     network.add_argument(
         "--validation", type=float, default=0.2, metavar="SHARE", help="share of rows held out (default 0.2)"
