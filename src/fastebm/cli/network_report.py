@@ -46,7 +46,7 @@ def _certificate(summary) -> str:
     table = _rows([f"{held['n_rows']:,} rows held out", "log-likelihood, nats per row"], body)
     return table + (
         "<p>The two ends hold what is not known of log Z. The error of the gain is that of the differences row by row. "
-        "These rows also chose the wells and where training stopped.</p>"
+        "Other rows, as many, chose the wells and where training stopped.</p>"
     )
 
 

@@ -189,7 +189,7 @@ def _of_wells(result: ScaledWells, x, seed):
 def _of_network(result: ScaledNetwork, x, seed):
     # Where the wells are taken, the training of the network matters to nobody.
     seen = result.training if result.better else result.wells
-    return Diagnosis(density.of_network(result) + seen.warnings, seen.not_checked)
+    return Diagnosis(density.of_network(result) + density.that_matter(seen), seen.not_checked)
 
 
 @_of_fit.register

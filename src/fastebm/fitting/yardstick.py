@@ -18,7 +18,7 @@ IN_VAIN = 2
 STARTS = 4
 
 
-def best_wells(z: np.ndarray, z_val: np.ndarray, seed) -> tuple[WellMixture, np.ndarray]:
+def best_wells(z: np.ndarray, z_val: np.ndarray, seed) -> WellMixture:
     """Fit diagonal and full wells of several numbers to z; keep those under which z_val is likeliest.
 
     Parameters
@@ -29,15 +29,13 @@ def best_wells(z: np.ndarray, z_val: np.ndarray, seed) -> tuple[WellMixture, np.
 
     Returns
     -------
-    wells : WellMixture
+    WellMixture
         With log Z = 0.
-    log_prob : ndarray of shape (n_val,)
-        Of z_val.
     """
     pick, *streams = seed_sequence(seed).spawn(1 + len(COVARIANCES))
     some = np.sort(np.random.default_rng(pick).permutation(len(z))[:SELECTION_ROWS])
     x, most = z[some], distinct_rows(z[some], max(NUMBERS))
-    best, scores = None, None
+    best, score = None, -np.inf
     for covariance, stream in zip(COVARIANCES, streams, strict=True):
         widths, leader, vain = widths_of(WellMixture(covariance=covariance)), -np.inf, 0
         for k, own in zip(NUMBERS, stream.spawn(len(NUMBERS)), strict=True):
@@ -57,12 +55,12 @@ def best_wells(z: np.ndarray, z_val: np.ndarray, seed) -> tuple[WellMixture, np.
                 max_iter=EM_STEPS,
                 covariance=covariance,
             ).wells
-            log_p = wells.log_prob(z_val)
-            vain = 0 if log_p.mean() > leader else vain + 1
-            leader = max(leader, log_p.mean())
-            if scores is None or log_p.mean() > scores.mean():
-                best, scores = wells, log_p
-    return best, scores
+            log_p = float(wells.log_prob(z_val).mean())
+            vain = 0 if log_p > leader else vain + 1
+            leader = max(leader, log_p)
+            if best is None or log_p > score:
+                best, score = wells, log_p
+    return best
 
 
 def _per_well(n_features, covariance):
