@@ -117,7 +117,7 @@ def test_samples_of_a_seed(fit):
 def test_one_cluster_falls_back_to_wells(fallen):
     x = one_cluster(400, 1)
     assert not fallen.better
-    assert [w.code for w in fallen.warnings][0] == "network_not_better"
+    assert fallen.warnings[0].code == "network_not_better"
     assert fallen.score_samples(x).tobytes() == fallen.wells.score_samples(x).tobytes()
     assert fallen.sample(5, seed=1).tobytes() == fallen.wells.sample(5, seed=1).tobytes()
     assert fallen.energy_.n_features == 2
@@ -217,7 +217,7 @@ def test_the_estimator_fits_a_network(rows):
     if density.model_.better:
         assert not hasattr(density, "means_")
         for call in (density.predict, density.predict_proba):
-            with pytest.raises(ValueError, match="no wells.*score_samples"):
+            with pytest.raises(ValueError, match=r"no wells.*score_samples"):
                 call(rows)
         with pytest.raises(ValueError, match="free parameters"):
             density.bic(rows)
@@ -350,5 +350,5 @@ def test_command_line(table, tmp_path):
     ],
 )
 def test_bad_words(table, words, match):
-    status, out, err = run("fit", table, "--model", "network", *words)
+    status, _, err = run("fit", table, "--model", "network", *words)
     assert status == 2 and match in err

@@ -40,8 +40,9 @@ except ImportError as _error:
 class EnergyDensity(DensityMixin, BaseEstimator):
     """Density estimation with an energy: smooth wells, a network, or one of your own.
 
-    By default the density is a Gaussian mixture with diagonal or full covariances, trained as an energy-based model. With
-    ``model="network"`` it is a network that tilts a normal law, certified on held-out rows, where that is clearly better.
+    By default the density is a Gaussian mixture with diagonal or full covariances, trained as an energy-based model.
+    With ``model="network"`` it is a network that tilts a normal law, certified on held-out rows, where that is clearly
+    better.
 
     The data are standardised inside; everything reported is in the units of X.
 
@@ -302,8 +303,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         wells = _wells_of(self.model_)
         if wells is None:
             raise ValueError(
-                "the weights of a network are no count of free parameters; compare score(X) on rows that were not fitted, "
-                "or model_.held_out"
+                "the weights of a network are no count of free parameters; compare score(X) on rows that were not "
+                "fitted, or model_.held_out"
             )
         return wells.wells.n_params - 2
 

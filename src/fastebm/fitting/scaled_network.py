@@ -62,9 +62,9 @@ class ScaledNetwork:
         Is the network the density? True where its log-likelihood on held-out rows, taken at the lower end of its
         certificate, is above that of the wells by two standard errors of the paired differences.
     held_out : dict
-        On the held-out rows that no choice has seen, nats a row in units of x: ``n_rows``, ``lower`` and ``upper`` end of the network's mean
-        log-likelihood, its ``standard_error``, ``wells`` (that of the wells fitted without these rows), ``gain``
-        (lower end of the difference) and ``gain_error``.
+        On the held-out rows that no choice has seen, nats a row in units of x: ``n_rows``, ``lower`` and ``upper`` end
+        of the network's mean log-likelihood, its ``standard_error``, ``wells`` (that of the wells fitted without these
+        rows), ``gain`` (lower end of the difference) and ``gain_error``.
     names : tuple of str or None
         Names of the features, if they were given.
     warnings, not_checked : list
