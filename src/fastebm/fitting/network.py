@@ -184,8 +184,8 @@ def fit_network_rows(
     else:
         offset, scale = np.zeros(x.shape[1]), np.ones(x.shape[1])
     z, z_val = (train - offset) / scale, (held - offset) / scale
-    # Every second row is for choices, the others for judgement: judged by the rows that chose the best of 40 evaluations,
-    # a network beat one normal law by two standard errors where that was the truth. As it is: in 0 of 20 such fits.
+    # Every second row is for choices, the others for judgement: judged by the rows that chose the best of 40
+    # evaluations, a network beat one normal law by two standard errors where that was the truth; so, in 0 of 20 fits.
     steer, z_val = z_val[::2], z_val[1::2]
     wells = None if energy is not None else best_wells(z, steer, seeds[1])
     if energy is None:
