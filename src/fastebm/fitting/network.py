@@ -39,8 +39,8 @@ EMA, HOLD, PATIENCE = 0.995, 0.5, 16
 STEPS, MANY_STEPS = 5, 8
 # Where rows are few for the number of features. On 8 x 8 images it is worth 1 nat (a network of 64-256-256-1).
 L2 = 0.003
-# Updates of the run that finds the step size: after 80 a ring is still so smooth that the step was far too long (accepted
-# in the run itself: 0.17).
+# Updates of the run that finds the step size. After 80 a ring is still so smooth that the step came out far too long:
+# 0.17 of the moves of the run itself were accepted.
 PILOT_UPDATES = 400
 # What it aims at: acceptance falls by some hundredths until the end of training.
 ACCEPTANCE, ROUNDS = 0.85, 16
