@@ -8,7 +8,9 @@ import numpy as np
 
 from ._runtime.errors import ModelFileError
 from .diagnostics.diagnostic import Diagnostic
+from .fitting.scaled_network import ScaledNetwork
 from .fitting.scaled_wells import ScaledWells
+from .partition.log_partition import LogPartition
 from .samplers.result import SampleResult
 from .samplers.state import RunState
 from .storage import archive
@@ -119,7 +121,7 @@ def _encode_estimator(estimator):
 def _decode_estimator(cls, f):
     estimator = cls(**f["params"])
     if f["model"] is not None:
-        _expect(f["model"], ScaledWells)
+        _expect(f["model"], (ScaledWells, ScaledNetwork))
         estimator._adopt(f["model"], f["held_out"])
         estimator.n_features_in_ = f["n_features_in"]
         if f["feature_names_in"] is not None:
@@ -129,7 +131,8 @@ def _decode_estimator(cls, f):
 
 def _expect(value, cls):
     if not isinstance(value, cls):
-        raise ModelFileError(f"its content is damaged ({type(value).__name__} in place of {cls.__name__})")
+        wanted = " or ".join(c.__name__ for c in (cls if isinstance(cls, tuple) else (cls,)))
+        raise ModelFileError(f"its content is damaged ({type(value).__name__} in place of {wanted})")
     return value
 
 
@@ -166,6 +169,16 @@ def _decode_wells(f):
     return ScaledWells(**f)
 
 
+def _decode_network(f):
+    if f["offset"].shape != (f["network"].n_features,) or f["scale"].shape != f["offset"].shape:
+        raise ModelFileError("its content is damaged (offset or scale)")
+    _expect(f["estimate"], LogPartition)
+    _expect(f["training"], TrainingResult)
+    if f["wells"] is not None or not f["better"]:
+        _expect(f["wells"], ScaledWells)
+    return ScaledNetwork(**f)
+
+
 def _encode_buffer(buffer):
     return {
         "capacity": buffer.capacity,
@@ -189,4 +202,6 @@ register("NoiseLadder", NoiseLadder, _encode_fields, lambda f: NoiseLadder(**f))
 register("RunState", RunState, _encode_fields, lambda f: RunState(**f))
 register("SampleResult", SampleResult, _encode_fields, lambda f: SampleResult(**f))
 register("ScaledWells", ScaledWells, _encode_fields, _decode_wells)
+register("ScaledNetwork", ScaledNetwork, _encode_fields, _decode_network)
+register("LogPartition", LogPartition, _encode_fields, lambda f: LogPartition(**f))
 register("Diagnostic", Diagnostic, _encode_fields, lambda f: Diagnostic(**f))

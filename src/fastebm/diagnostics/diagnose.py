@@ -11,13 +11,26 @@ from .._runtime.errors import NonFiniteError
 from .._runtime.seed import seed_sequence
 from ..energies.base import Energy, as_energy
 from ..fitting.examine import examine
+from ..fitting.scaled_network import ScaledNetwork
 from ..fitting.scaled_wells import ScaledWells
 from ..mixtures.optimum import STARTS
 from ..partition.log_partition import LogPartition
 from ..samplers.base import as_sampler
 from ..training.result import TrainingResult
 from ..training.score_result import ScoreResult
-from . import arrival, energies, large, mixing, modes, partition, population, scores, temperature, training
+from . import (
+    arrival,
+    density,
+    energies,
+    large,
+    mixing,
+    modes,
+    partition,
+    population,
+    scores,
+    temperature,
+    training,
+)
 from .diagnostic import Diagnosis, Diagnostic
 
 
@@ -26,8 +39,9 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
 
     Parameters
     ----------
-    subject : TrainingResult, ScoreResult, ScaledWells, Energy or LogPartition
-        A finished training; what `fit_wells` returned; an energy that is to be sampled (with `sampler`); or an estimate
+    subject : TrainingResult, ScoreResult, ScaledWells, ScaledNetwork, Energy or LogPartition
+        A finished training; what `fit_wells` or `fit_network` returned; an energy that is to be sampled (with
+        `sampler`); or an estimate
         of log Z.
     X : array-like of shape (n_samples, n_features), optional
         The training data. Needed for a fit; with an energy, the step size is compared with it.
@@ -59,8 +73,8 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     codes: gradient, noisy_energy, block_dependent, no_mass, temperature, measured_temperature, too_few_steps,
     mode_imbalance, mode_weights_not_identified, divergence, acceptance, edge, step_too_big, global_box, local_optimum,
     under_training, learning_rate, score_error, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale,
-    narrow_mode, wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted, and for energies with
-    more parameters than can be looked at one by one: statistics, stuck_chains, saturated.
+    narrow_mode, wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted, network_not_better, and for
+    energies with more parameters than can be looked at one by one: statistics, stuck_chains, saturated.
 
     Examples
     --------
@@ -98,8 +112,8 @@ def _of_fit(result, x, seed) -> Diagnosis:
 @singledispatch
 def _look(subject, X, sampler, x0, n_steps, X_val, seed):
     raise TypeError(
-        "subject must be a TrainingResult, a ScoreResult, ScaledWells, an Energy or a LogPartition, got "
-        f"{describe(subject)}"
+        "subject must be a TrainingResult, a ScoreResult, ScaledWells, a ScaledNetwork, an Energy or a LogPartition, "
+        f"got {describe(subject)}"
     )
 
 
@@ -138,6 +152,17 @@ def _(subject: ScaledWells, X, sampler, x0, n_steps, X_val, seed):
 
 
 @_look.register
+def _(subject: ScaledNetwork, X, sampler, x0, n_steps, X_val, seed):
+    if X is None:
+        raise ValueError("diagnose(fit, X) needs X, the data it was fitted to")
+    x, held_out = _data(subject.network, X, X_val)
+    z = (x - subject.offset) / subject.scale
+    if held_out is not None:
+        held_out = (held_out - subject.offset) / subject.scale
+    return _with_held_out(_of_fit(subject, z, seed), subject.network, z, held_out)
+
+
+@_look.register
 def _(subject: Energy, X, sampler, x0, n_steps, X_val, seed):
     energy = as_energy(subject, "subject")
     x, held_out = _data(energy, X, X_val)
@@ -169,6 +194,13 @@ def _of_wells(result: ScaledWells, x, seed):
     known = examine(wells, x, searched=result.n_init >= STARTS)
     short = [] if known is None else arrival.stopped_early(known)
     return Diagnosis(_dearest_first(short, wells, x, known) + found, modes.unknown(known))
+
+
+@_of_fit.register
+def _of_network(result: ScaledNetwork, x, seed):
+    # Where the wells are taken, the training of the network matters to nobody.
+    seen = result.training if result.better else result.wells
+    return Diagnosis(density.of_network(result) + density.that_matter(seen), seen.not_checked)
 
 
 @_of_fit.register
