@@ -132,8 +132,8 @@ def exact(name, x):
         return [np.array([np.longdouble(mpmath.nstr(r[i], 25)) for r in rows]) for i in range(3)]
 
 
-# Of the value in ulp, of the slope in eps of its terms. The largest in 700,000 points: 3.1 and 3.2 for silu, 4.0 and 1.6
-# for softplus; of the slopes, in the points of this test, 1.5.
+# Of the value in ulp, of the slope in eps of its terms. The largest in 700,000 points: 3.1 and 3.2 for silu, 4.0 and
+# 1.6 for softplus; of the slopes, in the points of this test, 1.5.
 LIMITS = {
     ("silu", np.float32): (3.4, 2.0),
     ("silu", np.float64): (3.5, 2.0),

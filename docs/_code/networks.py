@@ -99,7 +99,7 @@ def cases():
 
 def show(name):
     """Train and print what the checks say, and what train and validation rows say."""
-    result, seen = digits(**cases()[name])
+    result, _ = digits(**cases()[name])
     print(f"{name}: warnings {', '.join(w.code for w in result.warnings) or 'none'}")
     for warning in result.warnings[:3]:
         print(f"  {warning}")

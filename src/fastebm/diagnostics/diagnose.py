@@ -73,8 +73,8 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     codes: gradient, noisy_energy, block_dependent, no_mass, temperature, measured_temperature, too_few_steps,
     mode_imbalance, mode_weights_not_identified, divergence, acceptance, edge, step_too_big, global_box, local_optimum,
     under_training, learning_rate, score_error, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale,
-    narrow_mode, wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted, network_not_better, and for
-    energies with more parameters than can be looked at one by one: statistics, stuck_chains, saturated.
+    narrow_mode, wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted, network_not_better, and
+    for energies with more parameters than can be looked at one by one: statistics, stuck_chains, saturated.
 
     Examples
     --------

@@ -252,15 +252,10 @@ cdef class Energy:
             raise RuntimeError(f"a block method of {type(self).__name__} returned -1 and left no exception (see fail)")
         raise failure
 
-    @property
-    def has_param_grad(self):
-        """Can it be trained: has it parameters, and their gradient?"""
-        return self.n_params > 0
-
-    @property
-    def has_walls(self):
-        """Is the energy infinite somewhere? Then `energy` may return infinity, and samplers need an accept step."""
-        return False
+    has_param_grad = property(lambda self: self.n_params > 0, doc=(
+        "Can it be trained: has it parameters, and their gradient?"))
+    has_walls = property(lambda self: False, doc=(
+        "Is the energy infinite somewhere? Then `energy` may return infinity, and samplers need an accept step."))
 
     def _normal_mixture(self):
         # The `NormalMixture` that exp(-E) is, or None: closed forms of sums and maps follow from it.
@@ -269,53 +264,30 @@ cdef class Energy:
     def __add__(self, other):
         return add(self, other) if isinstance(self, Energy) and isinstance(other, Energy) else NotImplemented
 
-    @property
-    def has_log_partition(self):
-        """Is log Z known in closed form?"""
-        return type(self).log_partition is not Energy.log_partition
+    has_log_partition = property(lambda self: type(self).log_partition is not Energy.log_partition, doc=(
+        "Is log Z known in closed form?"))
+    has_exact_sample = property(lambda self: type(self).exact_sample is not Energy.exact_sample, doc=(
+        "Can independent samples be drawn directly?"))
+    annealing_base = property(lambda self: None, doc=(
+        "Energy from which annealing to this one begins, with a closed log Z and exact samples; None if it "
+        "knows none."))
+    tilt = property(lambda self: None, doc=(
+        "This energy less its `annealing_base`, as an energy that can be evaluated alone; None if it has "
+        "none."))
+    modes = property(lambda self: None, doc=(
+        "Centres of the modes, shape (n_modes, n_features), in the units of x; None where they are not known."))
+    mode_shares = property(lambda self: None, doc=(
+        "Mass of each mode, shape (n_modes,), sums to 1; None where the modes are not known."))
+    mode_scales = property(lambda self: None, doc=(
+        "Standard deviation around each mode, shape (n_modes, n_features), the scale for step sizes; None "
+        "where the modes are not known."))
+    mode_covariances = property(lambda self: None, doc=(
+        "Covariance of each mode, shape (n_modes, n_features, n_features), where modes may be narrow along "
+        "any direction; None where they are so along features only (`mode_scales` says all) or are not known."))
 
-    @property
-    def has_exact_sample(self):
-        """Can independent samples be drawn directly?"""
-        return type(self).exact_sample is not Energy.exact_sample
-
-    @property
-    def annealing_base(self):
-        """Energy from which annealing to this one begins, with a closed log Z and exact samples; None if it knows
-        none."""
-        return None
-
-    @property
-    def tilt(self):
-        """This energy less its `annealing_base`, as an energy that can be evaluated alone; None if it has none."""
-        return None
-
-    @property
-    def modes(self):
-        """Centres of the modes, shape (n_modes, n_features), in the units of x; None where they are not known."""
-        return None
-
-    @property
-    def mode_shares(self):
-        """Mass of each mode, shape (n_modes,), sums to 1; None where the modes are not known."""
-        return None
-
-    @property
-    def mode_scales(self):
-        """Standard deviation around each mode, shape (n_modes, n_features), the scale for step sizes; None where the
-        modes are not known."""
-        return None
-
-    @property
-    def mode_covariances(self):
-        """Covariance of each mode, shape (n_modes, n_features, n_features), where modes may be narrow along any
-        direction; None where they are so along features only (`mode_scales` says all) or are not known."""
-        return None
-
-    @property
-    def scale_limits(self):
-        """(smallest, largest) standard deviation that a mode can be given by theta, or None if there is no limit."""
-        return None
+    scale_limits = property(lambda self: None, doc=(
+        "(smallest, largest) standard deviation that a mode can be given by theta, or None if there is no "
+        "limit."))
 
     @property
     def theta_limits(self):

@@ -8,62 +8,27 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from .._runtime.check import choice, describe, first_bad, integer, numeric, real
+from .._runtime.check import choice, describe, integer, real
 from .._runtime.seed import seed_sequence
 from ..networks.build import build, normalise
+from ..networks.describe import shape_of, standard, start_of, widths_of
 from ..networks.layers import ACTIVATIONS
 from .base import as_energy
 
-from ..kernels.math cimport lane_dot
-from ..kernels.product cimport padded, real as number
+from ..kernels.product cimport padded
 from ..kernels.scratch cimport Arena, carve
 from ..networks.layers cimport Stack
-from ..networks.spectral cimport largest, spectral_work
+from ..networks.rows cimport load, narrow, seed_with, take
+from ..networks.spectral cimport SpectralBound
 from .base cimport Energy
-
-# Of the weights of the first layer and of the others, times 1 / sqrt(fan_in).
-FIRST_GAIN, GAIN = 2.0, 1.4
-
-
-cdef void load(const double* x, number* u, const double* centre, const double* inverse, Py_ssize_t features, Py_ssize_t n,
-               Py_ssize_t stride, Py_ssize_t ld) noexcept nogil:
-    cdef Py_ssize_t d, i
-    for d in range(features):
-        for i in range(n):
-            u[d * ld + i] = <number>((x[d * stride + i] - centre[d]) * inverse[d])
-        for i in range(n, ld):
-            u[d * ld + i] = 0
-
-
-cdef void seed_with(number* seed, const double* weights, Py_ssize_t n, Py_ssize_t ld) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        seed[i] = 1 if weights is NULL else <number>weights[i]
-    for i in range(n, ld):
-        seed[i] = 0
-
-
-cdef void take(const number* rows, double* out, const double* inverse, Py_ssize_t features, Py_ssize_t n,
-               Py_ssize_t stride, Py_ssize_t ld) noexcept nogil:
-    # out += rows * inverse; without inverse, out += rows.
-    cdef Py_ssize_t d, i
-    for d in range(features):
-        for i in range(n):
-            out[d * stride + i] += rows[d * ld + i] * (1.0 if inverse is NULL else inverse[d])
-
-
-cdef void narrow(const double* theta, float* weights, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t p
-    for p in range(n):
-        weights[p] = <float>theta[p]
 
 
 @cython.final
 cdef class NetworkEnergy(Energy):
     """E(x) = base(x) + f((x - loc) / scale), f a network: any density, as far as the network bends the base.
 
-    The last layer of f, a weighted sum without a bias, is at zero at the start: training begins at the base. theta holds
-    the weights of f; the base keeps its own.
+    The last layer of f, a weighted sum without a bias, is at zero at the start: training begins at the base. theta
+    holds the weights of f; the base keeps its own.
 
     Parameters
     ----------
@@ -81,8 +46,8 @@ cdef class NetworkEnergy(Energy):
         By default mean and standard deviation of the base, where it knows its modes; centre and half width of a `Box`;
         0 and 1 without a base.
     spectral_norm : float, optional
-        Bound of the largest singular value of every matrix but the last (a convolution's is (channels out, the rest)): a
-        larger matrix is scaled down to it, W min(1, bound / sigma(W)), and gradients go through that. It keeps f smooth.
+        Bound of the largest singular value of every matrix but the last (a convolution's is (channels out, the rest)):
+        a larger matrix is scaled down, W min(1, bound / sigma(W)), and gradients go through that. It keeps f smooth.
     dtype : {"float32", "float64"}, default "float32"
         In which f is computed. x, theta, sums and energies are float64.
     seed : None, int, SeedSequence or Generator, default 0
@@ -96,8 +61,8 @@ cdef class NetworkEnergy(Energy):
 
     References
     ----------
-    Du and Mordatch, Implicit generation and modeling with energy based models, NeurIPS 2019. Gouk, Frank, Pfahringer and
-    Cree, Regularisation of neural networks by enforcing Lipschitz continuity, Machine Learning 2021 (the bound).
+    Du and Mordatch, Implicit generation and modeling with energy based models, NeurIPS 2019. Gouk, Frank, Pfahringer
+    and Cree, Regularisation of neural networks by enforcing Lipschitz continuity, Machine Learning 2021 (the bound).
 
     See Also
     --------
@@ -115,7 +80,7 @@ cdef class NetworkEnergy(Energy):
 
     def __init__(self, shape, layers, *, base=None, loc=None, scale=None, spectral_norm=None,
                  dtype="float32", seed=0):
-        shape = _shape(shape)
+        shape = shape_of(shape)
         layers = normalise(layers)
         features = int(np.prod(shape))
         choice(dtype, "dtype", ("float32", "float64"))
@@ -125,7 +90,7 @@ cdef class NetworkEnergy(Energy):
                 raise ValueError(f"base has n_features={base.n_features}, but shape {shape} has {features}")
         if spectral_norm is not None:
             spectral_norm = real(spectral_norm, "spectral_norm", above=0)
-        loc, scale = _standard(base, features, loc, scale)
+        loc, scale = standard(base, features, loc, scale)
         # A Generator is no description of a network: its draws are.
         words = seed_sequence(seed).generate_state(4, np.uint32).tolist() if not isinstance(seed, int) else seed
         frequencies, start = seed_sequence(words).spawn(2)
@@ -133,7 +98,7 @@ cdef class NetworkEnergy(Energy):
         described = {"shape": list(shape), "layers": layers, "loc": loc.tolist(), "scale": scale.tolist(),
                      "spectral_norm": spectral_norm, "dtype": dtype, "seed": words}
         self.adopt(base, stack, described)
-        self.theta = _start(stack, len(shape) == 1, np.random.default_rng(start))
+        self.theta = start_of(stack, len(shape) == 1, np.random.default_rng(start))
 
     cdef int adopt(self, Energy prior, Stack stack, dict described) except -1:
         cdef Py_ssize_t d, features = stack.n_in
@@ -150,81 +115,20 @@ cdef class NetworkEnergy(Energy):
         self.inverse = self.centre + features
         self.effective = self.theta_ptr
         if described["spectral_norm"] is not None:
-            self.make_bound(described["spectral_norm"])
+            self.bounds = SpectralBound(stack, described["spectral_norm"])
+            self.effective = self.bounds.bounded
         for d in range(features):
             self.centre[d], self.inverse[d] = described["loc"][d], 1.0 / described["scale"][d]
         return 0
 
-    cdef int make_bound(self, double bound) except -1:
-        cdef Py_ssize_t j, most = 0
-        # All but the last, which begins at zero.
-        matrices = self.stack.matrices()
-        matrices.pop()
-        self.bound, self.n_matrices = bound, len(matrices)
-        self.n_vectors = sum([rows + columns for _, rows, columns in matrices])
-        self.effective = <double*>malloc(self.n_params * sizeof(double))
-        self.places = <Py_ssize_t*>malloc(max(3 * self.n_matrices, 1) * sizeof(Py_ssize_t))
-        for j, (first, rows, columns) in enumerate(matrices):
-            most = max(most, spectral_work(rows, columns))
-            if self.places is not NULL:
-                self.places[3 * j], self.places[3 * j + 1], self.places[3 * j + 2] = first, rows, columns
-        self.norms = <double*>malloc((self.n_matrices + self.n_vectors + most + 1) * sizeof(double))
-        if self.effective is NULL or self.places is NULL or self.norms is NULL:
-            raise MemoryError
-        self.vectors = self.norms + self.n_matrices
-        self.spectral = self.vectors + self.n_vectors
-        return 0
-
     def __dealloc__(self):
-        if self.effective != self.theta_ptr:
-            free(self.effective)
-        free(self.places)
-        free(self.norms)
         free(self.weights)
         free(self.centre)
 
     cdef void prepare(self) noexcept nogil:
-        if self.effective != self.theta_ptr:
-            self.normalise()
+        if self.bounds is not None:
+            self.bounds.apply(self.theta_ptr)
         narrow(self.effective, self.weights, self.n_params)
-
-    cdef void normalise(self) noexcept nogil:
-        cdef Py_ssize_t j, p, first, size
-        cdef double* u = self.vectors
-        cdef double by
-        memcpy(self.effective, self.theta_ptr, self.n_params * sizeof(double))
-        for j in range(self.n_matrices):
-            first, size = self.places[3 * j], self.places[3 * j + 1] * self.places[3 * j + 2]
-            self.norms[j] = largest(self.theta_ptr + first, self.places[3 * j + 1], self.places[3 * j + 2], u,
-                                    u + self.places[3 * j + 1], self.spectral)
-            if self.norms[j] > self.bound:
-                by = self.bound / self.norms[j]
-                for p in range(first, first + size):
-                    self.effective[p] = by * self.theta_ptr[p]
-            u += self.places[3 * j + 1] + self.places[3 * j + 2]
-
-    cdef void unbound(self, const double* inner, double* acc) noexcept nogil:
-        # With W_eff = bound W / sigma and d sigma = u' dW v: bound / sigma (G - (<G, W> / sigma) u v').
-        cdef Py_ssize_t j, p, o, i, first, rows, columns, at = 0
-        cdef const double* u = self.vectors
-        cdef const double* v
-        cdef double by, along
-        for j in range(self.n_matrices):
-            first, rows, columns = self.places[3 * j], self.places[3 * j + 1], self.places[3 * j + 2]
-            v = u + rows
-            for p in range(at, first):
-                acc[p] += inner[p]
-            by = 1.0 if self.norms[j] <= self.bound else self.bound / self.norms[j]
-            along = 0.0
-            if self.norms[j] > self.bound:
-                along = lane_dot(inner + first, self.theta_ptr + first, rows * columns) / self.norms[j]
-            for o in range(rows):
-                for i in range(columns):
-                    p = first + o * columns + i
-                    acc[p] += by * (inner[p] - along * (u[o] * v[i]))
-            at, u = first + rows * columns, v + columns
-        for p in range(at, self.n_params):
-            acc[p] += inner[p]
 
     cdef Py_ssize_t carve_room(self, bint single, double* memory, Room* room, Py_ssize_t n) noexcept nogil:
         cdef Py_ssize_t ld = padded(n, single), each = 2 if single else 1
@@ -241,12 +145,12 @@ cdef class NetworkEnergy(Energy):
         # laplacian_block computes in float64 whatever dtype is.
         cdef Room room
         cdef Py_ssize_t most = self.carve_room(False, NULL, &room, n) + n
-        if self.effective != self.theta_ptr:
+        if self.bounds is not None:
             most += (self.n_params + 7) & ~7
         return most if self.prior is None else max(most, self.prior.work_size(n))
 
-    cdef void evaluate(self, bint single, const double* x, const double* weights, double* out, double* grad, double* acc,
-                       double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+    cdef void evaluate(self, bint single, const double* x, const double* weights, double* out, double* grad,
+                       double* acc, double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         cdef Py_ssize_t ld = padded(n, single)
         cdef const void* theta = <const void*>self.weights if single else <const void*>self.effective
         cdef Room room
@@ -305,12 +209,12 @@ cdef class NetworkEnergy(Energy):
     cdef int param_grad_block(self, const double* x, const double* weights, double* acc, double* work,
                               Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         cdef double* inner = work
-        if self.effective == self.theta_ptr:
+        if self.bounds is None:
             self.evaluate(self.single, x, weights, NULL, NULL, acc, work, n, stride)
             return 0
         memset(inner, 0, self.n_params * sizeof(double))
         self.evaluate(self.single, x, weights, NULL, NULL, inner, work + ((self.n_params + 7) & ~7), n, stride)
-        self.unbound(inner, acc)
+        self.bounds.pull(self.theta_ptr, inner, acc)
         return 0
 
     cdef int laplacian_block(self, const double* x, double* out, double* work,
@@ -336,8 +240,8 @@ cdef class NetworkEnergy(Energy):
             self.evaluate(False, moved, NULL, NULL, high, NULL, rest, n, stride)
             for i in range(n):
                 delta = 6e-6 * (1.0 + fabs(x[d * stride + i]))
-                out[i] += (high[d * stride + i] - low[d * stride + i]) / ((x[d * stride + i] + delta)
-                                                                         - (x[d * stride + i] - delta))
+                delta = (x[d * stride + i] + delta) - (x[d * stride + i] - delta)
+                out[i] += (high[d * stride + i] - low[d * stride + i]) / delta
                 moved[d * stride + i] = x[d * stride + i]
         return 0
 
@@ -413,7 +317,7 @@ cdef class NetworkEnergy(Energy):
             As `NetworkEnergy` does.
         """
         choice(activation, "activation", tuple(ACTIVATIONS))
-        layers = [part for width in _widths(hidden, "hidden") for part in (("dense", width), activation)]
+        layers = [part for width in widths_of(hidden, "hidden") for part in (("dense", width), activation)]
         return cls(integer(n_features, "n_features", 1), layers, base=base, loc=loc, scale=scale,
                    spectral_norm=spectral_norm, dtype=dtype, seed=seed)
 
@@ -437,14 +341,14 @@ cdef class NetworkEnergy(Energy):
             As `NetworkEnergy` does.
         """
         choice(activation, "activation", tuple(ACTIVATIONS))
-        shape = _shape(image_shape, "image_shape")
+        shape = shape_of(image_shape, "image_shape")
         if len(shape) != 3:
             raise ValueError(
                 f"image_shape must be (height, width) or (channels, height, width), got {describe(image_shape)}"
             )
-        layers = [part for i, width in enumerate(_widths(channels, "channels"))
+        layers = [part for i, width in enumerate(widths_of(channels, "channels"))
                   for part in (("conv", width, 3, 2 if i else 1, 1), activation)]
-        layers += [part for width in _widths(dense, "dense") for part in (("dense", width), activation)]
+        layers += [part for width in widths_of(dense, "dense") for part in (("dense", width), activation)]
         return cls(shape, layers, base=base, loc=loc, scale=scale, spectral_norm=spectral_norm, dtype=dtype, seed=seed)
 
     def _alike(self, prior):
@@ -467,52 +371,3 @@ cdef class NetworkEnergy(Energy):
     def __repr__(self):
         return (f"NetworkEnergy(shape={self.shape}, layers={self.described['layers']}, base={self.prior!r}, "
                 f"dtype={self.dtype!r}, n_params={self.n_params})")
-
-
-def _shape(shape, name="shape"):
-    sizes = (shape,) if not isinstance(shape, (list, tuple)) else tuple(shape)
-    if not 1 <= len(sizes) <= 3:
-        raise ValueError(
-            f"{name} must be n_features, (height, width) or (channels, height, width), got {describe(shape)}"
-        )
-    sizes = tuple([integer(v, name, 1) for v in sizes])
-    return (1, *sizes) if len(sizes) == 2 else sizes
-
-
-def _widths(values, name):
-    if isinstance(values, int):
-        values = (values,)
-    if not isinstance(values, (list, tuple)) or not values:
-        raise ValueError(f"{name} must be a sequence of at least one width, got {describe(values)}")
-    return [integer(v, name, 1) for v in values]
-
-
-def _standard(base, features, loc, scale):
-    # Mean and standard deviation of the base, unless they are given.
-    mean, spread = np.zeros(features), np.ones(features)
-    if base is not None and base.modes is not None:
-        shares, modes = base.mode_shares, base.modes
-        mean = shares @ modes
-        spread = np.sqrt(shares @ ((modes - mean) ** 2 + base.mode_scales ** 2))
-    elif base is not None and hasattr(base, "low"):
-        mean, spread = 0.5 * (base.low + base.high), 0.5 * (base.high - base.low)
-    made = []
-    for value, name, default in ((loc, "loc", mean), (scale, "scale", spread)):
-        array = default if value is None else numeric(value, name)
-        if array.ndim and array.shape != (features,):
-            raise ValueError(f"{name} must be a number or have shape ({features},), got {array.shape}")
-        first_bad(np.atleast_1d(array), name)
-        made.append(np.broadcast_to(array, (features,)).astype(float))
-    if not (made[1] > 0).all():
-        raise ValueError(f"scale must be positive, got {describe(scale)}")
-    return made
-
-
-def _start(stack, flat, rng):
-    parts, first = [], True
-    layers = list(stack.layers)
-    last = layers.pop()
-    for layer in layers:
-        parts.append(layer.start(rng, FIRST_GAIN if first else GAIN, 1.0 if first and flat else 0.0))
-        first = first and layer.n_params == 0
-    return np.concatenate([*parts, np.zeros(last.n_params)])

@@ -6,8 +6,8 @@
 #
 # The tables wk and rows say which weight meets which row. Every sum runs over k in order, one fma after the other, so
 # the bits do not depend on the size of a tile, which is as large as the registers of a level allow (8 outputs x 2
-# vectors with AVX-512: 130 GFLOP/s in float32 on one core; 6 x 2 with AVX2: 75). Rows are read and written up to a whole
-# vector: see `padded`.
+# vectors with AVX-512: 130 GFLOP/s in float32 on one core; 6 x 2 with AVX2: 75). Rows are read and written up to a
+# whole vector: see `padded`.
 
 from libc.stdint cimport int32_t
 
@@ -39,7 +39,7 @@ cdef extern from *:
     #endif
 
     #if FASTEBM_TILED
-    /* One register of its own: gcc otherwise adds the place of the weight to each step anew. 10 % of a dense gradient. */
+    /* One register of its own: otherwise gcc adds the weight's place anew in each step: 10 % of a dense gradient. */
     #define FASTEBM_AS_IT_IS(pointer) __asm__("" : "+r"(pointer))
     #define FASTEBM_TILE(NAME, T, VT, S, J, V)                                                                        \\
         static inline __attribute__((always_inline)) void NAME(                                                       \\
@@ -126,7 +126,7 @@ cdef extern from *:
 
 
 cdef inline Py_ssize_t padded(Py_ssize_t n, bint single) noexcept nogil:
-    # Numbers in a row of n: whole cache lines, and an odd number of them, so that a column meets every set of the cache.
+    # Numbers in a row of n: whole cache lines, and an odd number of them, so that a column meets all sets of the cache.
     if single:
         return ((n + 15) // 16 | 1) * 16
     return ((n + 7) // 8 | 1) * 8

@@ -16,8 +16,8 @@ NUMBERS = {
     "fourier": (("n_frequencies", "scale"), (None, 1.0)),
 }
 FORMS = (
-    "'silu', 'softplus', 'leaky_relu', ('dense', n_out), ('conv', channels, size=3, stride=1, padding=1), ('pool', size), "
-    "('residual', [layers]), ('fourier', n_frequencies, scale=1.0)"
+    "'silu', 'softplus', 'leaky_relu', ('dense', n_out), ('conv', channels, size=3, stride=1, padding=1), "
+    "('pool', size), ('residual', [layers]), ('fourier', n_frequencies, scale=1.0)"
 )
 
 
@@ -103,8 +103,8 @@ def _follow(shape, layers, rng, name):
         else:
             if len(shape) != 3:
                 raise ValueError(
-                    f"{where}: {kind!r} needs an image, but its input has shape {shape}; give the network a shape (height, "
-                    "width) or (channels, height, width), and put it before the dense layers"
+                    f"{where}: {kind!r} needs an image, but its input has shape {shape}; give the network a shape "
+                    "(height, width) or (channels, height, width), and put it before the dense layers"
                 )
             size, padding = values[-3 if kind == "conv" else 0], values[-1] if kind == "conv" else 0
             if size > min(shape[1:]) + 2 * padding or padding >= size:

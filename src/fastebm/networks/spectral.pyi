@@ -1,4 +1,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from .layers import Stack
+
 def spectral_norm(w: NDArray[np.float64]) -> float: ...
+
+class SpectralBound:
+    @property
+    def bound(self) -> float: ...
+    def __init__(self, stack: Stack, bound: float) -> None: ...
