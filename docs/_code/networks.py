@@ -70,7 +70,6 @@ def print_toys():
         )
 
 
-@functools.cache
 def digits(updates=700, noise=digits_example.NOISE, **changes):
     """A small network on the digits: (result, noisy rows of train, validation and test)."""
     parts = digits_example.load()
@@ -97,9 +96,14 @@ def cases():
     }
 
 
+@functools.cache
+def case(name):
+    return digits(**cases()[name])[0]
+
+
 def show(name):
-    """Train and print what the checks say, and what train and validation rows say."""
-    result, seen = digits(**cases()[name])
+    """Train and print what the checks say."""
+    result = case(name)
     print(f"{name}: warnings {', '.join(w.code for w in result.warnings) or 'none'}")
     for warning in result.warnings[:3]:
         print(f"  {warning}")
@@ -107,7 +111,7 @@ def show(name):
 
 def gap(name):
     """Nats by which rows of training are likelier than rows held out: log Z is the same for both and cancels."""
-    result, _ = digits(**cases()[name])
+    result = case(name)
     noise = cases()[name].get("noise", digits_example.NOISE)
     train, val, _ = digits_example.load()
     rng = np.random.default_rng(9)
@@ -116,7 +120,7 @@ def gap(name):
 
 
 def diverged():
-    """The message of a run whose learning rate is a thousand times too large."""
+    """The message of a run whose learning rate is far too large."""
     train = digits_example.load()[0]
     trainer = digits_example.trainer_for("mlp", train, short=True).replace(learning_rate=1e12)
     try:
