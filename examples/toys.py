@@ -27,7 +27,7 @@ TRAINING = {
     "hold": 0.5,
     "ema": 0.995,
 }
-# Where the network of HIDDEN is too smooth: frequencies and their scale, on standardised inputs, and shorter steps. After
+# Where the network of HIDDEN is too smooth: frequencies and their scale, on standardised inputs, shorter steps. After
 # 700 updates of a small network: checkerboard 0.21 in place of 0.41, rings 0.37 (0.36 at 3e-3) in place of 0.60.
 FOURIER = {"rings": (32, 0.3), "checkerboard": (32, 0.3)}
 OWN = {"rings": {"learning_rate": 1e-3}, "checkerboard": {"learning_rate": 1e-3}}
