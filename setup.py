@@ -77,6 +77,7 @@ LEVELLED = [
     "fastebm.training.optimiser",
     "fastebm.training.positive",
     "fastebm.training.score_loop",
+    "fastebm.training.weights",
 ]
 
 # Holds the memoryview code that every module would otherwise carry a copy of (about 100 KB each).

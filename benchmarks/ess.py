@@ -1,9 +1,10 @@
 """Effective samples a second of Hamiltonian Monte Carlo, fastebm against blackjax; used by energies.py.
 
-The same algorithm on both sides: leapfrog trajectories whose length is drawn uniformly from 1, ..., 2 L - 1 at every step,
-for all chains alike. Step size and diagonal mass matrix are tuned by each library's own warm-up to an acceptance rate of
-0.8, and each side has the best of several L. The chains start as exact samples; the effective samples are counted by
-fastebm.ess for both, the smallest of all features and the energy.
+The same algorithm on both sides: leapfrog trajectories whose length is drawn uniformly from 1, ..., 2 L - 1 at
+every step, for all chains alike. Step size and diagonal mass matrix are tuned by each library's own warm-up, and
+each side has the best of several L; blackjax also the better of two acceptance rates to aim at. The chains start as
+exact samples; the effective samples are counted by fastebm.ess for both, the smallest of all features and the
+energy.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ import numpy as np
 from timing import environment
 
 CHAINS, DRAWS = 256, 400
-LENGTHS = (3, 6, 12, 24)
+LENGTHS = (6, 12)
+# What the warm-up aims at: ours at its own 0.9; 0.8 is blackjax's default.
+AIMS = {"ours": (0.9,), "theirs": (0.8, 0.9)}
 NAMES = ("Gaussian(10)", "StudentT(10)", "DoubleWell(10)", "Banana(2)", "PhiFour(16)", "WellMixture(2 x 8)")
 SIGMA = 0.5 * np.eye(10) + 0.5
 
@@ -68,7 +71,7 @@ def _logsumexp(v: Any) -> Any:
 
 
 class Ours:
-    def prepare(self, name: str, length: int) -> None:
+    def prepare(self, name: str, length: int, aim: float) -> None:
         import fastebm as fe
 
         self.energy = ours(name)
@@ -82,7 +85,7 @@ class Ours:
 
 
 class Theirs:
-    def prepare(self, name: str, length: int) -> None:
+    def prepare(self, name: str, length: int, aim: float) -> None:
         import blackjax
         import jax
 
@@ -98,7 +101,7 @@ class Theirs:
             return -energy(x)
 
         warm_up = blackjax.window_adaptation(
-            blackjax.hmc, log_density, num_integration_steps=length, target_acceptance_rate=0.8
+            blackjax.hmc, log_density, num_integration_steps=length, target_acceptance_rate=aim
         )
         # One chain of as many steps as our warm-up takes in each of its chains.
         (_, found), _ = jax.jit(warm_up.run, static_argnums=2)(jax.random.key(2), self.start[0], 1000)
@@ -135,7 +138,7 @@ def serve(side: Any) -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         if "prepare" in asked:
-            side.prepare(asked["prepare"], asked["length"])
+            side.prepare(asked["prepare"], asked["length"], asked["aim"])
             side.run()
         begin, processor = time.perf_counter(), time.process_time()
         trace = side.run()
@@ -143,8 +146,11 @@ def serve(side: Any) -> None:
         if "prepare" in asked:
             energies = side.energy.energy(trace.reshape(-1, trace.shape[-1])).reshape(*trace.shape[:2], 1)
             answer["ess"] = float(np.min(fe.ess(np.concatenate([trace, energies], axis=2))))
-            # Both sides have to move: else nothing is compared.
-            answer["mean"], answer["std"] = trace.mean(axis=(0, 1)).tolist(), trace.std(axis=(0, 1)).tolist()
+            # Nobody is timed before the law is right: both are compared with exact samples.
+            exact = side.energy.exact_sample(100_000, seed=9)
+            spread, share = exact.std(axis=0), np.minimum(answer["ess"], 1e5) ** -0.5
+            apart = np.abs(trace.mean(axis=(0, 1)) - exact.mean(axis=0)) / spread / share
+            assert apart.max() < 6.0, f"{asked['prepare']}: the mean is {apart.max():.1f} standard errors off"
         print(json.dumps(answer), flush=True)
 
 
@@ -177,27 +183,31 @@ class Worker:
 def compare(
     level: str, names: tuple[str, ...], lengths: tuple[int, ...], rounds: int
 ) -> list[dict[str, Any]]:
-    """A row for each density: effective samples a CPU second of both, each with its best length."""
+    """A row for each density: effective samples a CPU second of both, each with its best settings."""
+    workers = {side: Worker(side, level) for side in AIMS}
     rows = []
-    for name in names:
-        sides: dict[str, dict[str, Any]] = {}
-        for length in lengths:
-            workers = {side: Worker(side, level) for side in ("ours", "theirs")}
-            try:
-                ess, cpu = {}, {side: [] for side in workers}
-                for side, worker in workers.items():
-                    ess[side] = worker.ask(prepare=name, length=length)["ess"]
-                for _ in range(rounds):
+    try:
+        for name in names:
+            row: dict[str, Any] = {"name": name}
+            for length in lengths:
+                for aim in AIMS["theirs"]:
+                    cpu: dict[str, list[float]] = {}
+                    ess = {}
                     for side, worker in workers.items():
-                        cpu[side].append(worker.ask()["cpu"])
-            finally:
-                for worker in workers.values():
-                    worker.close()
-            for side in workers:
-                rate = ess[side] / float(np.median(cpu[side]))
-                if rate > sides.get(side, {}).get("rate", 0.0):
-                    sides[side] = {"rate": rate, "length": length, "ess": ess[side], "cpu": cpu[side]}
-        rows.append({"name": name, **sides})
+                        if aim in AIMS[side]:
+                            ess[side] = worker.ask(prepare=name, length=length, aim=aim)["ess"]
+                            cpu[side] = []
+                    for _ in range(rounds):
+                        for side, seconds in cpu.items():
+                            seconds.append(workers[side].ask()["cpu"])
+                    for side, seconds in cpu.items():
+                        rate = ess[side] / float(np.median(seconds))
+                        if rate > row.get(side, {"rate": 0.0})["rate"]:
+                            row[side] = {"rate": rate, "length": length, "aim": aim, "ess": ess[side]}
+            rows.append(row)
+    finally:
+        for worker in workers.values():
+            worker.close()
     return rows
 
 

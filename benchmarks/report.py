@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import levels
+import sections
 from timing import Timing
 from workloads import Training, Workload, describe
 
@@ -230,6 +231,7 @@ def results_markdown(run: dict[str, Any], tables: list[tuple[Workload | Training
 
 def write(folder: Path, run: dict[str, Any], tables: list[tuple[Workload | Training, list[Timing]]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "RESULTS.md").write_text(results_markdown(run, tables), encoding="utf-8")
+    results = folder / "RESULTS.md"
+    results.write_text(results_markdown(run, tables) + sections.kept(results), encoding="utf-8")
     whole = {**run, "tables": [{"work": w.as_dict(), "rows": [t.as_dict() for t in ts]} for w, ts in tables]}
     (folder / "results.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")

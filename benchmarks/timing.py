@@ -182,7 +182,8 @@ def measure(
             if isinstance(work, Workload):
                 answer = process.ask("prepare", work=work.as_dict(), expected=expected)
             else:
-                do = "prepare_fit" if isinstance(work, Fit) else "prepare_training"
+                kinds = {Fit: "prepare_fit", Training: "prepare_training"}
+                do = kinds.get(type(work), "prepare_network")
                 answer = process.ask(do, work=work.as_dict())
         except PeerError as error:
             failed[f"{work.name}: {process.key}"] = str(error)

@@ -93,6 +93,25 @@ class Worker:
         about = {"first": first, "warm": first, "avx512": self._avx512()}
         return {"supported": True, "n_chains": 256, **about}
 
+    def prepare_network(self, work: dict[str, Any]) -> dict[str, Any]:
+        import network_work
+
+        # JSON knows no tuples.
+        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in work.items()}
+        if "n_chains" not in fields:
+            wanted: Any = network_work.NetworkTraining(**fields)
+            self.work, n_chains = self.peer.prepare_network_training(wanted), 256
+        else:
+            wanted = network_work.NetworkWork(**fields)
+            self.work, n_chains = self.peer.prepare_network(wanted), wanted.n_chains
+            if self.work is not None:
+                network_work.check(self.peer.prepare_network, wanted)
+        if self.work is None:
+            return {"supported": False}
+        first = self._time(1)
+        about = {"first": first, "warm": self._time(1), "avx512": self._avx512()}
+        return {"supported": True, "n_chains": n_chains, **about}
+
     def digest(self) -> dict[str, Any]:
         """Of the result's bits, for versions which are to give the same."""
         import numpy as np

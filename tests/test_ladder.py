@@ -87,6 +87,14 @@ def test_a_ladder_sees_shares_that_one_level_does_not():
     assert abs(drawn[drawn < 0].std() - np.hypot(0.5, 0.25)) < 0.05
 
 
+def test_saved_and_loaded(tmp_path):
+    ladder = fe.noise_ladder(START, TRUTH.exact_sample(300, seed=1), [2.0, 1.0], seed=3, n_updates=20)
+    fe.save(tmp_path / "ladder.npz", ladder)
+    back = fe.load(tmp_path / "ladder.npz")
+    assert back.energies == ladder.energies and np.array_equal(back.noise_stds, ladder.noise_stds)
+    assert np.array_equal(back.sample(np.zeros(9), 3, seed=1), ladder.sample(np.zeros(9), 3, seed=1))
+
+
 def test_levels_start_where_the_one_before_ended():
     x = TRUTH.exact_sample(500, seed=1)
     ladder = fe.noise_ladder(START, x, [2.0, 1.0], seed=3, n_updates=5, average=0.0)

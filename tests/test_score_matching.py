@@ -56,7 +56,8 @@ def same(a, b):
 
 def test_denoising_ends_at_the_data_and_the_noise():
     # Around the optimum of n rows, mean and variance + s^2, the mean over N noisy rows has the error of an M-estimator:
-    # at the optimum the residual (x~ - m) / t^2 - z / s is independent of x~ and has variance 1 / s^2 - 1 / t^2, t^2 = v + s^2.
+    # at the optimum the residual (x~ - m) / t^2 - z / s, t^2 = v + s^2, is independent of x~ and has variance
+    # 1 / s^2 - 1 / t^2.
     s, updates, batch = 0.4, 4000, 256
     x = fe.Gaussian(0.5, 1.0).exact_sample(2000, seed=4)
     t2, n = x.var() + s * s, updates // 2 * batch
@@ -399,7 +400,7 @@ BAD = {
     "l2": ({"l2": -1.0}, ValueError, "l2 must not be negative"),
     "bounds": ({"theta_bounds": (1.0, -1.0)}, ValueError, "reversed"),
     "trace": ({"trace_theta": 3}, ValueError, "trace_theta"),
-    "option": ({"n_chains": 3}, TypeError, "no option 'n_chains'; it has average"),
+    "option": ({"n_chains": 3}, TypeError, "no option 'n_chains'; it has augment, average"),
     "no parameters": ({"energy": fe.DoubleWell(2)}, ValueError, "no parameters to train"),
     "walls": ({"energy": wells() + fe.Box([-3, -3], [3, 3])}, ValueError, "has walls"),
     "no energy": ({"energy": 3}, TypeError, "must be an Energy"),

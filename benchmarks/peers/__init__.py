@@ -29,10 +29,19 @@ PEERS: Mapping[str, tuple[str, str, dict[str, str]]] = {
     "torchebm-f32": ("torchebm_peer", "TorchEBM", {"dtype": "float32"}),
 }
 
+# Those of networks.py.
+NETWORKS: Mapping[str, tuple[str, str, dict[str, str]]] = {
+    "net-fastebm": ("network_peers", "FastebmNetwork", {}),
+    "net-jax": ("network_peers", "JaxNetwork", {"dtype": "float32"}),
+    "net-torch": ("network_peers", "TorchNetwork", {"dtype": "float32"}),
+    "net-torch-hand": ("network_peers", "TorchHandNetwork", {"dtype": "float32"}),
+    "net-torchebm": ("network_peers", "TorchEBMNetwork", {}),
+}
+
 # Nothing to restrict: one process serves every level.
 PLAIN = ("python", "python-grad")
 
 
 def load(name: str) -> Peer:
-    module, cls, arguments = PEERS[name]
+    module, cls, arguments = {**PEERS, **NETWORKS}[name]
     return getattr(importlib.import_module(f"{__name__}.{module}"), cls)(**arguments)

@@ -55,3 +55,11 @@ class Peer(ABC):
     def prepare_fit(self, work: Fit) -> Callable[[], Any] | None:
         """Return a callable that runs the default fit and returns theta: fastebm only."""
         return None
+
+    def prepare_network(self, work: Any) -> Callable[[], Any] | None:
+        """The same for `network_work.NetworkWork`: returns states (n_chains, n_features)."""
+        return None
+
+    def prepare_network_training(self, work: Any) -> Callable[[], Any] | None:
+        """The same for `network_work.NetworkTraining`: fastebm only."""
+        return None

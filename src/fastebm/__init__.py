@@ -108,6 +108,7 @@ __all__ = [
     "Sample",
     "SampleResult",
     "Sampler",
+    "ScaledNetwork",
     "ScaledWells",
     "ScoreMatching",
     "ScoreResult",
@@ -133,6 +134,7 @@ __all__ = [
     "cycle",
     "diagnose",
     "ess",
+    "fit_network",
     "fit_wells",
     "info",
     "initial_wells",
@@ -160,6 +162,7 @@ _LATER = {
     "GradientReport": "diagnostics",
     "LogPartition": "partition.log_partition",
     "Sample": "sampling",
+    "ScaledNetwork": "fitting.scaled_network",
     "ScaledWells": "fitting.scaled_wells",
     "SweepResult": "fitting.sweep",
     "UntrustedEstimateError": "partition.log_partition",
@@ -168,6 +171,7 @@ _LATER = {
     "check_grad": "diagnostics",
     "diagnose": "diagnostics",
     "ess": "diagnostics",
+    "fit_network": "fitting.network",
     "fit_wells": "fitting.scaled_wells",
     "load": "io",
     "log_partition": "partition.log_partition",
@@ -209,6 +213,8 @@ if TYPE_CHECKING:
     )
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
+    from .fitting.network import fit_network
+    from .fitting.scaled_network import ScaledNetwork
     from .fitting.scaled_wells import ScaledWells, fit_wells
     from .fitting.sweep import SweepResult, sweep
     from .io import load, save
@@ -218,11 +224,11 @@ if TYPE_CHECKING:
     from .storage.outside import register
 
 
-def _diagnosed(result, data):
+def _diagnosed(result, data, held_out):
     # The checks are above training in the order of rooms, and loaded only when a run ends.
     from .diagnostics.diagnose import after_fit
 
-    return after_fit(result, data)
+    return after_fit(result, data, held_out)
 
 
 def _certified(energy, X_test, **options):

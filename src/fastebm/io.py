@@ -8,11 +8,15 @@ import numpy as np
 
 from ._runtime.errors import ModelFileError
 from .diagnostics.diagnostic import Diagnostic
+from .fitting.scaled_network import ScaledNetwork
 from .fitting.scaled_wells import ScaledWells
+from .partition.log_partition import LogPartition
 from .samplers.result import SampleResult
 from .samplers.state import RunState
 from .storage import archive
 from .storage.codec import DAMAGE, KIND, REGISTRY, Decoder, Encoder, is_object, register
+from .training.checkpoint import storable
+from .training.ladder import NoiseLadder
 from .training.replay import ReplayBuffer
 from .training.result import TrainingResult, history_array
 from .training.score_result import ScoreResult, score_history
@@ -30,7 +34,7 @@ def save(path, obj) -> None:
     ----------
     path : str or path-like
         Written exactly as named; ".npz" is the custom. A link is followed.
-    obj : Energy, Sampler, RunState, SampleResult, ReplayBuffer, TrainingResult, ScoreResult, ScaledWells or EnergyDensity
+    obj : Energy, Sampler, EnergyDensity, or what a call returned (TrainingResult, ScoreResult, RunState, ...)
         Energies and samplers of your own: see `fastebm.register`. A `PythonEnergy` is refused, because a file holds no
         code; so is an estimator whose random_state is an object.
 
@@ -117,7 +121,7 @@ def _encode_estimator(estimator):
 def _decode_estimator(cls, f):
     estimator = cls(**f["params"])
     if f["model"] is not None:
-        _expect(f["model"], ScaledWells)
+        _expect(f["model"], (ScaledWells, ScaledNetwork))
         estimator._adopt(f["model"], f["held_out"])
         estimator.n_features_in_ = f["n_features_in"]
         if f["feature_names_in"] is not None:
@@ -127,7 +131,8 @@ def _decode_estimator(cls, f):
 
 def _expect(value, cls):
     if not isinstance(value, cls):
-        raise ModelFileError(f"its content is damaged ({type(value).__name__} in place of {cls.__name__})")
+        wanted = " or ".join(c.__name__ for c in (cls if isinstance(cls, tuple) else (cls,)))
+        raise ModelFileError(f"its content is damaged ({type(value).__name__} in place of {wanted})")
     return value
 
 
@@ -136,7 +141,7 @@ def _encode_fields(obj):
 
 
 def _encode_result(result):
-    return _encode_fields(result)
+    return _encode_fields(result) | {"settings": storable(result.settings)}
 
 
 def _decode_result(f):
@@ -164,6 +169,16 @@ def _decode_wells(f):
     return ScaledWells(**f)
 
 
+def _decode_network(f):
+    if f["offset"].shape != (f["network"].n_features,) or f["scale"].shape != f["offset"].shape:
+        raise ModelFileError("its content is damaged (offset or scale)")
+    _expect(f["estimate"], LogPartition)
+    _expect(f["training"], TrainingResult)
+    if f["wells"] is not None or not f["better"]:
+        _expect(f["wells"], ScaledWells)
+    return ScaledNetwork(**f)
+
+
 def _encode_buffer(buffer):
     return {
         "capacity": buffer.capacity,
@@ -183,7 +198,10 @@ def _decode_buffer(f):
 register("ReplayBuffer", ReplayBuffer, _encode_buffer, _decode_buffer)
 register("TrainingResult", TrainingResult, _encode_result, _decode_result)
 register("ScoreResult", ScoreResult, _encode_fields, _decode_scores)
+register("NoiseLadder", NoiseLadder, _encode_fields, lambda f: NoiseLadder(**f))
 register("RunState", RunState, _encode_fields, lambda f: RunState(**f))
 register("SampleResult", SampleResult, _encode_fields, lambda f: SampleResult(**f))
 register("ScaledWells", ScaledWells, _encode_fields, _decode_wells)
+register("ScaledNetwork", ScaledNetwork, _encode_fields, _decode_network)
+register("LogPartition", LogPartition, _encode_fields, lambda f: LogPartition(**f))
 register("Diagnostic", Diagnostic, _encode_fields, lambda f: Diagnostic(**f))

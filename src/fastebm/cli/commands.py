@@ -117,9 +117,17 @@ def _add_demo(commands):
 
 
 def _add_fit(commands):
-    command = _command(commands, "fit", _fit, "fit a density of smooth wells to a table of numbers")
+    command = _command(
+        commands, "fit", _fit, "fit a density of smooth wells, or a network, to a table of numbers"
+    )
     command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
     _table(command)
+    command.add_argument(
+        "--model",
+        choices=("wells", "network"),
+        default="wells",
+        help="network: certified on rows held out, and wells again where they are as good (default wells)",
+    )
     command.add_argument(
         "--wells", type=_wells, default=2, metavar="N", help="number of wells, or auto (default 2)"
     )
@@ -131,7 +139,10 @@ def _add_fit(commands):
         help="train by contrastive divergence, or find the optimum by EM (default: EM above three columns)",
     )
     command.add_argument(
-        "--updates", type=_natural, default=800, metavar="N", help="training updates (default 800)"
+        "--updates",
+        type=_natural,
+        metavar="N",
+        help="training updates (default 800, of a network at most 4000)",
     )
     command.add_argument(
         "--n-init",
@@ -146,6 +157,20 @@ def _add_fit(commands):
         default="diag",
         help="may the columns of a well be correlated? (default diag: no)",
     )
+    network = command.add_argument_group("with --model network")
+    network.add_argument(
+        "--hidden", type=_widths, default="auto", metavar="A,B", help="widths of the hidden layers, or auto"
+    )
+    network.add_argument(
+        "--base",
+        choices=("auto", "gaussian", "wells"),
+        default="auto",
+        help="what the network tilts (default: a normal law)",
+    )
+    network.add_argument(
+        "--validation", type=float, default=0.2, metavar="SHARE", help="share of rows held out (default 0.2)"
+    )
+    network.add_argument("--max-seconds", type=float, metavar="S", help="stop training after so long")
     command.add_argument("--out", metavar="MODEL.npz", help="save the model")
     command.add_argument("--plot", metavar="FIT.png", help="draw the fit")
     command.add_argument("--report", metavar="REPORT.html", help="write a self-contained page on the fit")
@@ -238,6 +263,15 @@ def _wells(text: str):
     if number == 0:
         raise argparse.ArgumentTypeError("at least one well, or auto")
     return number
+
+
+def _widths(text: str):
+    if text == "auto":
+        return text
+    widths = [_natural(part.strip()) for part in text.split(",")]
+    if 0 in widths:
+        raise argparse.ArgumentTypeError("a layer has at least one unit")
+    return tuple(widths)
 
 
 def _names(text: str) -> list[str]:

@@ -17,6 +17,7 @@ from .._runtime.errors import FastEBMWarning
 from .._runtime.info import __version__
 from .._runtime.seed import seed_sequence
 from ..energies import Energy
+from ..fitting.scaled_network import ScaledNetwork
 from ..fitting.scaled_wells import ScaledWells, fit_wells
 from ..fitting.selection import select_n_wells
 from ..io import load, save
@@ -181,11 +182,8 @@ def as_text(summary: FitSummary) -> str:
     lines.append(f"{'well':>4}{'weight':>9}   " + "".join(f"{n:>{2 * size}}" for n in names))
     for j, weight, cells in summary.wells():
         lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
-    lines += (
-        [""]
-        + summary.correlations()
-        + [f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)"]
-    )
+    lines += ["", *summary.correlations()]
+    lines.append(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)")
     for row in facts["held_out"]:
         mark = "  <- chosen" if row["n_wells"] == facts["n_wells"] else ""
         lines.append(
@@ -241,18 +239,28 @@ def run(arguments, progress, output, print_json):
         drop_na=arguments.drop_na,
         progress=progress,
     )
+    source = "standard input" if arguments.data == "-" else arguments.data
+    if arguments.model == "network":
+        from . import network
+
+        return _finish(network.fit_table(source, table, arguments, progress), arguments, output, print_json)
     summary = fit_table(
-        "standard input" if arguments.data == "-" else arguments.data,
+        source,
         table,
         wells=arguments.wells,
         seed=arguments.seed,
         recipe=arguments.recipe,
-        updates=arguments.updates,
+        updates=800 if arguments.updates is None else arguments.updates,
         n_init=arguments.n_init,
         covariance=arguments.covariance,
         header=arguments.header,
         progress=progress,
     )
+    _finish(summary, arguments, output, print_json)
+
+
+def _finish(summary, arguments, output, print_json):
+    """Write and print what was asked for."""
     # All pages and pictures are made before the first file is written.
     files = []
     if arguments.plot:
@@ -260,8 +268,7 @@ def run(arguments, progress, output, print_json):
 
         files.append((arguments.plot, _picture(fit_picture(summary), arguments.plot)))
     if arguments.report:
-        from .report import report_page
-
+        report_page = _page_of(summary)
         files.append((arguments.report, report_page(summary).encode()))
     if arguments.out:
         save(arguments.out, summary.model)
@@ -271,9 +278,17 @@ def run(arguments, progress, output, print_json):
     if arguments.json:
         print_json(summary.as_dict() | {"files": written})
     elif "-" not in written.values():
-        print(as_text(summary))
+        print(as_text(summary) if isinstance(summary, FitSummary) else summary.as_text())
         for path in written.values():
             print(f"wrote           {path}")
+
+
+def _page_of(summary):
+    if isinstance(summary, FitSummary):
+        from .report import report_page
+    else:
+        from .network_report import report_page
+    return report_page
 
 
 def _picture(figure, path):
@@ -297,7 +312,7 @@ def _density(path, needs):
     model = getattr(model, "model_", model)
     if isinstance(model, TrainingResult):
         model = model.energy
-    if isinstance(model, ScaledWells):
+    if isinstance(model, (ScaledWells, ScaledNetwork)):
         return model.score_samples, model.sample, model.names, model.n_features
     if isinstance(model, Energy):
         if not known(model):

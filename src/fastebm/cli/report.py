@@ -248,19 +248,30 @@ def report_page(summary) -> str:
         f"model's weights; from one set of {N_CHAINS} chains to the next it scatters by {scatter:.1f} points."
     )
     parts += ["<h2>Chains</h2>", _image(_chain_picture(summary), caption)]
-    parts += ["<h2>Diagnostics</h2>", _diagnosis(summary, facts), "<h2>Settings and seed</h2>"]
+    parts += ["<h2>Diagnostics</h2>", _diagnosis(summary, facts)]
+    return page(summary.source, parts + settings_of(facts))
+
+
+def settings_of(facts) -> list[str]:
+    """How to repeat a fit: the command, its settings and the machine."""
     machine = info()
-    words = {True: "yes", False: "no"}
+    words = {True: "yes", False: "no", None: "-"}
     settings = [
-        [NAMES.get(k, k), words[v] if isinstance(v, bool) else v] for k, v in facts["settings"].items()
+        [NAMES.get(k, k), words[v] if v is None or isinstance(v, bool) else v]
+        for k, v in facts["settings"].items()
     ]
     settings += [["fastebm", machine["version"]], ["instruction set", machine["isa"]]]
-    parts += [
+    return [
+        "<h2>Settings and seed</h2>",
         f"<pre>{html.escape(facts['command'])}</pre>",
         _rows(["setting", "value"], settings),
         "<p>The same seed gives the same bytes on every instruction set and for any number of threads.</p>",
     ]
-    title = html.escape(f"fastebm: {summary.source}")
+
+
+def page(source, parts) -> str:
+    """The parts as one page."""
+    title = html.escape(f"fastebm: {source}")
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>\n'

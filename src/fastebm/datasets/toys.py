@@ -122,7 +122,7 @@ def _draw_rings(n, rng):
     return _ring(rng.uniform(0.0, 2.0 * math.pi, n), 0.6 * rng.integers(1, 5, n))
 
 
-# 128 Gauss-Legendre nodes leave a relative error below 1e-12 for a noise of a tenth; 400 on a circle of noise / radius 1 / 30, 1e-15.
+# Relative errors: 5e-12 with 128 Gauss-Legendre nodes for a noise of a tenth, 3e-13 with 400 on the largest ring.
 _t, _w = np.polynomial.legendre.leggauss(128)
 _arc = 0.5 * math.pi * (_t + 1.0)
 _turn = np.arange(400) * (2.0 * math.pi / 400)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..energies.base import Energy
 from ..fitting.examine import Examination
+from ..training.optimiser import falls_from
 from ..training.result import TrainingResult
 from . import advice
 from .diagnostic import Diagnostic
@@ -279,7 +280,8 @@ def _own_gradient(result):
 def _rates(settings, n, start, stop):
     """Learning rates of the updates from start to before stop, of n."""
     update, warm_up = np.arange(start, stop), settings.get("warm_up", 0)
-    part = np.maximum(update - warm_up, 0) / max(n - warm_up, 1)
+    falls = falls_from(n, warm_up, settings.get("hold", 0.0))
+    part = np.maximum(update - falls, 0) / max(n - falls, 1)
     fall = {"constant": np.ones(len(part)), "linear": 1.0 - part, "cosine": np.cos(0.5 * np.pi * part) ** 2}
     rise = np.minimum(1.0, (update + 1.0) / max(warm_up, 1))
     return settings["learning_rate"] * rise * fall[settings.get("schedule", "constant")]

@@ -11,13 +11,26 @@ from .._runtime.errors import NonFiniteError
 from .._runtime.seed import seed_sequence
 from ..energies.base import Energy, as_energy
 from ..fitting.examine import examine
+from ..fitting.scaled_network import ScaledNetwork
 from ..fitting.scaled_wells import ScaledWells
 from ..mixtures.optimum import STARTS
 from ..partition.log_partition import LogPartition
 from ..samplers.base import as_sampler
 from ..training.result import TrainingResult
 from ..training.score_result import ScoreResult
-from . import arrival, energies, mixing, modes, partition, population, scores, temperature, training
+from . import (
+    arrival,
+    density,
+    energies,
+    large,
+    mixing,
+    modes,
+    partition,
+    population,
+    scores,
+    temperature,
+    training,
+)
 from .diagnostic import Diagnosis, Diagnostic
 
 
@@ -26,8 +39,9 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
 
     Parameters
     ----------
-    subject : TrainingResult, ScoreResult, ScaledWells, Energy or LogPartition
-        A finished training; what `fit_wells` returned; an energy that is to be sampled (with `sampler`); or an estimate
+    subject : TrainingResult, ScoreResult, ScaledWells, ScaledNetwork, Energy or LogPartition
+        A finished training; what `fit_wells` or `fit_network` returned; an energy that is to be sampled (with
+        `sampler`); or an estimate
         of log Z.
     X : array-like of shape (n_samples, n_features), optional
         The training data. Needed for a fit; with an energy, the step size is compared with it.
@@ -58,8 +72,9 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     `ContrastiveDivergence.fit` calls this with its training data and keeps the list as ``result.warnings``. The
     codes: gradient, noisy_energy, block_dependent, no_mass, temperature, measured_temperature, too_few_steps,
     mode_imbalance, mode_weights_not_identified, divergence, acceptance, edge, step_too_big, global_box, local_optimum,
-    under_training, learning_rate, score_error, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale, narrow_mode,
-    wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted.
+    under_training, learning_rate, score_error, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale,
+    narrow_mode, wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted, network_not_better, and for
+    energies with more parameters than can be looked at one by one: statistics, stuck_chains, saturated.
 
     Examples
     --------
@@ -71,7 +86,7 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     return _look(subject, X, sampler, x0, n_steps, X_val, seed)
 
 
-def after_fit(result, x: np.ndarray) -> tuple[list[Diagnostic], list[str]]:
+def after_fit(result, x: np.ndarray, held_out=None) -> tuple[list[Diagnostic], list[str]]:
     """What a fit keeps on its result, which knows nothing of a `Diagnosis`.
 
     Parameters
@@ -79,8 +94,12 @@ def after_fit(result, x: np.ndarray) -> tuple[list[Diagnostic], list[str]]:
     result : TrainingResult, ScoreResult or ScaledWells
     x : ndarray of shape (n_samples, n_features)
         The rows, checked by the fit; standardised ones for ScaledWells.
+    held_out : ndarray of shape (n, n_features), optional
+        Held-out rows that the fit was given.
     """
     found = _of_fit(result, x, 0)
+    if held_out is not None:
+        found = _with_held_out(found, result.energy, x, held_out, population.noise_of(result))
     return list(found), found.not_checked
 
 
@@ -93,7 +112,8 @@ def _of_fit(result, x, seed) -> Diagnosis:
 @singledispatch
 def _look(subject, X, sampler, x0, n_steps, X_val, seed):
     raise TypeError(
-        f"subject must be a TrainingResult, a ScoreResult, ScaledWells, an Energy or a LogPartition, got {describe(subject)}"
+        "subject must be a TrainingResult, a ScoreResult, ScaledWells, a ScaledNetwork, an Energy or a LogPartition, "
+        f"got {describe(subject)}"
     )
 
 
@@ -107,7 +127,9 @@ def _(subject: TrainingResult, X, sampler, x0, n_steps, X_val, seed):
     if X is None:
         raise ValueError("diagnose(result, X) needs X, the data it was trained on")
     x, held_out = _data(subject.energy, X, X_val)
-    return _with_held_out(_of_fit(subject, x, seed), subject.energy, x, held_out)
+    return _with_held_out(
+        _of_fit(subject, x, seed), subject.energy, x, held_out, population.noise_of(subject)
+    )
 
 
 @_look.register
@@ -130,6 +152,17 @@ def _(subject: ScaledWells, X, sampler, x0, n_steps, X_val, seed):
 
 
 @_look.register
+def _(subject: ScaledNetwork, X, sampler, x0, n_steps, X_val, seed):
+    if X is None:
+        raise ValueError("diagnose(fit, X) needs X, the data it was fitted to")
+    x, held_out = _data(subject.network, X, X_val)
+    z = (x - subject.offset) / subject.scale
+    if held_out is not None:
+        held_out = (held_out - subject.offset) / subject.scale
+    return _with_held_out(_of_fit(subject, z, seed), subject.network, z, held_out)
+
+
+@_look.register
 def _(subject: Energy, X, sampler, x0, n_steps, X_val, seed):
     energy = as_energy(subject, "subject")
     x, held_out = _data(energy, X, X_val)
@@ -143,9 +176,12 @@ def _data(energy, X, X_val):
     return x, None if X_val is None else samples(X_val, energy.n_features, "X_val")[0]
 
 
-def _with_held_out(found, energy, x, held_out):
+def _with_held_out(found, energy, x, held_out, noise=None):
+    """What held-out rows add; the noise of training is added to them and to the others."""
     if held_out is None:
         return found
+    if noise is not None:
+        x, held_out = noise(x, 1), noise(held_out, 2)
     skipped = [s for s in found.not_checked if s not in modes.unknown(None)]
     return Diagnosis(found + training.memorisation(energy, x, held_out), skipped)
 
@@ -158,6 +194,13 @@ def _of_wells(result: ScaledWells, x, seed):
     known = examine(wells, x, searched=result.n_init >= STARTS)
     short = [] if known is None else arrival.stopped_early(known)
     return Diagnosis(_dearest_first(short, wells, x, known) + found, modes.unknown(known))
+
+
+@_of_fit.register
+def _of_network(result: ScaledNetwork, x, seed):
+    # Where the wells are taken, the training of the network matters to nobody.
+    seen = result.training if result.better else result.wells
+    return Diagnosis(density.of_network(result) + density.that_matter(seen), seen.not_checked)
 
 
 @_of_fit.register
@@ -184,7 +227,9 @@ def _dearest_first(short, energy, x, known):
 def _of_training(result: TrainingResult, x, seed):
     rng = np.random.default_rng(seed_sequence(seed))
     sampler = result.sampler
-    found = temperature.before(sampler) + training.data(x, rng) + training.scale(result.energy, x)
+    found = temperature.before(sampler) + training.data(x, rng)
+    x, skipped = population.as_seen(result, x)
+    found += training.scale(result.energy, x)
     found += mixing.step_too_big(result.energy, sampler, x, rng)
     if not result.settings:
         return Diagnosis(found, ["the training: the result holds no settings"])
@@ -193,9 +238,9 @@ def _of_training(result: TrainingResult, x, seed):
         + training.weights(result)
         + mixing.global_box(result.global_move, x, result.energy)
     )
-    skipped = []
     try:
-        known = examine(result.energy, x)
+        # Held-out rows chose theta, and not the likelihood of these rows.
+        known = examine(result.energy, x) if result.best_update is None else None
         chains = population.from_result(result, rng)
         if chains is None:
             skipped.append("the chains: " + population.why_none(result))
@@ -204,7 +249,13 @@ def _of_training(result: TrainingResult, x, seed):
             found += mixing.divergence(chains.energy, sampler, chains.negatives, rng, rate, trained=True)
             found += _of_chains(chains, weighted=result.settings["weighting"] == "jarzynski")
             found += training.energy_gap(result, chains)
-        short, unknown = arrival.arrived(result, x, chains, known, rng)
+        if result.best_update is None:
+            short, unknown = arrival.arrived(result, x, chains, known, rng)
+        else:
+            short, unknown = [], ["distance from the optimum: X_val chose where to stop"]
+        if chains is not None and known is None and result.energy.n_params > arrival.MOST_PARAMS:
+            found += large.statistics(chains, x) + large.stuck(chains)
+        found += large.saturated(result.energy, x)
         skipped += unknown + modes.unknown(known)
         if known is not None and known.gain < arrival.SHORT:
             found = [d for d in found if not _harmless(d, sampler)]

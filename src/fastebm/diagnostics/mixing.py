@@ -28,6 +28,8 @@ OVERSHOOT, UNSTABLE = 1.0, 2.0
 ACCEPT_WARN, ACCEPT_ERROR = 0.4, 0.1
 EDGE_WARN, EDGE_ERROR = 1e-3, 1e-2
 OUTSIDE = 1e-4
+# Distance of two groups of chains, in spreads of a group along it, from which they may be modes.
+APART = 4.0
 # Share of the rows that the box of a global move may leave out.
 MISSED_ROWS = 0.01
 
@@ -153,7 +155,7 @@ def _modes(population: Population):
         return np.eye(len(centres))[nearest(states, centres)]
 
     if energy.n_features > 2:
-        return shares, None
+        return (shares, None) if _apart(x, centres) else (None, None)
     pad = x.std(axis=0) + 1e-9
     n = 4001 if energy.n_features == 1 else 161
     axes = [np.linspace(a, b, n) for a, b in zip(x.min(axis=0) - pad, x.max(axis=0) + pad, strict=True)]
@@ -161,6 +163,14 @@ def _modes(population: Population):
     logs = -energy.energy(grid)
     weights = np.exp(logs - logs.max())
     return shares, np.bincount(nearest(grid, centres), weights, minlength=len(centres)) / weights.sum()
+
+
+def _apart(x: np.ndarray, centres: np.ndarray) -> bool:
+    """Are two groups more than the halves of one cloud? Those of a normal law are 2.7 of their spreads apart."""
+    line = centres[1] - centres[0]
+    along, near = x @ line, nearest(x, centres)
+    within = np.sqrt(np.mean([along[near == j].var() for j in (0, 1) if (near == j).any()]))
+    return bool(line @ line > APART * within)
 
 
 def n_groups(energy: Energy) -> int:

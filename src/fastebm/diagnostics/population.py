@@ -9,10 +9,13 @@ import numpy as np
 
 from ..energies.base import Energy
 from ..samplers.base import Sampler
+from ..training.augment import Changes
 from ..training.result import TrainingResult
 
 # With 96 chains the check for too few steps has no power (z of 3 to 5 for a failure); with 1000 it has.
 ENOUGH_CHAINS = 1024
+# Rows below which every row is visited more than once.
+MANY_ROWS = 2000
 # Rounds of n_steps that the chains run further.
 ROUNDS = 10
 
@@ -73,6 +76,33 @@ def thetas(result: TrainingResult) -> tuple[np.ndarray, np.ndarray]:
     if hasattr(result, "theta_trace"):
         return np.asarray(result.theta_steps), np.asarray(result.theta_trace)
     return result.history["step"], result.history["theta"]
+
+
+def _changes(result: TrainingResult) -> Changes | None:
+    """What training did to its rows; None if it did nothing, or if that is not known."""
+    noise, parts = result.settings.get("data_noise"), result.settings.get("augment") or ()
+    if noise is None:
+        return None
+    changes = Changes([p for p in parts if not isinstance(p, str)], np.asarray(noise))
+    return None if changes.nothing else changes
+
+
+def as_seen(result: TrainingResult, x: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """The rows as training saw them, one visit of each, and what could not be done to them."""
+    changes = _changes(result)
+    lost = [p for p in result.settings.get("augment") or () if isinstance(p, str)]
+    skipped = [f"the rows as {p} changes them: the file holds no code" for p in lost]
+    # As many rows as a small data set needs for the law of the noise to show.
+    visits = max(1, MANY_ROWS // len(x))
+    return (x if changes is None else changes.visit(x, 0, visits=visits)), skipped
+
+
+def noise_of(result: TrainingResult):
+    """A function (rows, seed) that adds the noise of training, or None if there was none."""
+    changes = _changes(result)
+    if changes is None:
+        return None
+    return lambda rows, seed: changes.visit(rows, seed, augmented=False)
 
 
 def advance(energy, sampler, global_move, x, n_steps, n_global, rng):

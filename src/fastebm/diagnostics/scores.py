@@ -22,8 +22,8 @@ ENOUGH, TREE = 2000, 512
 CLEAR = 5.0
 # Share of all that the run gained that its last fifth may still have gained.
 STILL_GAINING = 0.02
-# Mean of w (1 - w) over the noisy data, w the share of a mode at a row, relative to that of modes that lie on each other.
-# Two wells of 4000 rows: above it shares came out within 0.02, at a tenth of it 0.1 off, at a thousandth anywhere.
+# Mean of w (1 - w) over the noisy data, w the share of a mode at a row, relative to that of modes on one another. Two
+# wells of 4000 rows: above it shares came out within 0.03, at a tenth of it 0.1 off, at a thousandth anywhere.
 OVERLAP = 5e-3
 # An empty stretch between two groups: in noises, and in usual distances between neighbours. Groups hold so many rows.
 GAP, USUAL, GROUP = 4.0, 3.0, 0.05
@@ -218,10 +218,10 @@ def _plain(result, x, losses):
 
 
 BLIND = (
-    "score matching hardly looks at a score between them, so the data do not decide the mass of each: it stays where it "
-    "was at the start, or wanders (Adam makes large steps of small gradients)"
+    "score matching hardly looks at a score between them, so the data do not decide the mass of each: it stays where "
+    "it was at the start, or wanders (Adam makes large steps of small gradients)"
 )
-REMEDY = "begin with more noise and come down (noise_ladder), or use ContrastiveDivergence, whose chains count the modes"
+REMEDY = "begin with more noise and come down (noise_ladder), or use ContrastiveDivergence, whose chains count modes"
 
 
 def _shares(result, x, losses, rng):
@@ -282,7 +282,8 @@ def _gap(x, losses, rng):
 
 
 def widest_gap(rows: np.ndarray) -> tuple[float, float]:
-    """(longest, median) edge of the minimal spanning tree; the longest of those that part GROUP of the rows from the rest.
+    """(longest, median) edge of the minimal spanning tree; the longest of those that part GROUP of the rows from the
+    rest.
 
     Prim's algorithm: n^2 operations.
     """

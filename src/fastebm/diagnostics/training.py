@@ -91,7 +91,8 @@ def energy_gap(result: TrainingResult, population: Population) -> list[Diagnosti
     history = result.history
     sd = float(population.energy.energy(population.extended).std())
     tail = history[-max(1, len(history) // 5) :]
-    gap = abs(float(tail["energy_gap"].mean()))
+    # Of its size: a gap that swings to and fro has a mean of zero.
+    gap = float(np.abs(tail["energy_gap"]).mean())
     if sd <= 0 or gap <= MAX_GAP_SD * sd:
         return []
     return [

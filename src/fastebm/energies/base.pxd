@@ -13,10 +13,11 @@ cdef class Energy:
     # last bits depend on it, and nothing else does.
     cdef readonly Py_ssize_t block_size
     cdef double* theta_ptr
-    # Relative rounding of what the block methods compute, a power of 2: 2^-52, or 2^-23 where they work in float32. Steps
-    # of differences are chosen from it. Set by `rounds_to`; `allocate` sets 2^-52.
+    # Relative rounding of what the block methods compute, a power of 2: 2^-52, or 2^-23 where they work in float32.
+    # Steps of differences are chosen from it. Set by `rounds_to`; `allocate` sets 2^-52.
     cdef readonly double rounding
-    # Steps, relative to 1 + |x|, of first and of second differences of a gradient: the third and the fourth root of it.
+    # Steps, relative to 1 + |x|, of first and of second differences of a gradient: the third and the fourth root of it,
+    # as powers of 2, the same everywhere (2^-17 and 2^-13; with float32 2^-8 and 2^-6).
     cdef double first_step, second_step
     # Exceptions that wait for take_failure, by thread: two runs may fail at once.
     cdef dict failures

@@ -1,7 +1,7 @@
 """The energy contract, and everything that all energies share."""
 
 cimport cython
-from libc.math cimport fabs, sqrt
+from libc.math cimport fabs
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
@@ -12,7 +12,8 @@ import numpy as np
 
 from .._runtime.check import check_heap_type, describe, finite_result, samples, vector
 
-from .._runtime.fast cimport finite
+from .._runtime.fast cimport address, finite
+from ..kernels.directions cimport move_along, step_lengths
 from ..kernels.layout cimport gather, scatter
 from ..kernels.scratch cimport aligned
 
@@ -139,7 +140,6 @@ cdef class Energy:
     cdef void rounds_to(self, double rounding):
         cdef int bits = round(-math.log2(rounding))
         self.rounding = math.ldexp(1.0, -bits)
-        # Powers of 2, so that they are the same everywhere: 2^-17 and 2^-13, with float32 2^-8 and 2^-6.
         self.first_step, self.second_step = math.ldexp(1.0, -round(bits / 3)), math.ldexp(1.0, -round(bits / 4))
 
     cdef void prepare(self) noexcept nogil:
@@ -160,8 +160,7 @@ cdef class Energy:
 
     @cython.final
     cdef Py_ssize_t work_size(self, Py_ssize_t n) noexcept nogil:
-        # The default laplacian's two moved copies of the block and two gradients come first; a moved copy, steps and
-        # weights of the default directional gradient take no more.
+        # The default laplacian's two moved copies of the block and two gradients come first.
         return 4 * self.n_features * n + self.scratch_size(n)
 
     cdef int energy_block(self, const double* x, double* out, double* work,
@@ -189,35 +188,21 @@ cdef class Energy:
 
     cdef int directional_param_grad_block(self, const double* x, const double* v, const double* weights, double* acc,
                                           double* work, Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
-        # Differences along v, over a step of first_step (1 + |x|) in x, where |x| is per feature.
-        cdef Py_ssize_t d, i, features = self.n_features
-        cdef double* moved = work
-        cdef double* by = moved + features * stride
-        cdef double* step = by + stride
+        # Central differences along v, of blocks moved in work.
+        cdef Py_ssize_t i, _side, features = self.n_features
+        cdef double* step = work + features * stride
+        cdef double* by = step + stride
         cdef double* rest = work + 4 * features * stride
-        cdef double size, length
-        for i in range(n):
-            size = length = 0.0
-            for d in range(features):
-                size += x[d * stride + i] * x[d * stride + i]
-                length += v[d * stride + i] * v[d * stride + i]
-            step[i] = 0.0
-            by[i] = 0.0
-            # Nothing moves along a v of zero. A NaN goes the other way.
-            if length != 0.0:
-                step[i] = self.first_step * (1.0 + sqrt(size / features)) / sqrt(length)
-                by[i] = (1.0 if weights is NULL else weights[i]) / (2.0 * step[i])
-        for d in range(features):
+        cdef double sign = 1.0
+        step_lengths(x, v, step, features, n, stride, self.first_step)
+        for _side in range(2):
+            move_along(x, v, step, work, features, n, stride, sign)
             for i in range(n):
-                moved[d * stride + i] = x[d * stride + i] + step[i] * v[d * stride + i]
-        if self.param_grad_block(moved, by, acc, rest, n, stride):
-            return -1
-        for i in range(n):
-            by[i] = -by[i]
-        for d in range(features):
-            for i in range(n):
-                moved[d * stride + i] = x[d * stride + i] - step[i] * v[d * stride + i]
-        return self.param_grad_block(moved, by, acc, rest, n, stride)
+                by[i] = 0.0 if step[i] == 0.0 else sign * (1.0 if weights is NULL else weights[i]) / (2.0 * step[i])
+            if self.param_grad_block(work, by, acc, rest, n, stride):
+                return -1
+            sign = -1.0
+        return 0
 
     cdef int laplacian_block(self, const double* x, double* out, double* work,
                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
@@ -247,8 +232,8 @@ cdef class Energy:
     cdef void identifiable(self, double* step) noexcept nogil:
         pass
 
+    # For an energy in Python whose functions work in float32.
     def _set_rounding(self, rounding):
-        """For an energy in Python whose functions work in float32."""
         self.rounds_to(rounding)
 
     def _check_ready(self):
@@ -323,8 +308,8 @@ cdef class Energy:
 
     @property
     def mode_covariances(self):
-        """Covariance of each mode, shape (n_modes, n_features, n_features), for an energy whose modes may be narrow along
-        any direction; None where they are narrow along features only (`mode_scales` says all) or are not known."""
+        """Covariance of each mode, shape (n_modes, n_features, n_features), where modes may be narrow along any
+        direction; None where they are so along features only (`mode_scales` says all) or are not known."""
         return None
 
     @property
@@ -338,6 +323,16 @@ cdef class Energy:
         has."""
         edge = np.full(self.n_params, np.inf)
         return -edge, edge
+
+    def saturation(self, X):
+        """Of a network: for each hidden layer, the share of its activations at X whose slope is nearly zero.
+
+        Returns
+        -------
+        ndarray of shape (n_layers,) or None
+            None for an energy without hidden layers.
+        """
+        return None
 
     def shares(self, X):
         """Share of each mode in the density at every sample, where the modes are known.
@@ -422,10 +417,9 @@ cdef class Energy:
     def theta(self):
         """The parameters, shape (n_params,). Reading gives a copy; setting checks length and finiteness, then
         copies."""
-        cdef Py_ssize_t i
         out = np.empty(self.n_params)
-        for i in range(self.n_params):
-            out[i] = self.theta_ptr[i]
+        if self.n_params:
+            memcpy(address(out), self.theta_ptr, self.n_params * sizeof(double))
         return out
 
     @theta.setter

@@ -141,6 +141,7 @@ cdef class NetworkEnergy(Energy):
         self.single = described["dtype"] == "float32"
         # Two blocks for each of two threads at the usual 256 chains; more chains a block gain 3 %.
         self.block_size = 64
+        self.rounds_to(2.0 ** -23 if self.single else 2.0 ** -52)
         self.allocate(features, stack.n_params)
         self.weights = <float*>malloc(max(stack.n_params, 1) * sizeof(float))
         self.centre = <double*>malloc(2 * features * sizeof(double))

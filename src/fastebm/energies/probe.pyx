@@ -132,7 +132,7 @@ def _aligned(size):
 
 def repeat_grad(Energy energy not None, X, n_times):
     """The gradient of one block n_times, and nothing else: what a benchmark compares a sampler's time with."""
-    cdef Py_ssize_t n = len(X), stride = (len(X) + 7) & ~7, times = n_times, i
+    cdef Py_ssize_t n = len(X), stride = (len(X) + 7) & ~7, times = n_times, _i
     cdef int failed = 0
     cdef const double* x
     cdef double* g
@@ -144,7 +144,7 @@ def repeat_grad(Energy energy not None, X, n_times):
     gather(address(rows), address(block), n, energy.n_features, stride)
     x, g, work = address(block), address(out), address(room)
     with nogil:
-        for i in range(times):
+        for _i in range(times):
             failed = energy.grad_block(x, g, work, n, stride)
             if failed:
                 break

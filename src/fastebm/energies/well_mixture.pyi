@@ -1,4 +1,4 @@
-from typing import Literal, Self, final
+from typing import Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +10,7 @@ class WellMixture(Energy):
     @property
     def n_wells(self) -> int: ...
     @property
-    def covariance(self) -> Literal["diag", "full"]: ...
+    def covariance(self) -> str: ...
     @property
     def weights_(self) -> NDArray[np.float64]: ...
     @property
@@ -25,6 +25,7 @@ class WellMixture(Energy):
     def mode_shares(self) -> NDArray[np.float64]: ...
     @property
     def mode_scales(self) -> NDArray[np.float64]: ...
+    def _factors(self) -> NDArray[np.float64]: ...
     @property
     def scale_limits(self) -> tuple[float, float]: ...
     def __init__(
@@ -33,7 +34,7 @@ class WellMixture(Energy):
         n_features: int = 1,
         theta: ArrayLike | None = None,
         *,
-        covariance: Literal["diag", "full"] = "diag",
+        covariance: str = "diag",
     ) -> None: ...
     @classmethod
     def from_mixture(

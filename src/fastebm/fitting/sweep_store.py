@@ -45,7 +45,8 @@ class Store:
                     raise ValueError(f"{path} is not the file of a sweep; give another path") from None
                 if good == 0 and not same:
                     raise ValueError(
-                        f"{path} belongs to a sweep of other data, seed, trainer or test rows; give another path"
+                        f"{path} belongs to a sweep of other data, seed, trainer, test rows or checks; give "
+                        "another path"
                     )
                 good += len(line)
         if good == 0:

@@ -146,7 +146,7 @@ cdef class DiagonalWells(WellLoops):
             two_wells_energy(x, work, energy, n, a1, m1, k1, a2, m2, k2, self.c)
 
     cdef void energy_block(self, const double* x, double* out, double* work,
-                          Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+                           Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         cdef double* low = work + self.n_wells * stride
         if self.n_wells == 2 and self.n_features == 1:
             self.two_wells(x, out, NULL, work, n, stride)
@@ -155,7 +155,7 @@ cdef class DiagonalWells(WellLoops):
         mixture_energy(low, low + stride, low + 2 * stride, out, n, self.c)
 
     cdef void grad_block(self, const double* x, double* out, double* work,
-                        Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+                         Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         cdef Py_ssize_t j
         cdef double* low
         if self.n_wells == 2 and self.n_features == 1:
@@ -169,7 +169,7 @@ cdef class DiagonalWells(WellLoops):
         self.pull(x, work, low + stride, out, n, stride)
 
     cdef void energy_grad_block(self, const double* x, double* energy, double* grad, double* work,
-                               Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+                                Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         cdef double* low = work + self.n_wells * stride
         if self.n_wells == 2 and self.n_features == 1:
             self.two_wells(x, energy, grad, work, n, stride)
@@ -180,7 +180,7 @@ cdef class DiagonalWells(WellLoops):
         self.pull(x, work, low + 2 * stride, grad, n, stride)
 
     cdef void param_grad_block(self, const double* x, const double* weights, double* acc, double* work,
-                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+                               Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         cdef Py_ssize_t j, d, i, features = self.n_features
         # low and ties are free once the weights are normalised.
         cdef double* first = work + self.n_wells * stride
@@ -202,7 +202,7 @@ cdef class DiagonalWells(WellLoops):
         acc[self.n_wells * self.width] += n if weights is NULL else lane_sum(weights, n)
 
     cdef void laplacian_block(self, const double* x, double* out, double* work,
-                             Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
+                              Py_ssize_t n, Py_ssize_t stride) noexcept nogil:
         # 2 sum_j w_j tr A_j - sum_j w_j |2 A_j d_j - grad|^2
         cdef Py_ssize_t j, d, features = self.n_features
         cdef double* grad = work + (self.n_wells + 3) * stride

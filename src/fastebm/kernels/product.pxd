@@ -2,7 +2,8 @@
 #
 #     out[o * ldo + i] = first + sum_k w[o * step + wk[k] * by] * x[rows[k] * ldi + i],    0 <= i < n, 0 <= o < n_out
 #
-# where first is start[o], or 0 if start is NULL, or with `more` what out holds.#
+# where first is start[o], or 0 if start is NULL, or with `more` what out holds.
+#
 # The tables wk and rows say which weight meets which row. Every sum runs over k in order, one fma after the other, so
 # the bits do not depend on the size of a tile, which is as large as the registers of a level allow (8 outputs x 2
 # vectors with AVX-512: 130 GFLOP/s in float32 on one core; 6 x 2 with AVX2: 75). Rows are read and written up to a whole
@@ -38,6 +39,8 @@ cdef extern from *:
     #endif
 
     #if FASTEBM_TILED
+    /* One register of its own: gcc otherwise adds the place of the weight to each step anew. 10 % of a dense gradient. */
+    #define FASTEBM_AS_IT_IS(pointer) __asm__("" : "+r"(pointer))
     #define FASTEBM_TILE(NAME, T, VT, S, J, V)                                                                        \\
         static inline __attribute__((always_inline)) void NAME(                                                       \\
             T *out, ptrdiff_t ldo, const T *w, ptrdiff_t step, ptrdiff_t by, const int32_t *wk, const T *in,          \\
@@ -51,6 +54,7 @@ cdef extern from *:
                                      : FASTEBM_VEC(set1, S)(start ? start[j] : 0);                                    \\
             for (ptrdiff_t k = 0; k < n_k; k++) {                                                                     \\
                 const T *row = in + rows[k] * ldi, *weight = w + by * wk[k];                                          \\
+                FASTEBM_AS_IT_IS(weight);                                                                             \\
                 for (int v = 0; v < V; v++) x[v] = FASTEBM_VEC(loadu, S)(row + v * lanes);                            \\
                 for (int j = 0; j < J; j++) {                                                                         \\
                     s = FASTEBM_VEC(set1, S)(weight[j * step]);                                                       \\

@@ -1,5 +1,5 @@
-# Small symmetric and triangular matrices, n x n, rows one behind the other. Plain loops in a fixed order, no LAPACK: the
-# bits are the same everywhere.
+# Small symmetric and triangular matrices, n x n, rows one behind the other. Plain loops in a fixed order, no LAPACK:
+# the bits are the same everywhere.
 
 from libc.math cimport fabs, fma, sqrt
 
@@ -67,10 +67,11 @@ cdef inline void rotate(out_t a, out_t b, Py_ssize_t n, double c, double s) noex
         b[k] = fma(s, u, c * b[k])
 
 
-cdef inline bint clip_eigenvalues(double* s, double* w, double* v, Py_ssize_t n, double low, double high) noexcept nogil:
-    # Clips the eigenvalues of the symmetric s; w and v are scratch. Was one below low? One-sided Jacobi rotations (Hestenes
-    # 1958): rows of w = s v are made orthogonal, those of v are then the eigenvectors.
-    cdef Py_ssize_t i, p, q, sweep
+cdef inline bint clip_eigenvalues(double* s, double* w, double* v, Py_ssize_t n, double low, double high,
+                                  double near) noexcept nogil:
+    # Clips the eigenvalues of the symmetric s; w and v are scratch. Was one below near? One-sided Jacobi rotations
+    # (Hestenes 1958): rows of w = s v are made orthogonal, those of v are then the eigenvectors.
+    cdef Py_ssize_t i, p, q, _sweep
     cdef double a, b, c, zeta, t, cosine, value, top = 0.0
     cdef bint turned, below = False
     for i in range(n * n):
@@ -80,7 +81,7 @@ cdef inline bint clip_eigenvalues(double* s, double* w, double* v, Py_ssize_t n,
         v[i * n + i] = 1.0
         a = lane_dot(w + i * n, w + i * n, n)
         top = a if a > top else top
-    for sweep in range(40):
+    for _sweep in range(40):
         turned = False
         for p in range(n - 1):
             for q in range(p + 1, n):
@@ -102,7 +103,7 @@ cdef inline bint clip_eigenvalues(double* s, double* w, double* v, Py_ssize_t n,
         s[i] = 0.0
     for p in range(n):
         value = lane_dot(v + p * n, w + p * n, n)
-        below = below or value < low
+        below = below or value < near
         value = low if value < low else value
         value = high if value > high else value
         for i in range(n):

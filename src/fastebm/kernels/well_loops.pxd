@@ -1,5 +1,5 @@
-# The block loops of quadratic wells, whatever their shape: what a well mixture asks of them. x, scratch and results as in
-# the contract of energies; the scratch begins with a row for the weight of each well.
+# The block loops of quadratic wells, whatever their shape: what a well mixture asks of them. x, scratch and results as
+# in the contract of energies; the scratch begins with a row for the weight of each well.
 
 cdef class WellLoops:
     cdef readonly Py_ssize_t n_wells, n_features, block_size

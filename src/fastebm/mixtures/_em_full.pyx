@@ -9,7 +9,7 @@ from .._runtime.control cimport Control
 from .._runtime.fast cimport address
 from ..kernels.math cimport exp_neg, fill, lane_dot, lane_sum, log_normal, lower
 from ..kernels.small_matrix cimport clip_eigenvalues, invert_lower, lower_root, square_of_lower
-from ..kernels.triangle cimport add_squares, subtract, transposed_product
+from ..kernels.triangle cimport add_squares, add_two_dots, subtract, transposed_product
 from ..kernels.wells cimport scale, tilted_well
 from ._em cimport BLOCK, NOTHING, Blocks, Climb
 
@@ -66,7 +66,7 @@ cdef class FullClimb(Climb):
 
     @property
     def narrow(self):
-        """Was an eigenvalue of a well's covariance clipped from below in its last step, shape (n_wells,)?"""
+        """Is an eigenvalue of a well's covariance at the lower limit, shape (n_wells,)?"""
         return self.floor > 0.0
 
     cdef void _keep(self, Py_ssize_t j) noexcept nogil:
@@ -76,14 +76,16 @@ cdef class FullClimb(Climb):
         cdef double* first = self.room
         cdef double* root = first + size
         cdef double low = self.narrowest * self.narrowest, high = self.widest * self.widest, trace = 0.0
+        # What was clipped is at the limit but for rounding, and is still to be known as such.
+        cdef double near = low * (1.0 + 1e-6)
         memcpy(first, s, size * sizeof(double))
         for i in range(d):
             trace += s[i * d + i]
-            first[i * d + i] -= low
+            first[i * d + i] -= near
         self.at_floor[j] = 0.0
         # Most of the time no eigenvalue is near a limit, and a triangular root tells: 1/20 of the cost.
         if not (trace <= high and lower_root(first, root, d)):
-            if clip_eigenvalues(s, first, root, d, low, high):
+            if clip_eigenvalues(s, first, root, d, low, high, near):
                 self.at_floor[j] = 1.0
         memcpy(first, s, size * sizeof(double))
         if lower_root(first, root, d):
@@ -135,7 +137,11 @@ cdef class FullClimb(Climb):
                 sums[i] += lane_sum(f + i * BLOCK, n)
             sums += d
             for i in range(d):
-                for k in range(i + 1):
+                k = 0
+                while k < i:
+                    add_two_dots(f + i * BLOCK, delta + k * BLOCK, delta + (k + 1) * BLOCK, sums + k, n)
+                    k += 2
+                if k == i:
                     sums[k] += lane_dot(f + i * BLOCK, delta + k * BLOCK, n)
                 sums += i + 1
 
@@ -166,14 +172,14 @@ cdef class FullClimb(Climb):
             self._keep(j)
 
     cdef void _save(self, double* to) noexcept nogil:
-        cdef Py_ssize_t i, k, j, d = self.data.n_features, wells = self.n_wells
+        cdef Py_ssize_t i, k, _j, d = self.data.n_features, wells = self.n_wells
         cdef const double* row = self.factor
         for i in range(wells):
             to[i] = log_normal(self.w[i])
         to += wells
         memcpy(to, self.m, wells * d * sizeof(double))
         to += wells * d
-        for j in range(wells):
+        for _j in range(wells):
             for i in range(d):
                 for k in range(i):
                     to[k] = row[k]

@@ -57,6 +57,7 @@ def cost_of_limits(x: np.ndarray, wells: WellMixture) -> float:
     """
     low, high = widths_of(wells)
     scales = principal_scales(wells)
+    assert scales is not None
     if ((scales > low * (1.0 + AT)) & (scales < high * (1.0 - AT))).all():
         return 0.0
     x = x[:ROWS]

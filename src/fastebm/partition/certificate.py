@@ -384,7 +384,7 @@ def _disagreement(there, x, energies):
     shares /= shares.sum()
     names = ["their mean energy", *(f"their mean of feature {d}" for d in range(x.shape[1]))]
     annealed, own = np.column_stack([there.energies, there.x]), np.column_stack([energies, x])
-    mean = shares @ annealed
+    mean = (shares[:, None] * annealed).sum(axis=0)
     error = np.sqrt(
         ((shares[:, None] * (annealed - mean)) ** 2).sum(axis=0) + own.var(axis=0, ddof=1) / len(own)
     )

@@ -26,6 +26,8 @@ PILOT_CHAINS, PILOT_STEPS, WINDOWS = 128, 320, 20
 FIRST_MOVES = 64
 # How fast the pilot's time step follows its acceptance rate, by the share of the chains that moved in one step.
 FIRST_GAIN, GAIN = 1.0, 0.3
+# Neighbours on either side that a time step is averaged with.
+SMOOTH = 8
 # Least share of the ladder for a window, of its even share: a window of no spread in the pilot run still has steps.
 LEAST_SHARE = 0.1
 # The second pilot run, of a ladder whose length is chosen: at most so many times the first.
@@ -171,7 +173,7 @@ def plan(
     seconds = (time.perf_counter() - begin) / (PILOT_CHAINS * (PILOT_STEPS + FIRST_MOVES))
     spent = PILOT_CHAINS * (PILOT_STEPS + FIRST_MOVES + 2)
     if n_steps is None:
-        limit = max(FEWEST_STEPS, most if afford is None else min(most, afford(seconds)))
+        limit = most if afford is None else min(most, max(FEWEST_STEPS, afford(seconds)))
         wanted = _steps(length, target, limit)
         middle = ladder(min(max(wanted, PILOT_STEPS), LONGEST_PILOT * PILOT_STEPS, max(limit, PILOT_STEPS)))
         shown = show(PILOT_CHAINS * (len(middle) - 1)) if show else None
@@ -218,5 +220,7 @@ def _pilot(path, x, betas, times, seed, shown):
 
     # Each time step came from one acceptance rate of 128 chains: neighbours are averaged.
     found[0], found[-1] = found[1], found[-2]
-    smooth = np.convolve(np.pad(found, 8, "edge"), np.full(17, 1.0 / 17.0), "valid")
+    wide = np.pad(found, SMOOTH, "edge")
+    # Added one by one: NumPy's convolution is a BLAS product, whose last bits differ between machines.
+    smooth = sum(wide[i : i + len(found)] for i in range(2 * SMOOTH + 1)) / (2 * SMOOTH + 1)
     return total * math.sqrt(tied), ladder, smooth

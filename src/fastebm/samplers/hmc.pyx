@@ -79,7 +79,7 @@ cdef class HMC(Sampler):
     ----------
     step_size : float or "auto"
         Leapfrog time step > 0, in the units of x (of x / scale with a preconditioner): with one leapfrog step a step of
-        size s is MALA's of s^2 / 2. An acceptance rate of 0.6 to 0.9 is healthy. "auto" tunes it, and scale, before a
+        size s is MALA's of s^2 / 2. An acceptance rate of 0.6 to 0.95 is healthy. "auto" tunes it, and scale, before a
         run (see `tune`).
     n_leapfrog : int, default 10
         Mean number of leapfrog steps. The number is drawn anew at every step, the same for all chains, uniformly from
@@ -154,8 +154,12 @@ cdef class HMC(Sampler):
 
     @property
     def target_acceptance(self):
-        """0.8: longer than the 0.65 that is best for many independent features, as hard shapes ask for."""
-        return 0.8
+        """0.9: shorter steps than the 0.65 that is best for many independent features.
+
+        Against 0.8, effective samples a gradient: 5 times on a banana, whose ends reject longer steps, 1.1 to 1.4 times
+        on Gaussian, StudentT, DoubleWell and two wells in 8 to 10 features, 0.8 times on a phi^4 chain.
+        """
+        return 0.9
 
     def at_temperature(self, factor):
         """This sampler at factor times its temperature, with steps as much longer."""

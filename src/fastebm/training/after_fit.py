@@ -8,14 +8,14 @@ import warnings
 
 from .._runtime.errors import FastEBMWarning, UntrustedFitError
 
-# Functions (result, data) -> (warnings, what was not checked and why). Training knows nothing of the rooms above it:
-# the package's root adds theirs.
+# Functions (result, data, held_out) -> (warnings, what was not checked and why). Training knows nothing of the rooms
+# above it: the package's root adds theirs.
 CHECKS: list = []
 NOTHING_CHECKED = "everything: diagnose=False"
 _PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 
 
-def conclude(result, data, diagnose=True, strict=False, heard=True):
+def conclude(result, data, diagnose=True, strict=False, heard=True, held_out=None):
     """Let the checks see a result and keep on it what they say; then warn, or refuse it.
 
     Parameters
@@ -29,6 +29,7 @@ def conclude(result, data, diagnose=True, strict=False, heard=True):
         Raise where there is any warning.
     heard : bool
         Make a Python warning of an error.
+    held_out : ndarray of shape (n, n_features), optional
 
     Returns
     -------
@@ -39,7 +40,7 @@ def conclude(result, data, diagnose=True, strict=False, heard=True):
         result.not_checked.append(NOTHING_CHECKED)
         return result
     for check in CHECKS:
-        found, skipped = check(result, data)
+        found, skipped = check(result, data, held_out)
         result.warnings.extend(found)
         result.not_checked.extend(skipped)
     if strict and result.warnings:

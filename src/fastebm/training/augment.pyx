@@ -133,7 +133,7 @@ cdef class OfImages(Augmentation):
             )
         self.image_shape = tuple([integer(n, "image_shape", 1) for n in shape])
         self.channels = self.image_shape[0] if len(shape) == 3 else 1
-        self.height, self.width = self.image_shape[-2:]
+        self.height, self.width = self.image_shape[len(shape) - 2], self.image_shape[len(shape) - 1]
         self.n_features = self.channels * self.height * self.width
         self.prob = real(prob, "prob", minimum=0, maximum=1)
 
@@ -232,7 +232,7 @@ cdef class Flip(OfImages):
 
 
 cdef class Crop(OfImages):
-    """Images of which only a window is kept: up to `pixels` rows or columns of each side are lost, each side for itself.
+    """Images of which only a window is kept: each side loses up to `pixels` rows or columns, for itself.
 
     Parameters
     ----------

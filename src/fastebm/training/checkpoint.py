@@ -9,6 +9,9 @@ import numpy as np
 from .._runtime.check import integer
 from .._runtime.errors import ModelFileError
 from ..storage.codec import DAMAGE, Decoder, Encoder, register
+from .augment import Augmentation, Crop, Flip, Noise, Shift
+
+FUNCTION = "function "
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,8 @@ class Checkpoint:
         Whether X was 1-D.
     every : int
         Updates between two checkpoints.
+    validation : dict or None
+        State of the evaluations on held-out rows.
     """
 
     settings: dict
@@ -37,11 +42,14 @@ class Checkpoint:
     digest: str
     flat: bool
     every: int
+    validation: dict | None = None
 
     def __repr__(self) -> str:
         return f"Checkpoint after {self.state['update']} of {self.settings['n_updates']} updates"
 
 
+for _cls in (Noise, Shift, Flip, Crop):
+    register(_cls.__name__, _cls, _cls._arguments, lambda fields, cls=_cls: cls(**fields))
 register(
     "Checkpoint",
     Checkpoint,
@@ -88,6 +96,33 @@ def _upgraded(saved: Checkpoint) -> dict:
     }
 
 
+def storable(settings: dict) -> dict:
+    """Settings for a file, which holds no code: of a function among the augmentations only its name is kept."""
+    augment = settings.get("augment")
+    if augment is None or isinstance(augment, Augmentation):
+        return settings
+    parts = augment if isinstance(augment, list | tuple) else [augment]
+    kept = [
+        p if isinstance(p, Augmentation | str) else FUNCTION + getattr(p, "__name__", type(p).__name__)
+        for p in parts
+    ]
+    return settings | {"augment": kept}
+
+
+def with_functions(settings: dict, augment, path) -> dict:
+    """Settings from a file, with `augment` where a function of the user's is missing from them."""
+    kept = settings.get("augment")
+    names = [p for p in kept if isinstance(p, str)] if isinstance(kept, list) else []
+    if augment is not None:
+        return settings | {"augment": augment}
+    if names:
+        raise ValueError(
+            f"the run in {str(path)!r} changes rows by {', '.join(names)}, and a file holds no code; give "
+            "resume(..., augment=) as the trainer had it"
+        )
+    return settings
+
+
 def data_digest(x: np.ndarray) -> str:
     """SHA-256 of the shape and the bytes of a C-ordered float64 array."""
     import hashlib
@@ -119,8 +154,8 @@ class Writer:
         self.written = update
 
 
-def read_checkpoint(path, x: np.ndarray) -> Checkpoint:
-    """Read a checkpoint and make sure that it belongs to the data x.
+def read_checkpoint(path, x: np.ndarray, x_val: np.ndarray | None = None) -> Checkpoint:
+    """Read a checkpoint and make sure that it belongs to the data x and the held-out rows x_val.
 
     Raises
     ------
@@ -148,4 +183,13 @@ def read_checkpoint(path, x: np.ndarray) -> Checkpoint:
             f"X is not the data of the run in {name!r}: shape {x.shape} or values differ; resume needs the same rows "
             "in the same order"
         )
+    if saved.validation is not None and (
+        x_val is None or saved.validation.get("digest") != data_digest(x_val)
+    ):
+        raise ValueError(
+            f"the run in {name!r} looks at held-out rows: "
+            + ("give them to resume as X_val" if x_val is None else "X_val is not theirs (shape or values)")
+        )
+    if saved.validation is None and x_val is not None:
+        raise ValueError(f"X_val was given, but the run in {name!r} looks at no held-out rows")
     return saved

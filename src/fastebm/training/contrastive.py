@@ -7,7 +7,7 @@ import inspect
 
 import numpy as np
 
-from .._runtime.check import describe, samples
+from .._runtime.check import describe, integer, samples
 from .._runtime.errors import ModelFileError
 from .._runtime.seed import seed_sequence
 from .._runtime.threads import resolve
@@ -15,7 +15,7 @@ from ..energies.base import as_energy
 from ..energies.well_mixture import WellMixture
 from ..samplers.sgld import SGLD
 from .after_fit import check_strict
-from .checkpoint import read_checkpoint
+from .checkpoint import read_checkpoint, with_functions
 from .run import Training, choose
 from .settings import Settings
 from .trainer import Trainer, check_callback
@@ -52,11 +52,17 @@ class ContrastiveDivergence(Trainer):
     learning_rate : float, default 0.1
         Length of a step.
     optimizer : {"sgd", "adam"}, default "sgd"
-        Adam uses betas 0.9, 0.999. It turns a small constant bias of the chains into a steady drift; prefer "sgd".
+        Adam turns a small constant bias of the chains into a steady drift; for few parameters prefer "sgd".
+    betas : (float, float), default (0.9, 0.999)
+        Adam's: how much of the mean gradient, and of its mean square, an update keeps.
+    epsilon : float, default 1e-8
+        Adam's: added to the root of the mean square.
     schedule : {"constant", "linear", "cosine"}, default "constant"
         The learning rate over the updates: as it is, or falling to 0 along a line or half a cosine.
     warm_up : int, default 0
         Updates over which the learning rate rises to its full length, before the schedule begins.
+    hold : float, default 0.0
+        Share of the updates after the warm-up that still have the full rate, before a schedule falls.
     clip_norm : float, optional
         Largest Euclidean norm of a gradient; a longer one is scaled down to it.
     buffer : {"persistent", "fifo"}, default "persistent"
@@ -69,8 +75,8 @@ class ContrastiveDivergence(Trainer):
         biases the fit: such chains have no time to find their share of each mode.
     reinit_range : (float, float), optional
         Interval of those draws in every feature; by default the range of the data.
-    l2 : float or array-like of shape (n_params,), default 0.0
-        Penalty weights.
+    l2 : float, array-like of shape (n_params,) or dict, default 0.0
+        Penalty weights; as a dict, by the beginnings of names in ``energy.param_names``, the longest first.
     theta_bounds : (low, high), optional
         Numbers or arrays of shape (n_params,); theta is kept inside.
     average : float, default 0.5
@@ -100,6 +106,16 @@ class ContrastiveDivergence(Trainer):
     trace_theta : bool or "auto", default "auto"
         Keep theta of every update in the history. "auto": if that is at most 2^24 numbers (128 MB); otherwise a thinned
         trace is kept as ``result.theta_trace``.
+    data_noise : float or array-like of shape (n_features,), default 0.0
+        Standard deviation of normal noise that every row of a batch gets anew: the density that is fitted is that of
+        the noisy rows.
+    augment : Noise, Shift, Flip, Crop, function, or a list of them, optional
+        Changes of the rows of a batch, in this order, before the noise. A function is called as ``augment(X, rng)``
+        with the rows of a batch, shape (n, n_features), and a NumPy generator that depends on the seed and the update;
+        it returns rows of the same shape. A file does not hold it: give it to `resume` again.
+    augment_chains : float, default 0.0
+        Probability with which a chain that goes on from an earlier update begins the next one changed by `augment`
+        (Du et al., Improved contrastive divergence training of energy-based models, ICML 2021).
 
     Raises
     ------
@@ -180,6 +196,9 @@ class ContrastiveDivergence(Trainer):
         diagnose=True,
         strict=False,
         n_threads=None,
+        X_val=None,
+        patience=None,
+        eval_every=None,
     ):
         """Train on X.
 
@@ -207,6 +226,17 @@ class ContrastiveDivergence(Trainer):
             Raise UntrustedFitError where the checks have any warning.
         n_threads : int, optional
             Threads that share every update; by default as `fastebm` runs elsewhere. The bytes are the same.
+        X_val : array-like of shape (n, n_features), optional
+            Held-out rows, to which `data_noise` is added once. Their log-likelihood is followed (in
+            ``result.validation``), and theta of the best evaluation is returned. What is evaluated is the average that
+            would be returned: a moving one (`ema`) suits stopping early; the mean over the last `average` of n_updates
+            comes too late.
+            Where log Z has no closed form it is followed by annealed importance sampling along the path of that theta,
+            by 512 chains that no gradient sees.
+        patience : int, optional
+            Stop after this many evaluations in a row without a better one.
+        eval_every : int, optional
+            Updates between two evaluations; by default a fortieth of n_updates.
 
         Returns
         -------
@@ -227,6 +257,8 @@ class ContrastiveDivergence(Trainer):
             With strict=True, if there are warnings. It carries the result.
         """
         x, flat = samples(X, self.energy.n_features)
+        x_val = None if X_val is None else samples(X_val, self.energy.n_features, "X_val")[0]
+        _check_validation(x_val, patience, eval_every)
         check_callback(callback)
         check_strict(strict, diagnose)
         if n_threads is not None:
@@ -242,6 +274,7 @@ class ContrastiveDivergence(Trainer):
             diagnose,
             strict,
             n_threads,
+            held_out=(x_val, patience, eval_every),
         )
 
     def _fit(
@@ -257,20 +290,24 @@ class ContrastiveDivergence(Trainer):
         strict=False,
         n_threads=None,
         heard=True,
+        held_out=(None, None, None),
     ):
         """`fit` for data, shape (n, n_features), that a door above has checked; without heard, it does not warn."""
         if self.batch_size is not None and self.batch_size > len(x):
             raise ValueError(f"batch_size={self.batch_size} is larger than the data ({len(x)} rows)")
         # Children, so that a choice made from the data does not shift the stream of the chains.
-        choices, stream = (copy.copy(sequence)).spawn(2)
+        choices, stream, third = (copy.copy(sequence)).spawn(3)
         made = choose(self.settings, x, np.random.default_rng(choices))
         run = Training(self, x, flat, made, stream, n_threads)
+        x_val, patience, every = held_out
+        if x_val is not None:
+            run.validate_with(x_val, third.generate_state(2, np.uint64), patience, every)
         if checkpoint is not None:
             run.write_to(checkpoint, checkpoint_every)
         return run.run(progress, callback, diagnose, strict, heard)
 
     @classmethod
-    def resume(cls, path, X, *, progress=False, callback=None, n_threads=None):
+    def resume(cls, path, X, *, progress=False, callback=None, n_threads=None, X_val=None, augment=None):
         """Continue a run from its checkpoint, which is kept up to date.
 
         Parameters
@@ -281,6 +318,10 @@ class ContrastiveDivergence(Trainer):
             The data of the run: the same rows in the same order.
         progress, callback, n_threads
             As in `fit`.
+        X_val : array-like, optional
+            The held-out rows of the run, if it had some.
+        augment : optional
+            As the trainer had it, if there was a function in it.
 
         Returns
         -------
@@ -294,7 +335,7 @@ class ContrastiveDivergence(Trainer):
         ModelFileError
             If the file is damaged, of a newer version, or no checkpoint.
         ValueError
-            If X is not the data of the run.
+            If X or X_val is not that of the run, or augment is missing.
         TrainingError, TrainingInterrupted
             As in `fit`.
         """
@@ -303,14 +344,20 @@ class ContrastiveDivergence(Trainer):
         check_callback(callback)
         if n_threads is not None:
             resolve(n_threads)
-        saved = read_checkpoint(path, x)
+        x_val = None if X_val is None else samples(X_val, n_features, "X_val")[0]
+        saved = read_checkpoint(path, x, x_val)
         if "trainer" in saved.choices:
             raise ModelFileError(
                 f"cannot resume from {str(path)!r}: another trainer wrote it; use {saved.choices['trainer']}.resume"
             )
+        settings = with_functions(saved.settings, augment, path)
         try:
-            trainer = cls(**saved.settings)
+            trainer = cls(**settings)
             run = Training(trainer, x, saved.flat, saved.choices, 0, n_threads)
+            if saved.validation is not None:
+                v = saved.validation
+                run.validate_with(x_val, v["seed"], v["patience"], v["every"])
+                run.validation.restore(v)
             run.loop.restore(saved.state)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise ModelFileError(
@@ -324,6 +371,14 @@ class ContrastiveDivergence(Trainer):
             f"{type(self).__name__}({self.energy!r}, sampler={self.sampler!r}, n_updates={self.n_updates}, "
             f"n_steps={self.n_steps}, buffer={self.buffer!r})"
         )
+
+
+def _check_validation(x_val, patience, every):
+    for value, name in ((patience, "patience"), (every, "eval_every")):
+        if value is not None:
+            integer(value, name, 1)
+            if x_val is None:
+                raise ValueError(f"{name}={value} needs X_val, the held-out rows to look at")
 
 
 # What help() and an editor show: the settings are spelled once.

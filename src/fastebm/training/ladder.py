@@ -63,8 +63,8 @@ def noise_ladder(
 ) -> NoiseLadder:
     """Fit an energy to X at every noise level by denoising score matching, from the most noise to the least.
 
-    A level starts from the theta of the one before it: with much noise modes overlap, so that their shares are seen, and
-    the next level only has to make them narrower.
+    A level starts from the theta of the one before it: with much noise modes overlap, so that their shares are seen,
+    and the next level only has to make them narrower.
 
     Parameters
     ----------
@@ -159,8 +159,8 @@ def annealed_langevin(
 
     References
     ----------
-    Song and Ermon, Generative modeling by estimating gradients of the data distribution, NeurIPS 2019 (their step, alpha
-    / 2, is ours). Robbins, An empirical Bayes approach to statistics, 1956, for `denoise`.
+    Song and Ermon, Generative modeling by estimating gradients of the data distribution, NeurIPS 2019 (our step is half
+    of their alpha). Robbins, An empirical Bayes approach to statistics, 1956, for `denoise`.
 
     Examples
     --------

@@ -14,7 +14,7 @@ from .._runtime.fast cimport address, finite
 from .._runtime.team cimport Team
 from ..energies.base cimport Energy
 from ..kernels.layout cimport gather
-from ..kernels.math cimport in_t, lane_sum, out_t
+from ..kernels.math cimport add_into, divide_by, lane_sum
 from ..kernels.random cimport AUGMENT, BATCH, DATA_NOISE, REINIT, REPLAY, RESAMPLE, Key
 from ..kernels.scratch cimport Arena, aligned, carve
 from ..samplers.base cimport Tally, key_of
@@ -28,26 +28,14 @@ from .positive cimport Positive
 cdef double WORTH_HELP = 1e-4
 # Updates before that is measured: the first ones touch cold memory.
 cdef int64_t WARM = 3
-# Parameters whose block sums are added at a time: 16 kB, a part of the first cache.
-cdef Py_ssize_t PIECE = 2048
+# Parameters of a task, where block sums become a step: 128 kB an array.
+cdef Py_ssize_t SHARE = 16384
 
 # Random numbers that the parts of an update draw from the run's own key: no sampler may draw them from the same.
 OWN_PURPOSES = 1 << BATCH | 1 << REPLAY | 1 << REINIT | 1 << RESAMPLE | 1 << AUGMENT | 1 << DATA_NOISE
 
 cdef enum Phase:
-    GRADIENT, ENERGY
-
-
-cdef inline void add(out_t total, in_t more, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t p
-    for p in range(n):
-        total[p] += more[p]
-
-
-cdef inline void divide(out_t total, Py_ssize_t n, double by) noexcept nogil:
-    cdef Py_ssize_t p
-    for p in range(n):
-        total[p] /= by
+    GRADIENT, ENERGY, OPTIMISE
 
 
 cdef struct Room:
@@ -98,11 +86,13 @@ cdef class Loop(Team):
     cdef readonly int64_t update
     # What the last update on one thread took; 0 before.
     cdef double seconds
-    # Sums of every block, positive ones first; their means.
+    # Sums of every block, positive ones first.
     cdef double* sums
     cdef double* energy_sums
-    cdef double* g_data
-    cdef double* g_model
+    # By what the sums of the negative blocks are divided: the chains, or 1 where their weights sum to it.
+    cdef double weight
+    # Shares of the parameters whose gradient is not finite.
+    cdef int* unfit
     cdef object new_energies
     cdef double* energies_after
     # Counts of the committed updates; then, for every thread, of the one that is under way.
@@ -125,15 +115,15 @@ cdef class Loop(Team):
         self.n_negative = (negatives.n_chains + self.size - 1) // self.size
         blocks = self.n_positive + self.n_negative
         self.most_helpers = min(resolve(n_threads), blocks) - 1
-        self.sums = <double*>malloc(((blocks + 2) * self.n_params + blocks + 1) * sizeof(double))
+        self.weight = <double>negatives.n_chains if negatives.weights is NULL else 1.0
+        self.sums = <double*>malloc((blocks * self.n_params + blocks + 1) * sizeof(double))
+        self.unfit = <int*>calloc(self.n_params // SHARE + 1, sizeof(int))
         self.tallies = <Tally*>calloc((self.n_tallies + 1) * (self.most_helpers + 2), sizeof(Tally))
         self.memory = <double**>calloc(self.most_helpers + 1, sizeof(double*))
         self.rooms = <Room*>calloc(self.most_helpers + 1, sizeof(Room))
-        if self.sums is NULL or self.tallies is NULL or self.memory is NULL or self.rooms is NULL:
+        if self.sums is NULL or self.unfit is NULL or self.tallies is NULL or self.memory is NULL or self.rooms is NULL:
             raise MemoryError
         self.energy_sums = self.sums + blocks * self.n_params
-        self.g_data = self.energy_sums + blocks
-        self.g_model = self.g_data + self.n_params
         self.new_energies = np.zeros(negatives.n_chains)
         self.energies_after = address(self.new_energies)
         self._make_room(0)
@@ -147,6 +137,7 @@ cdef class Loop(Team):
                 free(self.memory[i])
         free(self.memory)
         free(self.sums)
+        free(self.unfit)
         free(self.tallies)
         free(self.rooms)
 
@@ -176,6 +167,8 @@ cdef class Loop(Team):
         cdef Room* room = &self.rooms[worker]
         if self.phase == ENERGY:
             return self._energy_after(index, room)
+        if self.phase == OPTIMISE:
+            return self._gradients(index)
         if index < self.n_positive:
             return self._positive_block(index, room)
         return self._negative_block(index - self.n_positive, room, worker)
@@ -229,21 +222,49 @@ cdef class Loop(Team):
 
     # ---- an update ----
 
-    cdef double _mean(self, Py_ssize_t first, Py_ssize_t blocks, double* g, double n) noexcept nogil:
-        # Block sums, added in their order, a piece of the parameters at a time so that the result stays in the cache;
-        # returns the mean energy.
-        cdef Py_ssize_t b, start = 0, m
+    cdef double _mean_energy(self, Py_ssize_t first, Py_ssize_t blocks, double n) noexcept nogil:
+        # Block sums, added in their order.
+        cdef Py_ssize_t b
         cdef double total = 0.0
         for b in range(first, first + blocks):
             total += self.energy_sums[b]
-        while start < self.n_params:
-            m = min(PIECE, self.n_params - start)
-            memset(g + start, 0, m * sizeof(double))
-            for b in range(first, first + blocks):
-                add(g + start, self.sums + b * self.n_params + start, m)
-            divide(g + start, m, n)
-            start += m
         return total / n
+
+    cdef void _mean_gradient(self, Py_ssize_t first, Py_ssize_t blocks, double n, Py_ssize_t start, double* g,
+                             Py_ssize_t m) noexcept nogil:
+        # The same for the parameters start .. start + m - 1.
+        cdef Py_ssize_t b
+        memset(g, 0, m * sizeof(double))
+        for b in range(first, first + blocks):
+            add_into(g, self.sums + b * self.n_params + start, m)
+        divide_by(g, m, n)
+
+    cdef int _gradients(self, Py_ssize_t index) noexcept nogil:
+        # A share of the parameters, from block sums to the direction of the step, a piece at a time.
+        cdef Py_ssize_t start = index * SHARE, end = min(start + SHARE, self.n_params), m
+        cdef double[1024] positive
+        cdef double[1024] negative
+        while start < end:
+            m = min(1024, end - start)
+            self._mean_gradient(0, self.n_positive, <double>self.positive.batch, start, positive, m)
+            self._mean_gradient(self.n_positive, self.n_negative, self.weight, start, negative, m)
+            if self.optimiser.take(positive, negative, start, m):
+                self.unfit[index] = 1
+                return 0
+            start += m
+        return 0
+
+    cdef int _direct(self) noexcept nogil:
+        # From block sums to the next theta: what _one_update returns.
+        cdef Py_ssize_t shares = (self.n_params + SHARE - 1) // SHARE, i
+        memset(self.unfit, 0, shares * sizeof(int))
+        self.phase = OPTIMISE
+        if self.together(shares):
+            return -1
+        for i in range(shares):
+            if self.unfit[i]:
+                return 1
+        return 1 if self.optimiser.step_to_candidate(self.energy, self.update) else 0
 
     cdef int64_t _gather_tallies(self) noexcept nogil:
         # Counts of all threads for the update under way, in the place of the first; returns the undefined proposals.
@@ -284,14 +305,13 @@ cdef class Loop(Team):
             return 1
         if self.width and not finite(self.negatives.moved_state, self.negatives.n_chains * self.width):
             return 1
-        e_data = self._mean(0, self.n_positive, self.g_data, <double>self.positive.batch)
-        # Weights sum to 1.
-        e_model = self._mean(self.n_positive, self.n_negative, self.g_model,
-                             <double>self.negatives.n_chains if self.negatives.weights is NULL else 1.0)
+        e_data = self._mean_energy(0, self.n_positive, <double>self.positive.batch)
+        e_model = self._mean_energy(self.n_positive, self.n_negative, self.weight)
         if not isfinite(e_data) or not isfinite(e_model):
             return 1
-        if self.optimiser.propose(self.energy, self.g_data, self.g_model, self.update):
-            return 1
+        status = self._direct()
+        if status:
+            return status
         if self.weighted is not None:
             status = self._reweigh()
             if status:

@@ -32,10 +32,16 @@ cdef class Optimiser:
     cdef bint bounded, penalised
     cdef int at
     cdef int _turn(self, int at) except -1
-    # From a gradient to a direction; the state for the next update may change, but is not yet committed.
-    cdef void direct(self, double* gradient) noexcept nogil
+    # From a gradient to a direction, for the parameters start .. start + n - 1; the state for the next update may
+    # change, but is not yet committed.
+    cdef void direct(self, Py_ssize_t start, Py_ssize_t n) noexcept nogil
     cdef void settle(self) noexcept nogil
-    # candidate = theta - rate * direction, inside its bounds. -1 if anything is not finite.
+    # A few parameters' gradient, from the means of both phases, which are where those of `start` are. -1 if it is not
+    # finite. Different parameters may be given by different threads.
+    cdef int take(self, const double* positive, const double* negative, Py_ssize_t start, Py_ssize_t n) noexcept nogil
+    # Once all are taken: candidate = theta - rate * direction, inside its bounds. -1 if anything is not finite.
+    cdef int step_to_candidate(self, Energy energy, int64_t update) noexcept nogil
+    # Both for all parameters.
     cdef int propose(self, Energy energy, const double* positive, const double* negative, int64_t update) noexcept nogil
     # theta = candidate.
     cdef void commit(self, int64_t update) noexcept nogil

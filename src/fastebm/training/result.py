@@ -23,7 +23,8 @@ class TrainingResult:
     energy : Energy
         A copy of the trainer's energy with the fitted theta.
     theta : ndarray of shape (n_params,)
-        The fitted parameters: the mean over the last `average` of the updates, or the last ones.
+        The fitted parameters: the mean over the last `average` of the updates, or the last ones; with ``X_val``, those
+        of the best evaluation.
     history : structured ndarray of shape (n_updates,)
         ``step`` (update, from 0), ``energy_data`` and ``energy_model`` (mean energy of the batch and of the chains),
         ``energy_gap`` (their difference) and, unless the trace is a thinned one, ``theta`` (n_params), all as they were
@@ -32,8 +33,9 @@ class TrainingResult:
         The chains after the last update.
     settings : dict
         What the trainer was told: ``n_steps``, ``n_global``, ``n_chains``, ``batch_size``, ``learning_rate``,
-        ``optimizer``, ``buffer``, ``reinit_prob``, ``reinit_range``, ``l2``, ``theta_bounds``, ``average`` and
-        ``weighting``, ``schedule``, ``warm_up``, ``clip_norm`` and ``ema``.
+        ``optimizer``, ``betas``, ``epsilon``, ``buffer``, ``reinit_prob``, ``reinit_range``, ``l2``, ``theta_bounds``,
+        ``average`` and ``weighting``, ``schedule``, ``warm_up``, ``hold``, ``clip_norm``, ``ema``, ``data_noise``,
+        ``augment`` and ``augment_chains``.
     warnings : list
         What `fastebm.diagnose` has to say; empty for a run that gives no cause for doubt in what was checked.
     not_checked : list of str
@@ -48,6 +50,14 @@ class TrainingResult:
         Smallest effective fraction of the chains under Jarzynski weights; 1 without weights.
     log_weights : ndarray of shape (n_chains,)
         Log-weights of the chains under the last theta; zeros without weighting.
+    validation : structured ndarray or None
+        With ``X_val``, a row for each evaluation: ``update`` (complete updates), ``energy_val`` and ``energy_train``
+        (mean energies), ``log_z``, its standard error ``log_z_error``, and ``log_likelihood`` of a held-out row, which
+        is ``-energy_val - log_z``. Where the energy has no log Z in closed form, log_z is followed along the run: from
+        the base that it tilts (`NetworkEnergy`), or else from 0, and then only differences of log_likelihood mean
+        something.
+    best_update : int or None
+        The evaluation, by its update, whose theta this is.
     thinned : tuple of two ndarray, or None
         Updates and thetas of a thinned trace; None where the history has theta of every update.
     """
@@ -67,6 +77,8 @@ class TrainingResult:
     warnings: list = field(default_factory=list)
     thinned: tuple[np.ndarray, np.ndarray] | None = None
     not_checked: list = field(default_factory=list)
+    validation: np.ndarray | None = None
+    best_update: int | None = None
 
     @property
     def theta_steps(self) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._runtime.check import check_size
 from .._runtime.control import Control
-from .._runtime.errors import TrainingError, TrainingInterrupted
+from .._runtime.errors import NonFiniteError, TrainingError, TrainingInterrupted
 from .._runtime.progress import bar
 from ..mixtures.starts import check_distinct
 from ..samplers.cycle import Cycle
@@ -17,7 +17,7 @@ from ..samplers.mala import MALA
 from . import recipes
 from .after_fit import conclude
 from .augment import Changes
-from .checkpoint import Checkpoint, Writer, data_digest
+from .checkpoint import Checkpoint, Writer, data_digest, storable
 from .history import History
 from .loop import OWN_PURPOSES, Loop, state_size
 from .negatives import Fifo, Persistent, Weighted
@@ -25,6 +25,7 @@ from .optimiser import Adam, Average, Optimiser, Schedule
 from .positive import Positive
 from .replay import ReplayBuffer
 from .result import TrainingResult, history_array
+from .validation import Validation
 
 # What a result tells of its settings.
 REPORTED = (
@@ -113,6 +114,8 @@ class Training:
         "theta_bounds"
     )
     KEPT = "the last good theta and buffer"
+    # What a run of another trainer has not: held-out rows, and an evaluation of them that went wrong.
+    validation = unfit = x_val = None
 
     def __init__(self, trainer, x, flat, choices, stream, n_threads=None):
         self.trainer, self.settings, self.x, self.flat = trainer, trainer.settings, x, flat
@@ -120,7 +123,8 @@ class Training:
         # A copy: the loop moves its theta.
         self.energy = copy.copy(s.energy)
         self.sampler, self.global_move = choices["sampler"], choices["global_move"]
-        self.low, self.high = choices["low"], choices["high"]
+        self.choices, self.low, self.high = choices, choices["low"], choices["high"]
+        self.n_threads = n_threads
         self.writer = None
         self.batch = min(s.batch_size or 256, len(x))
         self.control = Control(None, float(s.n_updates))
@@ -153,6 +157,13 @@ class Training:
             n_threads=n_threads,
         )
 
+    def validate_with(self, x_val, seed, patience, every):
+        """Evaluate on held-out rows from now on."""
+        self.x_val = x_val
+        self.validation = Validation(
+            x_val, self.x, self.settings, self.choices, self.changes, seed, patience, every, self.n_threads
+        )
+
     def _negatives(self, choices, width):
         s, d = self.settings, self.x.shape[1]
         if s.buffer == "fifo":
@@ -178,14 +189,15 @@ class Training:
     def write_to(self, path, every, written=-1):
         """Write a checkpoint now, unless the file is of update `written`, and from now on."""
         kept = {
-            "settings": self.settings.given,
+            "settings": storable(self.settings.given),
             "choices": self._chosen(),
             "digest": data_digest(self.x),
             "flat": self.flat,
         }
 
         def take(every):
-            return Checkpoint(state=self.loop.state(), every=every, **kept)
+            validation = None if self.validation is None else self.validation.state()
+            return Checkpoint(state=self.loop.state(), every=every, validation=validation, **kept)
 
         self.writer = Writer(path, every, take, written)
         self.writer.write(self.loop.update)
@@ -208,11 +220,19 @@ class Training:
         finally:
             if display is not None:
                 display.close()
+        update, v = self.loop.update, self.validation
+        if status == 0 and v is not None and not v.stopped and v.last != update:
+            # Stopped by the callback: what is returned is judged too, but a run that is resumed knows nothing of it.
+            self.validation = copy.copy(v)
+            status = self._evaluate()
         result = self._keep(self.result())
         if status == 0:
-            return conclude(result, self.x, diagnose, strict, heard)
-        update = self.loop.update
+            return conclude(result, self.x, diagnose, strict, heard, self.x_val)
         kept = f"{self.KEPT} (after {update} complete updates) are on this error"
+        if self.unfit is not None:
+            raise TrainingError(
+                f"evaluation after update {update}: {self.unfit}; {kept}", update, result, self.optimiser.last
+            ) from None
         if status > 0:
             raise TrainingError(
                 f"update {update}: {self.TROUBLE}; {kept}",
@@ -235,10 +255,25 @@ class Training:
             self.control.failure = error
             return -1
 
+    def _evaluate(self):
+        try:
+            self.validation.evaluate(self.loop.update, self._theta())
+        except NonFiniteError as error:
+            self.unfit = error
+            return 1
+        return 0
+
     def _advance_in_parts(self, callback):
         loop, writer, total = self.loop, self.writer, self.settings.n_updates
-        while loop.update < total:
+        v = self.validation
+        while True:
+            if v is not None and not v.stopped and v.due_in(loop.update) == 0 and self._evaluate():
+                return 1
+            if loop.update >= total or (v is not None and v.stopped):
+                return 0
             part = total if writer is None else writer.due(loop.update)
+            if v is not None:
+                part = min(part, v.due_in(loop.update))
             status = loop.advance(1 if callback is not None else part)
             if status:
                 return status
@@ -246,8 +281,7 @@ class Training:
             if writer is not None and loop.update % writer.every == 0:
                 writer.write(loop.update)
             if stop:
-                break
-        return 0
+                return 0
 
     def _callback_state(self):
         return TrainingState(
@@ -268,10 +302,16 @@ class Training:
         proposed = sum(c["proposed"] for c in counts)
         return sum(c["accepted"] for c in counts) / proposed if proposed else None
 
+    def _theta(self):
+        """What the run would return if it ended here."""
+        averaged = self.settings.average > 0 or self.settings.ema is not None
+        return self.optimiser.average.value(self.optimiser.last) if averaged else self.optimiser.last
+
     def result(self):
-        s, counts = self.settings, self.loop.counts
-        averaged = s.average > 0 or s.ema is not None
-        theta = self.optimiser.average.value(self.optimiser.last) if averaged else self.optimiser.last
+        s, counts, v = self.settings, self.loop.counts, self.validation
+        # Before the second evaluation there is none to choose from.
+        best = None if v is None or len(v.found.rows) < 2 else v.found
+        theta = self._theta() if best is None else best.best_theta
         energy = copy.copy(s.energy)
         energy.theta = theta
         if s.buffer == "fifo":
@@ -297,4 +337,6 @@ class Training:
                 "reinit_range": (self.low, self.high),
             },
             thinned=None if self.history.full else trace,
+            validation=None if v is None else v.table(),
+            best_update=None if best is None else best.best_update,
         )

@@ -58,9 +58,9 @@ class ScoreMatching(Trainer):
     learning_rate : float, default 0.02
         Length of a step.
     optimizer : {"adam", "sgd"}, default "adam"
-        Adam uses betas 0.9, 0.999. Its gradients have no bias here, so it does not drift as under chains.
-    schedule, warm_up, clip_norm, l2, theta_bounds, average, ema, trace_theta
-        As in `ContrastiveDivergence`.
+        The gradients of score matching have no bias, so that Adam does not drift as it does under chains.
+    betas, epsilon, schedule, warm_up, hold, clip_norm, l2, theta_bounds, average, ema, trace_theta, augment
+        As in `ContrastiveDivergence`. Augmented rows get the noise of denoising on top.
 
     Raises
     ------

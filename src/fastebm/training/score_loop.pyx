@@ -1,7 +1,5 @@
 """The score-matching loop: from the first update to the last without the GIL."""
 
-import numpy as np
-
 from libc.math cimport isfinite, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -12,6 +10,7 @@ from .._runtime.threads import resolve
 from .._runtime.control cimport Control, now
 from .._runtime.team cimport Team
 from ..energies.base cimport Energy
+from ..kernels.directions cimport move_along, step_lengths
 from ..kernels.math cimport in_t, out_t
 from ..kernels.random cimport SCORE_NOISE, SLICE, Key, counter, normal_pairs, uniform_pairs
 from ..kernels.scratch cimport Arena, aligned, carve
@@ -41,12 +40,6 @@ cdef void move(in_t x, in_t z, out_t out, Py_ssize_t n, double by) noexcept nogi
     cdef Py_ssize_t i
     for i in range(n):
         out[i] = x[i] + by * z[i]
-
-
-cdef void move_each(in_t x, in_t v, in_t step, out_t out, Py_ssize_t n, double sign) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        out[i] = x[i] + sign * step[i] * v[i]
 
 
 cdef double subtract(in_t z, out_t g, Py_ssize_t n, double by) noexcept nogil:
@@ -174,13 +167,13 @@ cdef class ScoreLoop(Team):
 
     cdef int _denoise(self, Room* room, Py_ssize_t start, Py_ssize_t n, Py_ssize_t pair, double* g,
                       double* loss) noexcept nogil:
-        cdef Py_ssize_t d, j, signs = 1 if 2 * pair + 1 == self.n_draws else 2
+        cdef Py_ssize_t d, j, _sign, signs = 1 if 2 * pair + 1 == self.n_draws else 2
         cdef double sign = 1.0, s = self.noise_std
         cdef uint64_t number = <uint64_t>(self.update * self.n_pairs + pair)
         for j in range((self.features + 1) // 2):
             normal_pairs(self.key, <uint64_t>start, counter(SCORE_NOISE, j, number), n,
                          room.z + 2 * j * self.stride, room.z + (2 * j + 1) * self.stride)
-        for j in range(signs):
+        for _sign in range(signs):
             for d in range(self.features):
                 move(room.x + d * self.stride, room.z + d * self.stride, room.moved + d * self.stride, n, sign * s)
             if self.energy.grad_block(room.moved, room.grad, room.work, n, self.stride):
@@ -195,55 +188,41 @@ cdef class ScoreLoop(Team):
     cdef int _slice(self, Room* room, Py_ssize_t start, Py_ssize_t n, Py_ssize_t pair, double* g,
                     double* loss) noexcept nogil:
         # v'Hv by a difference of gradients; its gradient in theta by a second difference of the gradient in theta.
-        cdef Py_ssize_t d, i, j, side, stride = self.stride
+        cdef Py_ssize_t d, i, j, side, stride = self.stride, features = self.features
         cdef uint64_t number = <uint64_t>(self.update * self.n_pairs + pair)
-        cdef double total = 0.0, sign, curve, root = sqrt(<double>self.features)
+        cdef double sign
         cdef double* v = room.z
-        for j in range((self.features + 1) // 2):
+        for j in range((features + 1) // 2):
             uniform_pairs(self.key, <uint64_t>start, counter(SLICE, j, number), n,
                           v + 2 * j * stride, v + (2 * j + 1) * stride)
-        for i in range(n):
-            room.step[i] = 0.0
-        for d in range(self.features):
+        for d in range(features):
             for i in range(n):
                 v[d * stride + i] = 1.0 if v[d * stride + i] > 0.5 else -1.0
-                room.step[i] += room.x[d * stride + i] * room.x[d * stride + i]
         if self.energy.grad_block(room.x, room.grad, room.work, n, stride):
             return -1
-        for d in range(self.features):
-            total += subtract(v, room.grad + d * stride, n, 0.0)
+        for d in range(features):
+            loss[0] += subtract(v, room.grad + d * stride, n, 0.0)
         if self.energy.directional_param_grad_block(room.x, room.grad, NULL, g, room.work, n, stride):
             return -1
-        for i in range(n):
-            # |v| is the root of the number of features.
-            room.by[i] = (1.0 + sqrt(room.step[i]) / root) / root
-            room.step[i] = self.energy.first_step * room.by[i]
+        step_lengths(room.x, v, room.step, features, n, stride, self.energy.first_step)
         for side in range(2):
-            sign = 1.0 if side == 0 else -1.0
-            self._shift(room, n, sign)
+            sign = 1.0 - 2.0 * side
+            move_along(room.x, v, room.step, room.moved, features, n, stride, sign)
             if self.energy.grad_block(room.moved, room.other, room.work, n, stride):
                 return -1
-            for d in range(self.features):
+            for d in range(features):
                 for i in range(n):
-                    curve = sign * v[d * stride + i] * room.other[d * stride + i] / (2.0 * room.step[i])
-                    total -= curve
+                    loss[0] -= sign * v[d * stride + i] * room.other[d * stride + i] / (2.0 * room.step[i])
+        step_lengths(room.x, v, room.step, features, n, stride, self.energy.second_step)
         for i in range(n):
-            room.step[i] = self.energy.second_step * room.by[i]
             room.by[i] = -1.0 / (room.step[i] * room.step[i])
         for side in range(2):
-            self._shift(room, n, 1.0 if side == 0 else -1.0)
+            move_along(room.x, v, room.step, room.moved, features, n, stride, 1.0 - 2.0 * side)
             if self.energy.param_grad_block(room.moved, room.by, g, room.work, n, stride):
                 return -1
         for i in range(n):
             room.by[i] *= -2.0
-        loss[0] = total
         return self.energy.param_grad_block(room.x, room.by, g, room.work, n, stride)
-
-    cdef void _shift(self, Room* room, Py_ssize_t n, double sign) noexcept nogil:
-        cdef Py_ssize_t d
-        for d in range(self.features):
-            move_each(room.x + d * self.stride, room.z + d * self.stride, room.step, room.moved + d * self.stride, n,
-                      sign)
 
     # ---- an update ----
 
@@ -252,7 +231,10 @@ cdef class ScoreLoop(Team):
         cdef Py_ssize_t t, p
         cdef double* sums
         cdef double loss = 0.0, norm = 0.0, rows = <double>self.positive.batch * self.n_draws
-        self.positive.draw(self.key, self.update)
+        if self.positive.draw(self.key, self.update):
+            with gil:
+                self.control.failure, self.positive.changes.failure = self.positive.changes.failure, None
+            return -1
         if self.together(self.n_tasks):
             return -1
         memset(self.mean, 0, self.n_params * sizeof(double))
@@ -319,7 +301,7 @@ cdef class ScoreLoop(Team):
             "key": [self.key.k0, self.key.k1],
             "positive": self.positive.state(),
             "optimiser": self.optimiser.state(),
-            "history": self.history.state(),
+            "history": self.history.state(self.optimiser.before),
         }
 
     def restore(self, state):
@@ -332,7 +314,9 @@ cdef class ScoreLoop(Team):
             raise ValueError("the counts do not belong together")
         self.positive.restore(state["positive"])
         self.optimiser.restore(state["optimiser"])
-        self.history.restore(state["history"])
+        before = self.history.restore(state["history"])
+        if before is not None:
+            self.optimiser.restore_before(before)
         self.key.k0, self.key.k1 = state["key"]
         self.update = state["update"]
         self.energy.load_theta(self.optimiser.theta)

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._runtime.check import check_size
 from .._runtime.control import Control
+from .augment import Changes
 from .history import History
 from .optimiser import Adam, Average, Optimiser, Schedule
 from .positive import Positive
@@ -23,13 +24,17 @@ REPORTED = (
     "n_updates",
     "learning_rate",
     "optimizer",
+    "betas",
+    "epsilon",
     "schedule",
     "warm_up",
+    "hold",
     "clip_norm",
     "l2",
     "theta_bounds",
     "average",
     "ema",
+    "augment",
 )
 # What a checkpoint says of the trainer that wrote it.
 MADE_BY = "ScoreMatching"
@@ -47,8 +52,8 @@ class ScoreRun(Training):
     """One run: it advances, is checkpointed and ends as that of the contrastive trainer does."""
 
     TROUBLE = (
-        "the loss, its gradient or theta is not finite; use a smaller learning_rate, a larger noise_std or clip_norm, or "
-        "set theta_bounds"
+        "the loss, its gradient or theta is not finite; use a smaller learning_rate, a larger noise_std or clip_norm, "
+        "or set theta_bounds"
     )
     KEPT = "the last good theta"
 
@@ -61,18 +66,19 @@ class ScoreRun(Training):
         self.batch = min(s.batch_size or 256, len(x))
         self.control = Control(None, float(s.n_updates))
         n_params = self.energy.n_params
-        self.optimiser = (Adam if s.optimizer == "adam" else Optimiser)(
+        steps = (
             self.energy.theta,
-            Schedule(s.learning_rate, s.n_updates, s.schedule, s.warm_up),
+            Schedule(s.learning_rate, s.n_updates, s.schedule, s.warm_up, s.hold),
             Average(n_params, int(s.n_updates * (1.0 - s.average)), s.ema or 0.0),
             s.l2,
             *s.theta_bounds,
             s.clip_norm,
         )
+        self.optimiser = Adam(*steps, s.betas, s.epsilon) if s.optimizer == "adam" else Optimiser(*steps)
         self.history = History(s.n_updates, n_params, s.trace_theta)
         self.loop = ScoreLoop(
             self.energy,
-            Positive(x, self.batch),
+            Positive(x, self.batch, Changes(s.augment, np.zeros(x.shape[1]))),
             self.optimiser,
             self.history,
             noise_std=s.noise_std,
@@ -95,7 +101,7 @@ class ScoreRun(Training):
         theta = self.optimiser.average.value(self.optimiser.last) if averaged else self.optimiser.last
         energy = copy.copy(s.energy)
         energy.theta = theta
-        trace = self.history.trace()
+        trace = self.history.trace(self.optimiser.before)
         return ScoreResult(
             energy=energy,
             theta=theta,
