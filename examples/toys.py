@@ -113,7 +113,11 @@ def picture(fits, path):
 
 
 def main(arguments):
-    short = {"hidden": (16, 16), "n_chains": 256, "batch_size": 256} if arguments.short else {}
+    short = (
+        {"hidden": (16, 16), "n_chains": 256, "batch_size": 256, "learning_rate": 3e-3}
+        if arguments.short
+        else {}
+    )
     fits = {}
     print(f"{POINTS:,} points each; KL(truth, model) in nats by quadrature on {GRID} x {GRID} points")
     for name in [arguments.only] if arguments.only else TOYS:
