@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 from pathlib import Path
 
@@ -79,9 +78,7 @@ def digits(updates=700, noise=digits_example.NOISE, **changes):
     trainer = fe.ContrastiveDivergence(
         energy, options.pop("sampler", fe.MALA(digits_example.STEP_SIZE)), **options
     )
-    takes = inspect.signature(trainer.fit).parameters
-    held_out = {"X_val": parts[1]} if "X_val" in takes else {}
-    return trainer.fit(parts[0], seed=1, **held_out), seen
+    return trainer.fit(parts[0], X_val=parts[1], seed=1), seen
 
 
 def cases():
