@@ -2,8 +2,8 @@
 #
 # A row holds one number for each chain of a block, `padded` apart (kernels/product.pxd); a layer maps n_in rows to
 # n_out rows. It computes in float32 (single) or float64, as the caller says, who owns all memory: parameters, rows, and
-# what is kept between forward and backward. Nothing allocates or raises; a layer has no state, so threads may share it. What
-# stands between the last chain and the end of a row is never read into the result of a chain.
+# what is kept between forward and backward. Nothing allocates or raises; a layer has no state, so threads may share it.
+# What stands between the last chain and the end of a row is never read into the result of a chain.
 
 from libc.stdint cimport int32_t
 
