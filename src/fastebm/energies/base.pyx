@@ -254,6 +254,7 @@ cdef class Energy:
 
     has_param_grad = property(lambda self: self.n_params > 0, doc=(
         "Can it be trained: has it parameters, and their gradient?"))
+    has_density = property(lambda self: True, doc="Has exp(-E) a finite integral, as far as it is known?")
     has_walls = property(lambda self: False, doc=(
         "Is the energy infinite somewhere? Then `energy` may return infinity, and samplers need an accept step."))
 

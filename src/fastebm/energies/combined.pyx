@@ -60,6 +60,11 @@ cdef class Combined(Energy):
         return self.n_params > 0 and all([p.has_param_grad for p in self._parts() if p.n_params])
 
     @property
+    def has_density(self):
+        """Has a part a density? One that is bounded away from it is taken at its word."""
+        return any([p.has_density for p in self._parts()])
+
+    @property
     def has_walls(self):
         """Has a part walls?"""
         return any([p.has_walls for p in self._parts()])

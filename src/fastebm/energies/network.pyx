@@ -8,7 +8,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from .._runtime.check import choice, describe, integer, real
+from .._runtime.check import choice, describe, integer, real, samples
 from .._runtime.seed import seed_sequence
 from ..networks.build import build, normalise
 from ..networks.describe import shape_of, standard, start_of, widths_of
@@ -285,6 +285,27 @@ cdef class NetworkEnergy(Energy):
     def param_names(self):
         """Names of the parameters, as ``layer1.W[0,0]``, in the order of theta."""
         return tuple(self.stack.param_names())
+
+    has_density = property(lambda self: self.prior is not None and self.prior.has_density, doc=(
+        "Has exp(-E) a finite integral? Without a base nobody knows."))
+
+    def saturation(self, X):
+        """Of each activation layer, the share of its numbers at X with a slope below 0.005, shape (n_layers,).
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `energy` does.
+        """
+        cdef Py_ssize_t i
+        cdef double[::1] weights = np.empty(max(self.n_params, 1))
+        x, _ = samples(X, self.n_features)
+        for i in range(self.n_params):
+            weights[i] = self.effective[i]
+        rows = np.zeros((self.n_features, padded(len(x), False)))
+        rows[:, :len(x)] = ((x - self.described["loc"]) / self.described["scale"]).T
+        _, slopes = self.stack.look(weights[:self.n_params], rows)
+        return np.array([(np.abs(s[:, :len(x)]) < 0.005).mean() for s in slopes])
 
     def log_partition(self):
         """Not known in closed form. Raises NotImplementedError that names the way to it."""

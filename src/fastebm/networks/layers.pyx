@@ -34,6 +34,15 @@ cdef class Layer:
                        double* acc, void* work, Py_ssize_t n, Py_ssize_t ld) noexcept nogil:
         pass
 
+    def look(self, const double[::1] theta, double[:, ::1] x):
+        """(y, slopes): rows of the output in float64, and those of the slope of every activation on the way."""
+        cdef Py_ssize_t ld = x.shape[1]
+        y, kept, given = np.zeros((self.n_out, ld)), np.zeros(self.kept_size(ld, ld) + 1), np.array(x)
+        cdef double[:, ::1] out = y, rows = given
+        cdef double[::1] memory = kept
+        self.forward(False, &theta[0] if theta.shape[0] else NULL, &rows[0, 0], &out[0, 0], &memory[0], ld, ld)
+        return y, ([given] if isinstance(self, Activation) else [])
+
     def param_names(self):
         """Names of the parameters, in order."""
         return []
@@ -92,6 +101,14 @@ cdef class Stack(Layer):
         )
         self.first.backward(single, theta, x, kept, between, gx, acc, work, n, ld)
 
+    def look(self, const double[::1] theta, double[:, ::1] x):
+        slopes, first = [], 0
+        for layer in self.layers:
+            x, found = layer.look(theta[first:first + layer.n_params], x)
+            slopes += found
+            first += layer.n_params
+        return np.asarray(x), slopes
+
     def param_names(self):
         return [f"layer{j}.{name}" for j, layer in enumerate(self.layers, 1) for name in layer.param_names()]
 
@@ -146,6 +163,10 @@ cdef class Residual(Layer):
             plus(<const float*>gy, <float*>gx, self.n_in * ld)
         else:
             plus(<const double*>gy, <double*>gx, self.n_in * ld)
+
+    def look(self, const double[::1] theta, double[:, ::1] x):
+        y, slopes = self.inner.look(theta, x)
+        return y + np.asarray(x), slopes
 
     def param_names(self):
         return self.inner.param_names()

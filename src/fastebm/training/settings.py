@@ -63,6 +63,11 @@ class Settings:
                 f"energy {energy!r} has no parameters to train"
                 + ("" if energy.n_params == 0 else ": it has no gradient in theta")
             )
+        if not energy.has_density and getattr(self.sampler, "bounds", None) is None:
+            raise ValueError(
+                f"energy {energy!r} has no density: exp(-E) need not have a finite integral, and chains would leave for "
+                "ever; give base=, such as fastebm.Gaussian.fit(X) or a fastebm.Box, or a sampler with bounds"
+            )
         for name in ("sampler", "global_move"):
             value = getattr(self, name)
             if value is not None and (name, value) != ("global_move", "auto"):
