@@ -286,8 +286,10 @@ cdef class NetworkEnergy(Energy):
         """Names of the parameters, as ``layer1.W[0,0]``, in the order of theta."""
         return tuple(self.stack.param_names())
 
-    has_density = property(lambda self: self.prior is not None and self.prior.has_density, doc=(
-        "Has exp(-E) a finite integral? Without a base nobody knows."))
+    @property
+    def has_density(self):
+        """Has exp(-E) a finite integral? Without a base nobody knows."""
+        return self.prior is not None and self.prior.has_density
 
     def saturation(self, X):
         """Of each activation layer, the share of its numbers at X with a slope below 0.005, shape (n_layers,).

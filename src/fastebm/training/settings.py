@@ -65,8 +65,8 @@ class Settings:
             )
         if not energy.has_density and getattr(self.sampler, "bounds", None) is None:
             raise ValueError(
-                f"energy {energy!r} has no density: exp(-E) need not have a finite integral, and chains would leave for "
-                "ever; give base=, such as fastebm.Gaussian.fit(X) or a fastebm.Box, or a sampler with bounds"
+                f"energy {energy!r} has no density: exp(-E) need not have a finite integral, and chains would leave "
+                "for ever; give base=, such as fastebm.Gaussian.fit(X) or a fastebm.Box, or a sampler with bounds"
             )
         for name in ("sampler", "global_move"):
             value = getattr(self, name)
