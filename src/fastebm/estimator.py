@@ -313,7 +313,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_wells_)
+        ndarray of shape (n_samples, n_modes)
             Rows sum to 1.
 
         Raises

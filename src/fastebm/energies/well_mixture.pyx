@@ -22,7 +22,7 @@ cdef class WellMixture(Energy):
     .. math:: E(x) = -\log \sum_j e^{-e_j(x)} + c, \qquad e_j(x) = (x - m_j)^T A_j (x - m_j) + k_j.
 
     The density is a Gaussian mixture: well j has the covariance A_j^-1 / 2 and a weight proportional to
-    exp(-k_j) |A_j|^(-1/2). A_j is diagonal (wells whose axes are the features), with
+    exp(-k_j) det A_j^(-1/2). A_j is diagonal (wells whose axes are the features), with
     :math:`a = \exp(\operatorname{clip}(\mathrm{raw\_a}, -5, 5))`, or full, :math:`A_j = L_j L_j^T` with L_j lower
     triangular and :math:`L_{ii} = \exp(\operatorname{clip}(\mathrm{log\_L}_i, -7, 7))`.
 
@@ -145,14 +145,14 @@ cdef class WellMixture(Energy):
         return -k - 0.5 * raw.sum(axis=1) + 0.5 * self.n_features * math.log(math.pi)
 
     def log_partition(self):
-        """log Z = logsumexp_j(-k_j - 1/2 log |A_j|) + n_features / 2 log(pi) - c, exact, as a float."""
+        """log Z = logsumexp_j(-k_j - 1/2 log det A_j) + n_features / 2 log(pi) - c, exact, as a float."""
         masses = self._log_masses()
         top = masses.max()
         return float(top + math.log(np.exp(masses - top).sum()) - self.loops.c)
 
     @property
     def weights_(self):
-        """Mass of each well, shape (n_wells,), sums to 1: proportional to exp(-k_j) |A_j|^(-1/2)."""
+        """Mass of each well, shape (n_wells,), sums to 1: proportional to exp(-k_j) det A_j^(-1/2)."""
         masses = self._log_masses()
         weights = np.exp(masses - masses.max())
         return weights / weights.sum()
