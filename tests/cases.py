@@ -339,7 +339,7 @@ ENERGIES = (
     full_wells(2, 1),
     full_wells(2, 2),
     full_wells(3, 4),
-    full_wells(2, 9),
+    full_wells(2, 5),
     EnergyCase(
         name="python-ring",
         make=make_ring,
@@ -467,9 +467,8 @@ ENERGIES = (
     network("silu", gaussian(2), lambda base: fe.NetworkEnergy.mlp(2, (3, 2), base=base, dtype="float64")),
     network(
         "image",
-        None,
-        lambda base: fe.NetworkEnergy((2, 2), IMAGE, loc=0.1, scale=0.25, dtype="float64"),
-        advice="give base=",
+        gaussian(4),
+        lambda base: fe.NetworkEnergy((2, 2), IMAGE, base=base, loc=0.1, scale=0.25, dtype="float64"),
     ),
     network(
         "fourier",

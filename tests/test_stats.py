@@ -49,6 +49,7 @@ def test_projected_cdf():
         weights_ = np.array([0.3, 0.7])
         means_ = np.array([[0.0, 1.0], [2.0, -1.0]])
         stds_ = np.array([[1.0, 2.0], [0.5, 0.1]])
+        covariances_ = stds_[:, :, None] ** 2 * np.eye(2)
 
     rng = np.random.default_rng(3)
     which = rng.choice(2, 20_000, p=Wells.weights_)
