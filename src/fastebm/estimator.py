@@ -251,7 +251,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         self.held_out_ = held_out
         for name in ("n_wells_", "weights_", "means_", "stds_", "covariances_"):
             # Of an earlier fit.
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         self.energy_ = model.energy_
         self.training_ = model.training
         self.warnings_ = model.warnings

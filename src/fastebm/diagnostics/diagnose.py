@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import Any
 
 import numpy as np
 
@@ -199,7 +200,7 @@ def _of_wells(result: ScaledWells, x, seed):
 @_of_fit.register
 def _of_network(result: ScaledNetwork, x, seed):
     # Where the wells are taken, the training of the network matters to nobody.
-    seen = result.training if result.better else result.wells
+    seen: Any = result.training if result.better else result.wells
     return Diagnosis(density.of_network(result) + density.that_matter(seen), seen.not_checked)
 
 

@@ -11,6 +11,7 @@ from ..energies.base import Energy
 from ..samplers.base import Sampler
 from ..training.augment import Changes
 from ..training.result import TrainingResult
+from ..training.score_result import ScoreResult
 
 # With 96 chains the check for too few steps has no power (z of 3 to 5 for a failure); with 1000 it has.
 ENOUGH_CHAINS = 1024
@@ -71,7 +72,7 @@ class Population:
         return float(means.mean() / error) if error > 0 else 0.0
 
 
-def thetas(result: TrainingResult) -> tuple[np.ndarray, np.ndarray]:
+def thetas(result: TrainingResult | ScoreResult) -> tuple[np.ndarray, np.ndarray]:
     """(updates, theta at the beginning of each): all of them or some, but always the last one."""
     if hasattr(result, "theta_trace"):
         return np.asarray(result.theta_steps), np.asarray(result.theta_trace)

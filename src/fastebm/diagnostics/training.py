@@ -8,6 +8,7 @@ import numpy as np
 
 from ..energies.base import Energy
 from ..training.result import TrainingResult
+from ..training.score_result import ScoreResult
 from .diagnostic import Diagnostic
 from .population import Population, thetas
 
@@ -23,7 +24,7 @@ BEYOND = "has left the range in which it acts"
 MAX_REPEATED = 0.2
 
 
-def at_bound(result: TrainingResult) -> list[Diagnostic]:
+def at_bound(result: TrainingResult | ScoreResult) -> list[Diagnostic]:
     """Is a parameter at its clamp?"""
     energy = result.energy
     theta = thetas(result)[1][-1] if len(result.history) else result.theta

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,6 @@ from ..partition.log_partition import LogPartition
 from ..samplers.cycle import Cycle
 from ..training.after_fit import _level_of_caller
 from ..training.result import TrainingResult
-from .scaled_wells import ScaledWells
 
 # Samples are annealed in groups of at least so many chains, that their weights can be judged, and of at most so many.
 FEWEST_CHAINS, MOST_CHAINS = 256, 4096
@@ -71,12 +71,13 @@ class ScaledNetwork:
         What the checks have to say, and what they did not look at.
     """
 
-    network: Energy
+    network: Any
     offset: np.ndarray
     scale: np.ndarray
     estimate: LogPartition
     training: TrainingResult
-    wells: ScaledWells | None = None
+    # None only where an energy of the user's was trained, and then it is `better`.
+    wells: Any = None
     better: bool = True
     held_out: dict = field(default_factory=dict)
     names: tuple[str, ...] | None = None

@@ -13,7 +13,7 @@ class Store:
     """Finished runs, in memory and in a file of a line each."""
 
     def __init__(self, path, fingerprint):
-        self.done: dict[str, dict] = {}
+        self.done = {}
         self.file = None
         if path is None:
             return

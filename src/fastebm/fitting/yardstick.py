@@ -60,6 +60,7 @@ def best_wells(z: np.ndarray, z_val: np.ndarray, seed) -> WellMixture:
             leader = max(leader, log_p)
             if best is None or log_p > score:
                 best, score = wells, log_p
+    assert best is not None
     return best
 
 

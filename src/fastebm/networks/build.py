@@ -49,7 +49,7 @@ def _one(layer, name):
     if len(rest) > len(names) or (names and defaults[0] is None and not rest):
         raise ValueError(f"{name}: {kind!r} takes {', '.join(names) or 'no numbers'}, got {describe(layer)}")
     values = [*rest, *defaults[len(rest) :]]
-    checked: list = [kind]
+    checked = [kind]
     for key, value in zip(names, values, strict=True):
         if key == "scale":
             checked.append(real(value, f"{name}: scale", above=0))

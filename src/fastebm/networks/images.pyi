@@ -1,5 +1,8 @@
+from typing_extensions import disjoint_base
+
 from .layers import Layer
 
+@disjoint_base
 class Conv(Layer):
     @property
     def shape(self) -> tuple[int, int, int]: ...
@@ -15,6 +18,7 @@ class Conv(Layer):
         self, shape: tuple[int, int, int], channels: int, size: int, stride: int, padding: int
     ) -> None: ...
 
+@disjoint_base
 class Pool(Layer):
     @property
     def out_shape(self) -> tuple[int, int, int]: ...

@@ -2,10 +2,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 LONGEST: int
 ACTIVATIONS: dict[str, int]
 
+@disjoint_base
 class Layer:
     @property
     def n_in(self) -> int: ...
@@ -20,23 +22,28 @@ class Layer:
     def matrices(self) -> list[tuple[int, int, int]]: ...
     def start(self, rng: np.random.Generator, gain: float, spread: float) -> NDArray[np.float64]: ...
 
+@disjoint_base
 class Stack(Layer):
     @property
     def layers(self) -> tuple[Layer, ...]: ...
     def __init__(self, layers: Any) -> None: ...
 
+@disjoint_base
 class Residual(Layer):
     @property
     def inner(self) -> Stack: ...
     def __init__(self, inner: Stack) -> None: ...
 
+@disjoint_base
 class Dense(Layer):
     @property
     def bias(self) -> bool: ...
     def __init__(self, n_in: int, n_out: int, bias: bool = True) -> None: ...
 
+@disjoint_base
 class Activation(Layer):
     def __init__(self, n_in: int, name: str) -> None: ...
 
+@disjoint_base
 class Fourier(Layer):
     def __init__(self, frequencies: NDArray[np.float64]) -> None: ...

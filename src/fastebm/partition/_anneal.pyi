@@ -2,12 +2,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 from .._runtime.control import Control
 from ..energies.base import Energy
 
 _Floats = NDArray[np.float64]
 
+@disjoint_base
 class Annealing:
     @property
     def control(self) -> Control: ...

@@ -74,7 +74,7 @@ class _WarmUp:
         self.energy, self.x, self.n_threads, self.show = energy, x, n_threads, show
         self.entropy = seed
         self.round = self.n_steps = 0
-        self.rate: float | None = None
+        self.rate = None
         self.temperature = temperature
 
     def run(self, sampler, n_steps, thin=None):
