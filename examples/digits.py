@@ -38,8 +38,8 @@ RECIPES = {
     },
     "conv": {
         "network": {"channels": (16, 32), "dense": (128,), "loc": 0.3, "scale": 0.35},
-        "training": {"n_updates": 4500, "augment": fe.Shift(SHAPE, 1, prob=0.3, fill=0.0)},
-        "certificate": {"n_chains": 256, "budget_s": 60.0},
+        "training": {"n_updates": 10000, "augment": fe.Shift(SHAPE, 1, prob=0.4, fill=0.0)},
+        "certificate": {"n_chains": 256, "n_steps": 10000},
     },
 }
 SHORT = {
