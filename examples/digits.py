@@ -33,7 +33,7 @@ COMMON = {
 RECIPES = {
     "mlp": {
         "network": {"hidden": (256, 256), "loc": "mean", "scale": 0.3},
-        "training": {"n_updates": 9000, "augment": fe.Shift(SHAPE, 1, prob=0.3, fill=0.0)},
+        "training": {"n_updates": 16000, "augment": fe.Shift(SHAPE, 1, prob=0.3, fill=0.0)},
         "certificate": {"n_chains": 256, "budget_s": 25.0},
     },
     "conv": {

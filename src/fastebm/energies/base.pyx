@@ -298,7 +298,7 @@ cdef class Energy:
         return -edge, edge
 
     def saturation(self, X):
-        """Of a network: for each hidden layer, the share of its activations at X whose slope is nearly zero.
+        """Of a network: for each hidden layer, the share of its units whose slope is nearly zero at every row of X.
 
         Returns
         -------

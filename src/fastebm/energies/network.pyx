@@ -292,7 +292,7 @@ cdef class NetworkEnergy(Energy):
         return self.prior is not None and self.prior.has_density
 
     def saturation(self, X):
-        """Of each activation layer, the share of its numbers at X with a slope below 0.005, shape (n_layers,).
+        """Of each activation layer, the share of its units with a slope below 0.005 at every row, shape (n_layers,).
 
         Raises
         ------
@@ -307,7 +307,7 @@ cdef class NetworkEnergy(Energy):
         rows = np.zeros((self.n_features, padded(len(x), False)))
         rows[:, :len(x)] = ((x - self.described["loc"]) / self.described["scale"]).T
         _, slopes = self.stack.look(weights[:self.n_params], rows)
-        return np.array([(np.abs(s[:, :len(x)]) < 0.005).mean() for s in slopes])
+        return np.array([(np.abs(s[:, :len(x)]) < 0.005).all(axis=1).mean() for s in slopes])
 
     def log_partition(self):
         """Not known in closed form. Raises NotImplementedError that names the way to it."""
