@@ -34,7 +34,7 @@ RECIPES = {
     "mlp": {
         "network": {"hidden": (256, 256), "loc": "mean", "scale": 0.3},
         "training": {"n_updates": 16000, "augment": fe.Shift(SHAPE, 1, prob=0.3, fill=0.0)},
-        "certificate": {"n_chains": 256, "budget_s": 25.0},
+        "certificate": {"n_chains": 256, "n_steps": 10000},
     },
     "conv": {
         "network": {"channels": (16, 32), "dense": (128,), "loc": 0.3, "scale": 0.35},

@@ -139,7 +139,7 @@ def main(arguments):
         X, result, took = train(
             name,
             arguments.seconds,
-            150 if arguments.short else arguments.updates,
+            300 if arguments.short else arguments.updates,
             arguments.seed,
             **short,
         )
@@ -166,5 +166,5 @@ if __name__ == "__main__":
     parser.add_argument("--only", choices=TOYS, help="one of them")
     parser.add_argument("--seed", type=int, default=1, help="of the data and of training")
     parser.add_argument("--picture", metavar="FILE", help="write the densities as a picture")
-    parser.add_argument("--short", "--quick", action="store_true", help="a small network and 150 updates")
+    parser.add_argument("--short", "--quick", action="store_true", help="a small network and 300 updates")
     main(parser.parse_args())
