@@ -29,7 +29,7 @@ TRAINING = {
     "ema": 0.995,
 }
 # Where the network of HIDDEN is too smooth: Fourier features, their number and scale, on standardised inputs.
-FOURIER = {"rings": (32, 0.6), "checkerboard": (32, 1.0)}
+FOURIER = {"rings": (32, 0.4), "checkerboard": (32, 1.0)}
 # Features that repeat make mass far from the data, where no chain has been: edges end the checkerboard's plane (its
 # data end there too), and the jumps of the rings' chains go that many standard deviations out.
 MARGIN = {"checkerboard": 0.3}
