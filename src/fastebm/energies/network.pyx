@@ -97,7 +97,8 @@ cdef class NetworkEnergy(Energy):
         stack = build(shape, layers, frequencies)
         described = {"shape": list(shape), "layers": layers, "loc": loc.tolist(), "scale": scale.tolist(),
                      "spectral_norm": spectral_norm, "dtype": dtype, "seed": words}
-        self.adopt(base, stack, described)
+        # A copy: theta of the user's own may change.
+        self.adopt(None if base is None else base.__copy__(), stack, described)
         self.theta = start_of(stack, len(shape) == 1, np.random.default_rng(start))
 
     cdef int adopt(self, Energy prior, Stack stack, dict described) except -1:
