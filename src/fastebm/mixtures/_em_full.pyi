@@ -17,4 +17,7 @@ class FullClimb(Climb):
         narrowest: float,
         widest: float,
         control: Control,
+        own: float = 0.0,
+        pooled: float = 0.0,
+        apart: float = 0.0,
     ) -> None: ...

@@ -26,12 +26,25 @@ cdef class FullClimb(Climb):
     constrained step exactly, as clipping a variance does. Long steps are taken in log w, m and the triangular factor
     of the precision, so that every one of them is a covariance.
 
+    Covariances of few rows can be shrunk. With C_j the matrix of sums above (S_j = C_j / n w_j), P = sum_j C_j / n what
+    the wells have in common, and a diagonal that each matrix keeps,
+
+    .. math:: S_j = \frac{C'_j + b P'}{n w_j + b}, \quad
+              C'_{jkl} = \frac{n w_j}{n w_j + a} C_{jkl}, \quad P'_{kl} = (1 - c) P_{kl} \quad (k \ne l).
+
+    Such steps climb no likelihood: they are not lengthened, and end where the likelihood changes by less than tol.
+
     Parameters
     ----------
     data, weights, means, narrowest, widest, control
         As in `Climb`.
     covariances : array-like of shape (n_wells, n_features, n_features)
         Symmetric, in the units of x squared.
+    own, pooled : float, default 0
+        a and b, in rows: towards a well's own variances, without correlations, and towards the covariance that all
+        wells share. Infinite: wells without correlations, or with one covariance.
+    apart : float in [0, 1], default 0
+        c: 1 shares the variances alone.
 
     Attributes
     ----------
@@ -45,17 +58,21 @@ cdef class FullClimb(Climb):
     # L of each well, with (2 L L')^-1 its covariance.
     cdef double* factor
     cdef double* at_floor
-    # Three matrices.
+    # Four matrices.
     cdef double* room
+    cdef double to_own, to_pooled, apart
 
-    def __init__(self, Blocks data not None, weights, means, covariances, narrowest, widest, Control control not None):
+    def __init__(self, Blocks data not None, weights, means, covariances, narrowest, widest, Control control not None,
+                 double own=0.0, double pooled=0.0, double apart=0.0):
         cdef Py_ssize_t j, d = data.n_features, wells = len(weights), half = d * (d + 1) // 2
         self._place(data, weights, means, np.ones((wells, d)), narrowest, widest, control, d + half, d + half, 3 * d)
         self.covariances = np.array(covariances, dtype=np.float64, order="C").reshape(wells, d, d)
         self.floor = np.zeros(wells)
-        self.own = np.empty((wells + 3) * d * d)
+        self.own = np.empty((wells + 4) * d * d)
         self.cov, self.at_floor, self.factor = address(self.covariances), address(self.floor), address(self.own)
         self.room = self.factor + wells * d * d
+        self.to_own, self.to_pooled, self.apart = own, pooled, apart
+        self.plain = own > 0.0 or pooled > 0.0
         for j in range(wells):
             self._keep(j)
 
@@ -149,8 +166,10 @@ cdef class FullClimb(Climb):
         cdef Py_ssize_t j, i, k, d = self.data.n_features
         cdef double* sums = self.sums
         cdef double* shift = self.room
+        cdef double* shared = self.room + 3 * d * d
         cdef double* s
         cdef double mass
+        fill(shared, d * d, 0.0)
         for j in range(self.n_wells):
             mass = sums[0]
             if not mass > NOTHING:
@@ -168,8 +187,26 @@ cdef class FullClimb(Climb):
                 for k in range(i + 1):
                     s[i * d + k] = sums[k] / mass - shift[i] * shift[k]
                     s[k * d + i] = s[i * d + k]
+                    shared[i * d + k] += self.w[j] * s[i * d + k]
                 sums += i + 1
-            self._keep(j)
+            if not self.plain:
+                self._keep(j)
+        if self.plain:
+            for j in range(self.n_wells):
+                self._shrink(j, shared)
+                self._keep(j)
+
+    cdef void _shrink(self, Py_ssize_t j, const double* shared) noexcept nogil:
+        cdef Py_ssize_t i, k, d = self.data.n_features
+        cdef double* s = self.cov + j * d * d
+        cdef double mass = self.w[j] * self.data.n
+        # Written so that infinite strengths do as they should.
+        cdef double kept = 1.0 / (1.0 + self.to_own / mass), part = 1.0 - 1.0 / (1.0 + self.to_pooled / mass)
+        for i in range(d):
+            s[i * d + i] += part * (shared[i * d + i] - s[i * d + i])
+            for k in range(i):
+                s[i * d + k] = (1.0 - part) * kept * s[i * d + k] + part * (1.0 - self.apart) * shared[i * d + k]
+                s[k * d + i] = s[i * d + k]
 
     cdef void _save(self, double* to) noexcept nogil:
         cdef Py_ssize_t i, k, _j, d = self.data.n_features, wells = self.n_wells
