@@ -39,18 +39,15 @@ cdef class FullClimb(Climb):
         Of the wells, as they stand; ``stds`` are the roots of their diagonals.
     """
 
-    cdef readonly object covariances
-    cdef object floor
-    cdef double* cov
-    # L of each well, with (2 L L')^-1 its covariance.
-    cdef double* factor
-    cdef double* at_floor
-    # Three matrices.
-    cdef double* room
-
     def __init__(self, Blocks data not None, weights, means, covariances, narrowest, widest, Control control not None):
+        self._place_full(data, weights, means, covariances, narrowest, widest, control, 0, 0, 0)
+
+    cdef _place_full(self, Blocks data, weights, means, covariances, narrowest, widest, Control control,
+                     Py_ssize_t moments, Py_ssize_t numbers, Py_ssize_t rows):
+        # As `_place`, beside what these wells need.
         cdef Py_ssize_t j, d = data.n_features, wells = len(weights), half = d * (d + 1) // 2
-        self._place(data, weights, means, np.ones((wells, d)), narrowest, widest, control, d + half, d + half, 3 * d)
+        self._place(data, weights, means, np.ones((wells, d)), narrowest, widest, control, d + half + moments,
+                    d + half + numbers, 3 * d + rows)
         self.covariances = np.array(covariances, dtype=np.float64, order="C").reshape(wells, d, d)
         self.floor = np.zeros(wells)
         self.own = np.empty((wells + 3) * d * d)
