@@ -17,7 +17,5 @@ class FullClimb(Climb):
         narrowest: float,
         widest: float,
         control: Control,
-        own: float = 0.0,
-        pooled: float = 0.0,
-        apart: float = 0.0,
     ) -> None: ...
+    def shrink(self, own: float, pooled: float, apart: float = 0.0) -> FullClimb: ...

@@ -26,25 +26,12 @@ cdef class FullClimb(Climb):
     constrained step exactly, as clipping a variance does. Long steps are taken in log w, m and the triangular factor
     of the precision, so that every one of them is a covariance.
 
-    Covariances of few rows can be shrunk. With C_j the matrix of sums above (S_j = C_j / n w_j), P = sum_j C_j / n what
-    the wells have in common, and a diagonal that each matrix keeps,
-
-    .. math:: S_j = \frac{C'_j + b P'}{n w_j + b}, \quad
-              C'_{jkl} = \frac{n w_j}{n w_j + a} C_{jkl}, \quad P'_{kl} = (1 - c) P_{kl} \quad (k \ne l).
-
-    Such steps climb no likelihood: they are not lengthened, and end where the likelihood changes by less than tol.
-
     Parameters
     ----------
     data, weights, means, narrowest, widest, control
         As in `Climb`.
     covariances : array-like of shape (n_wells, n_features, n_features)
         Symmetric, in the units of x squared.
-    own, pooled : float, default 0
-        a and b, in rows: towards a well's own variances, without correlations, and towards the covariance that all
-        wells share. Infinite: wells without correlations, or with one covariance.
-    apart : float in [0, 1], default 0
-        c: 1 shares the variances alone.
 
     Attributes
     ----------
@@ -52,29 +39,50 @@ cdef class FullClimb(Climb):
         Of the wells, as they stand; ``stds`` are the roots of their diagonals.
     """
 
-    cdef readonly object covariances
-    cdef object floor
-    cdef double* cov
-    # L of each well, with (2 L L')^-1 its covariance.
-    cdef double* factor
-    cdef double* at_floor
-    # Four matrices.
-    cdef double* room
-    cdef double to_own, to_pooled, apart
+    def __init__(self, Blocks data not None, weights, means, covariances, narrowest, widest, Control control not None):
+        self._place_full(data, weights, means, covariances, narrowest, widest, control, 0, 0, 0)
 
-    def __init__(self, Blocks data not None, weights, means, covariances, narrowest, widest, Control control not None,
-                 double own=0.0, double pooled=0.0, double apart=0.0):
+    cdef _place_full(self, Blocks data, weights, means, covariances, narrowest, widest, Control control,
+                     Py_ssize_t moments, Py_ssize_t numbers, Py_ssize_t rows):
+        # As `_place`, beside what these wells need.
         cdef Py_ssize_t j, d = data.n_features, wells = len(weights), half = d * (d + 1) // 2
-        self._place(data, weights, means, np.ones((wells, d)), narrowest, widest, control, d + half, d + half, 3 * d)
+        self._place(data, weights, means, np.ones((wells, d)), narrowest, widest, control, d + half + moments,
+                    d + half + numbers, 3 * d + rows)
         self.covariances = np.array(covariances, dtype=np.float64, order="C").reshape(wells, d, d)
         self.floor = np.zeros(wells)
         self.own = np.empty((wells + 4) * d * d)
         self.cov, self.at_floor, self.factor = address(self.covariances), address(self.floor), address(self.own)
         self.room = self.factor + wells * d * d
-        self.to_own, self.to_pooled, self.apart = own, pooled, apart
-        self.plain = own > 0.0 or pooled > 0.0
         for j in range(wells):
             self._keep(j)
+
+    def shrink(self, double own, double pooled, double apart=0.0):
+        r"""Shrink covariances at every step that follows, for fits to few rows.
+
+        With C_j the sum of r_ij (x_i - m_j)(x_i - m_j)^T, n_j = n w_j, and P = sum_j C_j / n what the wells have in
+        common,
+
+        .. math:: S_j = \frac{C'_j + b P'}{n_j + b}, \quad
+                  C'_{jkl} = \frac{n_j}{n_j + a} C_{jkl}, \quad P'_{kl} = (1 - c) P_{kl} \quad (k \ne l).
+
+        Such steps climb no likelihood: they are not lengthened, and end where the likelihood changes by less than tol.
+
+        Parameters
+        ----------
+        own, pooled : float
+            a and b, in rows: towards a well's own variances without correlations, and towards the covariance that all
+            wells share. Infinite: no correlations, or one covariance.
+        apart : float in [0, 1], default 0
+            c: at 1 wells share variances alone.
+
+        Returns
+        -------
+        FullClimb
+            Itself.
+        """
+        self.to_own, self.to_pooled, self.apart = own, pooled, apart
+        self.plain = own > 0.0 or pooled > 0.0
+        return self
 
     @property
     def spread(self):
