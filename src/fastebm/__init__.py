@@ -136,6 +136,7 @@ __all__ = [
     "cycle",
     "diagnose",
     "ess",
+    "fit_auto",
     "fit_network",
     "fit_wells",
     "info",
@@ -173,6 +174,7 @@ _LATER = {
     "check_grad": "diagnostics",
     "diagnose": "diagnostics",
     "ess": "diagnostics",
+    "fit_auto": "fitting.auto",
     "fit_network": "fitting.network",
     "fit_wells": "fitting.scaled_wells",
     "load": "io",
@@ -215,6 +217,7 @@ if TYPE_CHECKING:
     )
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
+    from .fitting.auto import fit_auto
     from .fitting.network import fit_network
     from .fitting.scaled_network import ScaledNetwork
     from .fitting.scaled_wells import ScaledWells, fit_wells

@@ -192,9 +192,10 @@ def _of_wells(result: ScaledWells, x, seed):
     wells = result.wells
     rng = np.random.default_rng(seed_sequence(seed))
     found = training.data(x, rng)
-    known = examine(wells, x, searched=result.n_init >= STARTS)
+    # Wells that unseen rows chose are no optimum of the likelihood of these.
+    known = None if result.candidates is not None else examine(wells, x, searched=result.n_init >= STARTS)
     short = [] if known is None else arrival.stopped_early(known)
-    return Diagnosis(_dearest_first(short, wells, x, known) + found, modes.unknown(known))
+    return Diagnosis(_dearest_first(short, wells, x, known) + found, modes.unknown(known) if result.candidates is None else [])
 
 
 @_of_fit.register
