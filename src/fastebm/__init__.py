@@ -196,6 +196,7 @@ _ROOMS = (
     "notebook",
     "partition",
     "plotting",
+    "preprocess",
     "reference",
 )
 
