@@ -12,7 +12,7 @@ from .._runtime.seed import seed_sequence
 from .column import Column
 from .cyclic import Cyclic
 from .decide import decide
-from .dropped import find_copies
+from .dropped import Copy, find_copies
 from .how import wishes
 
 
@@ -112,9 +112,14 @@ class Preprocessing:
         return tuple(j for j, c in enumerate(self.columns) if c.kept)
 
     @property
-    def changes_nothing(self) -> bool:
-        """Is z simply x, and every row inside the support?"""
-        return all(c.kept and c.action.kind == "none" for c in self.columns)
+    def kept_names(self) -> tuple[str, ...]:
+        """Names of the kept columns."""
+        return tuple(self.columns[j].name for j in self.kept)
+
+    @property
+    def is_plain(self) -> bool:
+        """Are the kept columns left as they are?"""
+        return all(self.columns[j].action.kind == "none" for j in self.kept)
 
     @property
     def n_free(self) -> int:
@@ -122,9 +127,15 @@ class Preprocessing:
         return sum(self.columns[j].action.n_free for j in self.kept)
 
     @cached_property
-    def low(self) -> np.ndarray:
-        """Lower ends of the support of the kept columns, in units of X, shape (n_kept,); -inf where there is none."""
-        return np.array([self.columns[j].action.low for j in self.kept])
+    def window(self) -> np.ndarray:
+        """Ends of the kept columns in units of X, shape (2, n_kept): of the support, or of one period."""
+        ends = np.array([[-np.inf, np.inf]] * len(self.kept)).T
+        for i, j in enumerate(self.kept):
+            action = self.columns[j].action
+            ends[0, i] = action.low
+            if isinstance(action, Cyclic):
+                ends[:, i] = action.start, action.start + action.period
+        return ends
 
     @cached_property
     def images(self) -> np.ndarray:
@@ -199,13 +210,36 @@ class Preprocessing:
 
     def _restored(self, z, snap=True):
         x = np.empty((len(z), self.n_features))
-        for i, j in enumerate(self.kept):
-            x[:, j] = self.columns[j].restored(z[:, i], snap)
+        x[:, self.kept] = self._restored_kept(z, snap)
         # A copy is one of a kept column, so its source is there.
         for j, column in enumerate(self.columns):
             if not column.kept:
                 x[:, j] = column.action.restored(x)
         return x
+
+    def _restored_kept(self, z, snap=False):
+        return np.stack([self.columns[j].restored(z[:, i], snap) for i, j in enumerate(self.kept)], axis=1)
+
+    def _widths(self, means, stds):
+        """Half of what lies between mean - std and mean + std of z, in units of the kept columns of X."""
+        widths = np.array(stds, dtype=float)
+        for i, j in enumerate(self.kept):
+            action = self.columns[j].action
+            if not isinstance(action, Cyclic):
+                ends = means[:, i] + np.array([[-1.0], [1.0]]) * stds[:, i]
+                widths[:, i] = 0.5 * np.diff(action.inverse(ends), axis=0)[0]
+        return widths
+
+    @cached_property
+    def _loadings(self):
+        """How every column moves with the kept ones, shape (n_features, n_kept)."""
+        along = np.zeros((self.n_features, len(self.kept)))
+        for i, j in enumerate(self.kept):
+            along[j, i] = 1.0
+        for j, column in enumerate(self.columns):
+            if isinstance(column.action, Copy):
+                along[j] = column.action.slope * along[column.action.source]
+        return along
 
     def _noised(self, x, seed):
         """x as a fit sees it: the values of a grid spread over their cells."""
@@ -278,6 +312,10 @@ def prepare(X, names=None, how="auto", seed=None, *, cyclic=None) -> tuple[np.nd
         The rows, with noise in rounded columns, transformed.
     preparation : Preprocessing
     """
-    x = rows(X)
+    return prepare_rows(rows(X), names, how, seed, cyclic)
+
+
+def prepare_rows(x: np.ndarray, names, how, seed, cyclic=None) -> tuple[np.ndarray, Preprocessing]:
+    """As `prepare`, on checked rows."""
     preparation = Preprocessing._decide(x, names, how, cyclic)
     return preparation._mapped(preparation._noised(x, seed))[0], preparation

@@ -37,6 +37,8 @@ class Rounding:
         Limits of samples; infinite for a column of more than 10 values.
     n_values : int
         Different values in the data.
+    relative : float
+        The step in standard deviations of the column.
     """
 
     step: float
@@ -45,6 +47,7 @@ class Rounding:
     lowest: float
     highest: float
     n_values: int
+    relative: float
 
     def noised(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """x moved inside its cell, never onto the lower end of it."""
@@ -82,6 +85,7 @@ def find_rounding(x: np.ndarray) -> Rounding | None:
         float(values[0]) if few else -np.inf,
         float(values[-1]) if few else np.inf,
         len(values),
+        step / float(x.std()),
     )
 
 
