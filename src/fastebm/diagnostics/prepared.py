@@ -52,9 +52,7 @@ def _copies(columns):
 
 
 def _rounded(columns):
-    found = [
-        c for c in columns if c.kept and c.rounding is not None and c.rounding.relative >= COARSE
-    ]
+    found = [c for c in columns if c.kept and c.rounding is not None and c.rounding.relative >= COARSE]
     if not found:
         return []
     found.sort(key=lambda c: -c.rounding.relative)

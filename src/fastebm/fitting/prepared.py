@@ -141,9 +141,7 @@ class PreparedDensity:
             parts = [self.inner._log_prob(z + image) for image in self.preparation.images]
             out[inside] = np.logaddexp.reduce(np.stack(parts), axis=0) + log_slopes[inside]
         if not inside.all():
-            warnings.warn(
-                self.preparation._outside(x, inside), FastEBMWarning, stacklevel=_level_of_caller()
-            )
+            warnings.warn(self.preparation._outside(x, inside), FastEBMWarning, stacklevel=_level_of_caller())
         return out
 
     def shares(self, X) -> np.ndarray:

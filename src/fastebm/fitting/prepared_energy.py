@@ -93,7 +93,9 @@ class PreparedEnergy(PythonEnergy):
 
     def shares(self, X):
         """Share of each mode in the density at every sample, shape (n_samples, n_modes)."""
-        return shares_of(self.preparation, self.inner, self.preparation._forward(np.asarray(X, dtype=float))[0])
+        return shares_of(
+            self.preparation, self.inner, self.preparation._forward(np.asarray(X, dtype=float))[0]
+        )
 
     def _arguments(self):
         return {"preparation": self.preparation, "energy": self.inner}

@@ -296,7 +296,9 @@ class Preprocessing:
         return f"Preprocessing({kinds}{', ...' if len(self.columns) > 8 else ''})"
 
 
-def prepare(X, names=None, how="auto", seed=None, *, cyclic=None) -> tuple[np.ndarray, Preprocessing]:
+def prepare(
+    X, names=None, how="auto", seed=None, *, cyclic=None, noise=True
+) -> tuple[np.ndarray, Preprocessing]:
     """Decide for every column of X, and return what a density is to be fitted to.
 
     Parameters
@@ -305,6 +307,9 @@ def prepare(X, names=None, how="auto", seed=None, *, cyclic=None) -> tuple[np.nd
         See `Preprocessing.fit`.
     seed : None, int, SeedSequence or Generator
         Of the noise in rounded columns.
+    noise : bool, default True
+        Without it a flexible density narrows onto the values of a grid, for a likelihood that is higher, without limit,
+        on rows of the same grid, and means nothing.
 
     Returns
     -------
@@ -312,10 +317,14 @@ def prepare(X, names=None, how="auto", seed=None, *, cyclic=None) -> tuple[np.nd
         The rows, with noise in rounded columns, transformed.
     preparation : Preprocessing
     """
-    return prepare_rows(rows(X), names, how, seed, cyclic)
+    return prepare_rows(rows(X), names, how, seed, cyclic, noise)
 
 
-def prepare_rows(x: np.ndarray, names, how, seed, cyclic=None) -> tuple[np.ndarray, Preprocessing]:
+def prepare_rows(
+    x: np.ndarray, names, how, seed, cyclic=None, noise=True
+) -> tuple[np.ndarray, Preprocessing]:
     """As `prepare`, on checked rows."""
     preparation = Preprocessing._decide(x, names, how, cyclic)
-    return preparation._mapped(preparation._noised(x, seed))[0], preparation
+    return preparation._forward((preparation._noised(x, seed) if noise else x)[:, preparation.kept])[
+        0
+    ], preparation
