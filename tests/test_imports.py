@@ -17,6 +17,7 @@ ROOMS = [
     "energies",
     "samplers",
     "storage",
+    "preprocess",
     "mixtures",
     "training",
     "partition",
@@ -35,6 +36,8 @@ ONLY: dict[str, set[str]] = {
     # Names the types that a file may hold.
     "storage": {"_runtime", "energies", "samplers"},
     "mixtures": {"_runtime", "kernels", "energies"},
+    # Tables of numbers, and no energy.
+    "preprocess": {"_runtime"},
     "datasets": {"_runtime", "energies"},
     "interop": {"_runtime", "energies"},
     # Yardsticks that share nothing with what they measure.
@@ -54,6 +57,7 @@ EXCEPTIONS: dict[tuple[str, str], tuple[set[str], str]] = {
 # Files that import a module whose name they are given, and whose names those are.
 GIVEN_NAMES = {
     "__init__.py": "the package's own table of what is loaded later",
+    "cli/doctor.py": "other packages: all that fastebm can use",
     "interchange.py": "other packages: pandas, xarray, ArviZ",
 }
 # Rooms that ask an energy or a sampler for facts, and never for its class.
