@@ -14,6 +14,7 @@ from .._runtime.errors import FastEBMWarning
 from .._runtime.progress import bar
 from .._runtime.seed import seed_sequence
 from ..training.after_fit import check_strict, conclude
+from .grid import off_the_grid
 from .network import fit_network_rows
 from .scaled_network import ScaledNetwork
 from .scaled_wells import SELECTION_ROWS, ScaledWells, standardise
@@ -53,7 +54,7 @@ def fit_auto(
     Wells are tried with diagonal and full covariances, with normal and heavy tails, in growing numbers until unseen
     rows gain nothing, and with covariances shrunk towards what wells share or towards no correlations. The likeliest
     are put together, each with a weight: a mean of densities of wells is one of wells. From 1,000 rows a network is
-    tried too, and taken where it is better by two standard errors.
+    tried too, and taken where it is better by two standard errors. Rounded columns are seen with noise of their step.
 
     Parameters
     ----------
@@ -140,7 +141,8 @@ def fit_auto_rows(
         )
     offset, scale = standardise(x, names)
     named = None if names is None else tuple(map(str, names))
-    pick, search, train = seed_sequence(seed).spawn(3)
+    pick, search, train, noise = seed_sequence(seed).spawn(4)
+    raw, x = x, off_the_grid(x, np.random.default_rng(noise))
     z = (x - offset) / scale
     order = np.arange(len(z))
     if len(z) > SELECTION_ROWS:
@@ -167,12 +169,12 @@ def fit_auto_rows(
         seconds = time.perf_counter() - begin
     better = network is not None and network.better
     table = _table(found, jacobian, network, seconds, better)
-    wells = conclude(replace(wells, candidates=table), z, diagnose, strict and not better)
+    wells = conclude(replace(wells, candidates=table), (raw - offset) / scale, diagnose, strict and not better)
     if not better:
         return wells
     assert network is not None
     fit = replace(network, wells=wells, candidates=table, warnings=[], not_checked=[])
-    return conclude(fit, (x - fit.offset) / fit.scale, diagnose, strict)
+    return conclude(fit, (raw - fit.offset) / fit.scale, diagnose, strict)
 
 
 def _network(x, wells, found, jacobian, hidden, limit, seed, progress, names):

@@ -128,8 +128,14 @@ class ScaledWells:
 
     @property
     def covariances_(self) -> np.ndarray:
-        """Covariances, shape (n_wells, n_features, n_features), in units of x squared."""
-        return np.outer(self.scale, self.scale) * self.wells.covariances_
+        """Covariances, shape (n_wells, n_features, n_features), in units of x squared; scale matrices of heavy wells."""
+        matrices = self.wells.covariances_ if self._df is None else self.wells.scale_matrices_
+        return np.outer(self.scale, self.scale) * matrices
+
+    @property
+    def _df(self):
+        """Degrees of freedom of wells with heavy tails; None of normal ones."""
+        return getattr(self.wells, "degrees_of_freedom_", None)
 
     @property
     def energy_(self) -> Energy:
@@ -138,7 +144,7 @@ class ScaledWells:
         A `WellMixture` where its range of widths (0.0581 to 8.61, of full wells 0.00064 to 775) allows it. Else a
         `PythonEnergy` of the same density, slower to sample; its log Z is 0 too, though it does not know that.
         """
-        if isinstance(self.wells, StudentTMixture):
+        if self._df is not None:
             return self._heavy_energy()
         if self.covariance == "full":
             lower = self.wells._factors() / self.scale[:, None]
@@ -152,8 +158,7 @@ class ScaledWells:
         return PythonEnergy(rescaled.energy, rescaled.grad, self.n_features)
 
     def _heavy_energy(self):
-        wells = self.wells
-        df = wells.degrees_of_freedom_
+        wells, df = self.wells, self._df
         try:
             if self.covariance == "full":
                 matrices = np.outer(self.scale, self.scale) * wells.scale_matrices_
