@@ -134,7 +134,7 @@ def fit_auto_rows(
     """As `fit_auto`, on checked rows."""
     most = None if max_wells is None else integer(max_wells, "max_wells", 1)
     folds = integer(n_folds, "n_folds", 2)
-    limit = None if max_seconds is None else real(max_seconds, "max_seconds", low=0)
+    limit = None if max_seconds is None else real(max_seconds, "max_seconds", minimum=0)
     if len(x) < 2 * folds:
         raise ValueError(
             f"model='auto' needs at least two rows per fold, {2 * folds} in all, got {len(x)}; fit_wells does with two"
