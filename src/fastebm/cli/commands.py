@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     _add_sample(commands)
     _add_sweep(commands)
+    _add_compare(commands)
     command = _command(commands, "info", _info, "show version, instruction set and number of threads")
     command.set_defaults(quiet=True)
     doctor = _command(
@@ -143,9 +144,10 @@ def _add_fit(commands):
     _table(command)
     command.add_argument(
         "--model",
-        choices=("wells", "network"),
+        choices=("wells", "auto", "network"),
         default="wells",
-        help="network: certified on rows held out, and wells again where they are as good (default wells)",
+        help="auto: wells of all kinds, or a network, by rows held out; network: certified on rows held out, and wells "
+        "again where they are as good (default wells)",
     )
     command.add_argument(
         "--wells", type=_wells, default=2, metavar="N", help="number of wells, or auto (default 2)"
@@ -176,7 +178,13 @@ def _add_fit(commands):
         default="diag",
         help="may the columns of a well be correlated? (default diag: no)",
     )
-    network = command.add_argument_group("with --model network")
+    command.add_argument(
+        "--max-wells",
+        type=_wells,
+        metavar="N",
+        help="with --model auto: largest number of wells of one fit (default: as many as the data bear)",
+    )
+    network = command.add_argument_group("with --model network, or auto")
     network.add_argument(
         "--hidden", type=_widths, default="auto", metavar="A,B", help="widths of the hidden layers, or auto"
     )
@@ -254,6 +262,26 @@ def _add_sweep(commands):
     command.add_argument(
         "--resume", metavar="RUNS.jsonl", help="file of finished runs, from which the same command goes on"
     )
+    _quiet(command)
+
+
+def _add_compare(commands):
+    command = _command(commands, "compare", _compare, "compare densities on rows held out of a table")
+    command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
+    _table(command)
+    command.add_argument(
+        "--methods",
+        type=_names,
+        default=["auto", "em", "gm-diag", "gm-full", "kde"],
+        metavar="A,B",
+        help="auto, em (our diagonal wells), gm-diag, gm-full (GaussianMixture), kde (KernelDensity), gm-diag-raw, "
+        "gm-full-raw; the others are compared with the first (default: the first five)",
+    )
+    command.add_argument("--folds", type=_natural, default=5, metavar="N", help="number of folds (default 5)")
+    command.add_argument(
+        "--max-seconds", type=float, metavar="S", help="stop training each network after so long; 0: none"
+    )
+    _seed(command)
     _quiet(command)
 
 
@@ -367,6 +395,12 @@ def _fit(arguments):
     from . import fit, output
 
     fit.run(arguments, _progress(arguments), output, _print_json)
+
+
+def _compare(arguments):
+    from . import auto, output
+
+    auto.run_compare(arguments, _progress(arguments), output, _print_json)
 
 
 def _score(arguments):
