@@ -111,17 +111,34 @@ def as_rows(record: list[dict]) -> list[list[str]]:
     head = ["table", *METHODS, *RAW, "best of four", "lead", "error", "holds", "better"]
     body = []
     for entry in record:
-        values = [f"{entry['log_likelihood'][m]:.3f}" if m in entry["log_likelihood"] else "-" for m in METHODS + RAW]
+        values = [
+            f"{entry['log_likelihood'][m]:.3f}" if m in entry["log_likelihood"] else "-"
+            for m in METHODS + RAW
+        ]
         verdict = ["yes" if entry[key] else "NO" for key in ("at_least_as_good", "better")]
         body.append(
-            [entry["table"], *values, entry["best_rival"], f"{entry['lead']:+.3f}", f"{entry['paired_error']:.3f}", *verdict]
+            [
+                entry["table"],
+                *values,
+                entry["best_rival"],
+                f"{entry['lead']:+.3f}",
+                f"{entry['paired_error']:.3f}",
+                *verdict,
+            ]
         )
     return [head, *body]
 
 
 def time_rows(record: list[dict]) -> list[list[str]]:
     """CPU seconds of one search."""
-    head = ["table", "auto, wells only", "GaussianMixture by BIC", "by 5 folds", "ratio to BIC", "ratio to folds"]
+    head = [
+        "table",
+        "auto, wells only",
+        "GaussianMixture by BIC",
+        "by 5 folds",
+        "ratio to BIC",
+        "ratio to folds",
+    ]
     body = []
     for entry in record:
         t = entry["seconds"]
@@ -148,7 +165,10 @@ def main(argv=None) -> int:
         entry = line(name, result, what)
         entry["seconds"] = search_times(x, 1 if options.smoke or name == "digits" else options.rounds)
         record.append(entry)
-        print(f"{name}: {entry['lead']:+.3f} +- {entry['paired_error']:.3f} over {entry['best_rival']}", flush=True)
+        print(
+            f"{name}: {entry['lead']:+.3f} +- {entry['paired_error']:.3f} over {entry['best_rival']}",
+            flush=True,
+        )
     print()
     print(markdown(as_rows(record)))
     print()

@@ -17,7 +17,7 @@ from fastebm.fitting.folds import Candidate, Folds
 from fastebm.fitting.grid import off_the_grid
 from fastebm.fitting.scaled_wells import standardise
 from fastebm.fitting.stacking import mixed, stack, stacked_scores
-from fastebm.mixtures._em import Blocks, Climb
+from fastebm.mixtures._em import Blocks
 from fastebm.mixtures._em_full import FullClimb
 from fastebm.mixtures._heavy import HeavyFullClimb
 from fastebm.mixtures.shrunk import NORMAL_DF, Shape, climb_shrunk, end_of, start_of, together
@@ -35,7 +35,9 @@ def lines(seed=0, n=300, d=3):
     rng = np.random.default_rng(seed)
     mixing = rng.normal(size=(2, d, d))
     half = n // 2
-    return np.concatenate([rng.normal(size=(half, d)) @ mixing[0], 4.0 + rng.normal(size=(n - half, d)) @ mixing[1]])
+    return np.concatenate(
+        [rng.normal(size=(half, d)) @ mixing[0], 4.0 + rng.normal(size=(n - half, d)) @ mixing[1]]
+    )
 
 
 # ---- shrinkage ----
@@ -46,7 +48,8 @@ def step_in_numpy(x, weights, means, covariances, own, pooled, apart):
     n, d = x.shape
     log_p = np.stack(
         [
-            np.log(w) - 0.5 * np.linalg.slogdet(2 * np.pi * s)[1]
+            np.log(w)
+            - 0.5 * np.linalg.slogdet(2 * np.pi * s)[1]
             - 0.5 * np.einsum("ni,ij,nj->n", x - m, np.linalg.inv(s), x - m)
             for w, m, s in zip(weights, means, covariances, strict=True)
         ],
@@ -60,19 +63,24 @@ def step_in_numpy(x, weights, means, covariances, own, pooled, apart):
     off = 1.0 - np.eye(d)
     shared = sums.sum(axis=0) / n
     shared = shared - apart * off * shared
-    kept = np.array([s - off * s * (1.0 if np.isinf(own) else own / (m + own)) for s, m in zip(sums, mass, strict=True)])
+    kept = np.array(
+        [s - off * s * (1.0 if np.isinf(own) else own / (m + own)) for s, m in zip(sums, mass, strict=True)]
+    )
     if np.isinf(pooled):
         return mass / n, means, np.array([shared] * len(mass))
     return mass / n, means, (kept + pooled * shared) / (mass + pooled)[:, None, None]
 
 
 @pytest.mark.parametrize(
-    ("own", "pooled", "apart"), [(7.0, 0, 0), (0, 5.0, 0), (0, 5.0, 0.5), (3.0, 4.0, 0.2), (np.inf, 0, 0), (0, np.inf, 0)]
+    ("own", "pooled", "apart"),
+    [(7.0, 0, 0), (0, 5.0, 0), (0, 5.0, 0.5), (3.0, 4.0, 0.2), (np.inf, 0, 0), (0, np.inf, 0)],
 )
 def test_a_shrunk_step_is_the_formula(own, pooled, apart):
     x = lines()
     start = start_of(Shape("full"), x, 2, np.random.default_rng(1))
-    climb = FullClimb(Blocks(x), *start, 1e-3, 1e3, Control(None, 1.0)).shrink(own, pooled, apart).climb(1, 0.0)
+    climb = (
+        FullClimb(Blocks(x), *start, 1e-3, 1e3, Control(None, 1.0)).shrink(own, pooled, apart).climb(1, 0.0)
+    )
     expected = step_in_numpy(x, *start, own, pooled, apart)
     for ours, theirs in zip((climb.weights, climb.means, climb.covariances), expected, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-12)
@@ -109,7 +117,9 @@ def test_log_prob_of_a_climb_is_that_of_its_energy(shape, n):
     x = lines()
     climb = climb_shrunk(Blocks(x), start_of(shape, x, 3, np.random.default_rng(0)), shape, 1e-4, 50)
     rows = lines(5, n)
-    assert climb.log_prob(Blocks(rows)) == pytest.approx(together([end_of(climb)], [1.0]).log_prob(rows), rel=1e-9)
+    assert climb.log_prob(Blocks(rows)) == pytest.approx(
+        together([end_of(climb)], [1.0]).log_prob(rows), rel=1e-9
+    )
     with pytest.raises(ValueError, match="features"):
         climb.log_prob(Blocks(np.zeros((3, 2))))
 
@@ -119,7 +129,9 @@ def test_heavy_climbs_shrink_too():
     start = start_of(Shape("full"), x, 2, np.random.default_rng(1))
     ends = []
     for pooled in (0.0, np.inf):
-        climb = HeavyFullClimb(Blocks(x), *start, np.full(2, 8.0), 1e-3, 1e3, (1.0, 200.0), False, Control(None, 1.0))
+        climb = HeavyFullClimb(
+            Blocks(x), *start, np.full(2, 8.0), 1e-3, 1e3, (1.0, 200.0), False, Control(None, 1.0)
+        )
         ends.append(climb.shrink(0.0, pooled).climb(30, 1e-6).covariances)
     assert np.allclose(ends[1][0], ends[1][1], rtol=1e-6)
     assert not np.allclose(ends[0][0], ends[0][1], rtol=0.1)
@@ -214,7 +226,11 @@ def test_units_of_a_column_that_is_mostly_one_value():
 
 
 def test_rounded_columns_are_spread():
-    x = np.c_[np.round(np.random.default_rng(0).normal(0, 1, 400), 1), np.arange(400) % 2, np.random.default_rng(1).normal(size=400)]
+    x = np.c_[
+        np.round(np.random.default_rng(0).normal(0, 1, 400), 1),
+        np.arange(400) % 2,
+        np.random.default_rng(1).normal(size=400),
+    ]
     y = off_the_grid(x, np.random.default_rng(0))
     assert 0.0 < np.abs(y[:, 0] - x[:, 0]).max() <= 0.05 * (1 + 1e-9)
     assert len(np.unique(y[:, 0])) == 400
@@ -228,7 +244,13 @@ def test_two_percent_of_outliers():
     rng = np.random.default_rng(2)
     x = np.concatenate([rng.normal([0, 0], 1.0, (245, 2)), rng.normal([8, 4], [0.5, 2.0], (245, 2))])
     x = np.concatenate([x, rng.normal(0, 300.0, (10, 2))])
-    unseen = np.concatenate([rng.normal([0, 0], 1.0, (980, 2)), rng.normal([8, 4], [0.5, 2.0], (980, 2)), rng.normal(0, 300.0, (40, 2))])
+    unseen = np.concatenate(
+        [
+            rng.normal([0, 0], 1.0, (980, 2)),
+            rng.normal([8, 4], [0.5, 2.0], (980, 2)),
+            rng.normal(0, 300.0, (40, 2)),
+        ]
+    )
     chosen = fe.fit_auto(x, seed=0)
     plain = fe.fit_wells(x, 2, recipe="em", seed=0, diagnose=False)
     assert chosen.score_samples(unseen).mean() > plain.score_samples(unseen).mean() + 0.5
@@ -277,7 +299,9 @@ def test_most_wells_and_units():
     scaled = fe.fit_auto(1e4 * x + 7.0, max_wells=2, seed=0, diagnose=False)
     shift = 2 * np.log(1e4)
     assert scaled.score_samples(1e4 * x + 7.0) == pytest.approx(fit.score_samples(x) - shift, abs=1e-3)
-    assert scaled.candidates["log_likelihood"] == pytest.approx(fit.candidates["log_likelihood"] - shift, abs=1e-3)
+    assert scaled.candidates["log_likelihood"] == pytest.approx(
+        fit.candidates["log_likelihood"] - shift, abs=1e-3
+    )
 
 
 def test_samples_follow_the_density():
@@ -393,7 +417,9 @@ def test_compare():
     assert [m["method"] for m in facts["methods"]] == list(result.methods)
     assert facts["methods"][1]["behind_first"] == pytest.approx(result.lead("auto", "em")[0])
     folds = facts["methods"][1]["behind_in_folds"]
-    assert np.average(folds, weights=[len(f) for f in result.folds]) == pytest.approx(facts["methods"][1]["behind_first"])
+    assert np.average(folds, weights=[len(f) for f in result.folds]) == pytest.approx(
+        facts["methods"][1]["behind_first"]
+    )
     assert sorted(np.concatenate(result.folds)) == list(range(len(x)))
     text = str(result)
     assert all(name in text for name in result.methods) and "paired error" in text
@@ -433,7 +459,9 @@ def test_the_command_line(tmp_path, capsys):
     assert "wells together" in text and "<- chosen" in text and "heavy diag" in text
     assert main(["fit", str(data), "--model", "auto", "--max-wells", "2", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["candidates"][0]["chosen"] and facts["command"].endswith("--model auto --seed 1 --max-wells 2")
+    assert facts["candidates"][0]["chosen"] and facts["command"].endswith(
+        "--model auto --seed 1 --max-wells 2"
+    )
     assert main(["score", str(model), str(data), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["n_rows"] == 272
     assert main(["compare", str(data), "--methods", "auto,em", "--folds", "2", "--json"]) == 0

@@ -219,9 +219,13 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     def _fit(self, X, X_val):
         x = self._validated(X, reset=True)
         if not isinstance(self.model, Energy) and self.model not in MODELS:
-            raise ValueError(f"model must be 'wells', 'auto', 'network' or an energy, got {describe(self.model)}")
+            raise ValueError(
+                f"model must be 'wells', 'auto', 'network' or an energy, got {describe(self.model)}"
+            )
         if self.model in ("wells", "auto") and X_val is not None:
-            raise ValueError(f"X_val is for model='network' or an energy; model={self.model!r} has folds of its own")
+            raise ValueError(
+                f"X_val is for model='network' or an energy; model={self.model!r} has folds of its own"
+            )
         rows, names, preparation = x, getattr(self, "feature_names_in_", None), None
         if self.preprocess is not None:
             # The fourth child of the seed: `fit` has the first two, `sample` the third.

@@ -62,8 +62,10 @@ class _Chosen:
         table = self.model.candidates
         dropped = f" ({self.table.dropped:,} with missing cells left out)" if self.table.dropped else ""
         taken = table[table["chosen"]][0]
-        said = f"a network beside {self.model.wells.n_wells} wells" if taken["family"] == "network" else (
-            f"{_count(int(taken['n_wells']))} of {int((table['weight'] > 0).sum()) - 1} fits"
+        said = (
+            f"a network beside {self.model.wells.n_wells} wells"
+            if taken["family"] == "network"
+            else (f"{_count(int(taken['n_wells']))} of {int((table['weight'] > 0).sum()) - 1} fits")
         )
         lines = [f"{self.source}: {len(self.table.x):,} rows{dropped}, {said}", ""]
         lines.append(
@@ -157,7 +159,9 @@ def run_compare(arguments, progress, output, print_json):
     except ValueError as error:
         raise TableError(f"{source}: {str(error).removeprefix('X: ')}") from None
     if arguments.json:
-        print_json({"data": source, "columns": list(table.names), "n_dropped": table.dropped} | result.as_dict())
+        print_json(
+            {"data": source, "columns": list(table.names), "n_dropped": table.dropped} | result.as_dict()
+        )
         return
     dropped = f"; {table.dropped:,} rows with missing cells left out" if table.dropped else ""
     output.say(arguments, f"{source}: {', '.join(table.names)}{dropped}\n{result}")

@@ -181,6 +181,11 @@ CODES = {
         "One point makes up a fifth of the rows or more: the likelihood of a well on it has no maximum.",
         "Remove repeated rows, or model the repeated value apart.",
     ),
+    "few_values": Code(
+        ROWS,
+        "A column has ten values or fewer. fit_auto leaves it as it is, and wells narrow onto them as far as they can.",
+        "Leave the column out and fit its values apart, or give preprocess='auto', which spreads them.",
+    ),
     "gradient": Code(
         ENERGY,
         "The gradient is not that of the energy, and chains follow the gradient.",

@@ -147,9 +147,7 @@ def compare(
         raise ValueError(f"a comparison in {n} folds needs {20 * n} rows, got {len(x)}")
     need_sklearn(wanted)
     order, own = seed_sequence(seed).spawn(2)
-    folds = [
-        np.sort(p) for p in np.array_split(np.random.default_rng(order).permutation(len(x)), n)
-    ]
+    folds = [np.sort(p) for p in np.array_split(np.random.default_rng(order).permutation(len(x)), n)]
     number = int(own.generate_state(1)[0] >> 1)
     scores = {m: np.empty(len(x)) for m in wanted}
     seconds = {m: np.empty(n) for m in wanted}

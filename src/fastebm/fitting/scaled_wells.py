@@ -128,7 +128,7 @@ class ScaledWells:
 
     @property
     def covariances_(self) -> np.ndarray:
-        """Covariances, shape (n_wells, n_features, n_features), in units of x squared; scale matrices of heavy wells."""
+        """Covariances, or scale matrices of heavy wells, shape (n_wells, n_features, n_features), in units of x squared."""
         matrices = self.wells.covariances_ if self._df is None else self.wells.scale_matrices_
         return np.outer(self.scale, self.scale) * matrices
 
@@ -162,7 +162,9 @@ class ScaledWells:
         try:
             if self.covariance == "full":
                 matrices = np.outer(self.scale, self.scale) * wells.scale_matrices_
-                return StudentTMixture.from_mixture(self.weights_, self.means_, None, df, scale_matrices=matrices)
+                return StudentTMixture.from_mixture(
+                    self.weights_, self.means_, None, df, scale_matrices=matrices
+                )
             return StudentTMixture.from_mixture(self.weights_, self.means_, self.stds_, df)
         except ValueError:
             # Beyond its range of widths.
