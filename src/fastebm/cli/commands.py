@@ -1,4 +1,4 @@
-"""The command line: fastebm demo | fit | score | sample | sweep | info.
+"""The command line: fastebm demo | describe | fit | score | sample | sweep | info.
 
 Results go to standard output, everything else to standard error. Exit status 0: done. 2: bad input or usage, with one
 line that says what to do. 130: interrupted.
@@ -16,6 +16,7 @@ import sys
 from .._runtime.info import __version__, info
 
 DEMO_PICTURE = "demo.png"
+TABLES = "CSV, Excel, Parquet, Feather, NPY or NPZ file, or - for standard input"
 
 
 def main(argv=None) -> int:
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fastebm {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     _add_demo(commands)
+    _add_describe(commands)
     _add_fit(commands)
     _add_score(commands)
     _add_sample(commands)
@@ -97,15 +99,37 @@ def _seed(command):
 
 def _table(command):
     command.add_argument(
-        "--columns", type=_names, metavar="A,B", help="columns by name or position (default: all)"
+        "--columns", type=_names, metavar="A,B", help="columns by name or position (default: all of numbers)"
     )
     command.add_argument(
         "--header",
         choices=("auto", "yes", "no"),
         default="auto",
-        help="does the first line hold names? (default: if none of its cells is a number)",
+        help="does the first line hold names? (default: found out)",
     )
     command.add_argument("--drop-na", action="store_true", help="leave out rows with missing cells")
+    _written(command)
+
+
+def _written(command):
+    """How the file is written, where that is not found out."""
+    group = command.add_argument_group("how the file is written (default: found out)")
+    group.add_argument(
+        "--separator", type=_separator, metavar="SIGN", help="between cells: ',', ';', tab, space"
+    )
+    group.add_argument("--decimal", choices=(".", ","), help="the decimal sign")
+    group.add_argument(
+        "--encoding", metavar="NAME", help="of the text: utf-8, latin-1, utf-16, shift_jis, ..."
+    )
+    group.add_argument(
+        "--na",
+        type=_names,
+        default=(),
+        metavar="A,B",
+        help="cells that stand for no value, as in --na=-999,x",
+    )
+    group.add_argument("--skip", type=_natural, default=0, metavar="N", help="lines above the table")
+    group.add_argument("--sheet", metavar="NAME", help="of an Excel workbook (default: the first)")
 
 
 def _add_demo(commands):
@@ -116,11 +140,29 @@ def _add_demo(commands):
     _quiet(command)
 
 
+def _add_describe(commands):
+    command = _command(
+        commands, "describe", _describe, "show what is understood of a table, before it is fitted"
+    )
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    command.add_argument(
+        "--columns", type=_names, metavar="A,B", help="columns by name or position (default: all)"
+    )
+    command.add_argument(
+        "--header",
+        choices=("auto", "yes", "no"),
+        default="auto",
+        help="does the first line hold names? (default: found out)",
+    )
+    _written(command)
+    _quiet(command)
+
+
 def _add_fit(commands):
     command = _command(
         commands, "fit", _fit, "fit a density of smooth wells, or a network, to a table of numbers"
     )
-    command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
+    command.add_argument("data", metavar="DATA", help=TABLES)
     _table(command)
     command.add_argument(
         "--model",
@@ -180,7 +222,7 @@ def _add_fit(commands):
 def _add_score(commands):
     command = _command(commands, "score", _score, "log-density of every row under a saved model")
     command.add_argument("model", metavar="MODEL")
-    command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
+    command.add_argument("data", metavar="DATA", help=TABLES)
     _table(command)
     command.add_argument(
         "--out", metavar="FILE", help="write the log-density of every row (CSV, or NPY; - for stdout)"
@@ -203,7 +245,7 @@ def _add_sample(commands):
 
 def _add_sweep(commands):
     command = _command(commands, "sweep", _sweep, "train with many settings and compare what they cost")
-    command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
+    command.add_argument("data", metavar="DATA", help=TABLES)
     _table(command)
     command.add_argument(
         "--set",
@@ -281,6 +323,14 @@ def _names(text: str) -> list[str]:
     return names
 
 
+def _separator(text: str) -> str:
+    from .tables.text import SEPARATORS
+
+    if len(text) != 1 and text not in SEPARATORS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one sign, tab, space, comma, semicolon or bar")
+    return text
+
+
 def _progress(arguments) -> bool:
     shown = not arguments.quiet and not arguments.json and sys.stderr is not None and sys.stderr.isatty()
     return shown and importlib.util.find_spec("tqdm") is not None
@@ -329,6 +379,12 @@ def _demo(arguments):
         _print_json({"seed": arguments.seed, "fits": [f.report() for f in fits], "picture": picture})
     elif picture:
         print(f"picture: {picture}")
+
+
+def _describe(arguments):
+    from . import describe
+
+    describe.run(arguments, _progress(arguments), _print_json)
 
 
 def _fit(arguments):

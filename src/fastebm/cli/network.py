@@ -12,8 +12,7 @@ from .._runtime.info import __version__
 from .._runtime.seed import seed_sequence
 from ..fitting.network import fit_network
 from ..fitting.scaled_network import ScaledNetwork
-from .fit import _joined
-from .tables import Table
+from .tables import Table, joined
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +43,7 @@ class NetworkSummary:
     def command(self) -> str:
         """The command that gives this fit again."""
         s = self.settings
-        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(_joined(self.table.names))]
+        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(joined(self.table.names))]
         words += ["--model network --seed", str(s["seed"])]
         if s["hidden"] != "auto":
             words += ["--hidden", ",".join(map(str, s["hidden"]))]
@@ -58,7 +57,7 @@ class NetworkSummary:
             words += ["--max-seconds", f"{s['max_seconds']:g}"]
         if s["header"] != "auto":
             words += ["--header", s["header"]]
-        return " ".join(words + ["--drop-na"] * s["drop_na"])
+        return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
 
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
