@@ -109,6 +109,9 @@ TEXTS = {
     "lines above, not skipped": refused(
         "Source: a bank\n\na,b\n1.5,-2\n3e-5,4\n", "if the table begins in line 3, say --skip 2"
     ),
+    "a decimal comma between commas": refused(
+        "a,b\n1,5,2\n2,5,3\n", "line 2 has 3 cells, where the first line has 2"
+    ),
     "quotes": read('"a","b"\n"1.5","-2"\n"3e-5","4"\n'),
     "a separator in quotes": read('name,a,b\n"x, y",1.5,-2\n"z",3e-5,4\n', note="'name' (text: 'x, y', 'z')"),
     "a line end in quotes": read('name,a,b\n"x\ny",1.5,-2\n"z",3e-5,4\n', note="'name' (text"),

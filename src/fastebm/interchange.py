@@ -35,7 +35,7 @@ def to_pandas(obj, *, names=None):
     TypeError, ValueError
         If obj is none of these, or names do not fit.
     """
-    pandas = _need("pandas", "arviz")
+    pandas = _need("pandas")
     if isinstance(obj, TrainingResult):
         columns = {n: obj.history[n] for n in ("energy_data", "energy_model", "energy_gap")}
         steps, rows = _thetas(obj)
@@ -81,7 +81,7 @@ def to_xarray(obj, *, names=None):
     TypeError, ValueError
         If obj is none of these, holds no trace, or names do not fit.
     """
-    xarray = _need("xarray", "arviz")
+    xarray = _need("xarray")
     if isinstance(obj, TrainingResult):
         columns = {n: ("step", obj.history[n]) for n in ("energy_data", "energy_model", "energy_gap")}
         steps, rows = _thetas(obj)
@@ -134,12 +134,12 @@ def to_arviz(obj, *, names=None):
     """
     if isinstance(obj, TrainingResult):
         raise TypeError("a TrainingResult holds no sample of one density; use to_xarray for its history")
-    arviz = _need("arviz", "arviz")
+    arviz = _need("arviz")
     posterior = to_xarray(obj, names=names)
     # ArviZ 1.x answers to the old name too, with a warning and another class, but does not hold it.
     if "InferenceData" in vars(arviz):
         return arviz.InferenceData(posterior=posterior)
-    return _need("xarray", "arviz").DataTree.from_dict({"posterior": posterior})
+    return _need("xarray").DataTree.from_dict({"posterior": posterior})
 
 
 def _thetas(result):
@@ -149,11 +149,11 @@ def _thetas(result):
     return result.history["step"], result.history["theta"]
 
 
-def _need(module, extra):
+def _need(module):
     try:
         return import_module(module)
-    except ImportError:
-        raise ImportError(f"this needs {module}; install fastebm with its '{extra}' extra") from None
+    except ImportError as error:
+        raise ImportError(f"this needs {module}: pip install {module} ({error})") from None
 
 
 def _states(obj):

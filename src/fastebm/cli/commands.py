@@ -14,6 +14,7 @@ import os
 import sys
 
 from .._runtime.info import __version__, info
+from .words import spoken
 
 DEMO_PICTURE = "demo.png"
 TABLES = "CSV, Excel, Parquet, Feather, NPY or NPZ file, or - for standard input"
@@ -47,7 +48,7 @@ def main(argv=None) -> int:
             sys.stdout.flush()
         except OSError:
             _abandon_stdout()
-        print(f"fastebm: error: {_one_line(error)}", file=sys.stderr)
+        print(f"fastebm: error: {_said(error, arguments)}", file=sys.stderr)
         return 2
     return 0
 
@@ -60,6 +61,15 @@ def _abandon_stdout() -> None:
 def _one_line(error) -> str:
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split()) or type(error).__name__
+
+
+def _said(error, arguments) -> str:
+    text = _one_line(error)
+    if type(error) is not ValueError:
+        return text
+    # The library speaks of X and of its arguments; here X is a file, and arguments are options.
+    source = getattr(arguments, "data", None)
+    return spoken(text, "standard input" if source == "-" else source)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -336,10 +346,6 @@ def _progress(arguments) -> bool:
     return shown and importlib.util.find_spec("tqdm") is not None
 
 
-def _has_matplotlib() -> bool:
-    return importlib.util.find_spec("matplotlib") is not None
-
-
 def _print_json(value) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
 
@@ -361,10 +367,13 @@ def _demo(arguments):
     from . import demo, output
 
     picture = None if arguments.no_picture else arguments.out or DEMO_PICTURE
-    if picture and (arguments.out or _has_matplotlib()):
-        check_picture(picture)
-    elif picture:
-        print("fastebm: no picture: install fastebm with its 'plot' extra", file=sys.stderr)
+    try:
+        if picture:
+            check_picture(picture)
+    except ImportError as error:
+        if arguments.out:
+            raise
+        print(f"fastebm: no picture: {_one_line(error)}", file=sys.stderr)
         picture = None
     output.check_writable(picture)
     show = _progress(arguments)

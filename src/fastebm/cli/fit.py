@@ -23,6 +23,7 @@ from ..fitting.selection import select_n_wells
 from ..io import load, save
 from ..training.result import TrainingResult
 from .tables import Table, TableError, asked, joined
+from .words import spoken
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ class FitSummary:
     @property
     def warnings(self) -> list[str]:
         """What the diagnostics had to say about the fit, a line each."""
-        return [" ".join(str(w).split()) for w in self.model.warnings]
+        return [spoken(str(w)) for w in self.model.warnings]
 
     def command(self) -> str:
         """The command that gives this fit again."""
@@ -115,7 +116,7 @@ class FitSummary:
             "acceptance_rate": training.acceptance_rate if training else None,
             "gained_by_check": self.model.gained,
             "warnings": self.warnings,
-            "not_checked": list(self.model.not_checked),
+            "not_checked": [spoken(s) for s in self.model.not_checked],
             "settings": self.settings,
             "seconds": self.seconds,
             "command": self.command(),
@@ -150,16 +151,10 @@ def fit_table(
     held_out, n_wells = None, wells
     if wells == "auto":
         n_wells, held_out = select_n_wells(table.x, seed=chooser, **settings)
-    try:
-        with catch_warnings():
-            # They are printed with the table.
-            simplefilter("ignore", FastEBMWarning)
-            model = fit_wells(table.x, n_wells, seed=stream, progress=progress, **settings)
-    except ValueError as error:
-        # The library speaks of X; here X has a name.
-        raise (
-            type(error)(str(error).replace("X: ", f"{source}: ", 1)) if type(error) is ValueError else error
-        ) from None
+    with catch_warnings():
+        # They are printed with the table.
+        simplefilter("ignore", FastEBMWarning)
+        model = fit_wells(table.x, n_wells, seed=stream, progress=progress, **settings)
     used = {
         "wells": wells,
         "seed": seed,

@@ -23,7 +23,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
 LINES = ("-", "--", ":", "-.")
 CURVE_POINTS = 600
-MISSING = "pictures need matplotlib; install fastebm with its 'plot' extra"
+MISSING = "pictures need matplotlib: pip install matplotlib"
 
 
 def styles(n: int) -> list[dict]:
@@ -37,8 +37,8 @@ def axes(ax, size=(6.0, 3.8)):
         return ax
     try:
         import matplotlib.pyplot as plt
-    except ImportError:
-        raise ImportError(MISSING) from None
+    except ImportError as error:
+        raise ImportError(f"{MISSING} ({error})") from None
     return plt.subplots(figsize=size, layout="constrained")[1]
 
 
@@ -106,8 +106,8 @@ def bins(x: np.ndarray) -> int:
 def _agg():
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
-    except ImportError:
-        raise ImportError(MISSING) from None
+    except ImportError as error:
+        raise ImportError(f"{MISSING} ({error})") from None
     return FigureCanvasAgg
 
 

@@ -61,14 +61,19 @@ def numbers(values: np.ndarray) -> dict:
     facts = {"infinite": int(np.isinf(values).sum())}
     if not len(finite):
         return facts | {"constant": False, "step": None, "repeated": 0.0, "skew": None, "histogram": None}
-    quartiles = dict(zip(FIVE, np.percentile(finite, [0, 25, 50, 75, 100]).tolist(), strict=True))
+    size = float(max(abs(finite[0]), abs(finite[-1]))) or 1.0
+    # Differences of numbers near the largest float64 overflow; a quarter of them does not.
+    unit = 4.0 if size > 1e300 else 1.0
+    quartiles = unit * np.percentile(finite / unit, [0, 25, 50, 75, 100])
     counts = np.unique(finite, return_counts=True)[1]
     constant = len(counts) == 1
-    facts |= quartiles | {"distinct": len(counts), "constant": constant}
+    facts |= dict(zip(FIVE, quartiles.tolist(), strict=True)) | {
+        "distinct": len(counts),
+        "constant": constant,
+    }
     facts["step"] = None if constant else step(finite)
     facts["repeated"] = float(counts[counts > 1].sum() / len(finite))
     # Scaled first, so that no square overflows.
-    size = max(abs(finite[0]), abs(finite[-1])) or 1.0
     centred = finite / size - np.mean(finite / size)
     spread = np.sqrt(np.mean(centred**2))
     facts["skew"] = None if constant or spread == 0 else float(np.mean((centred / spread) ** 3))
@@ -90,7 +95,7 @@ def step(x: np.ndarray) -> float | None:
     Numbers of random digits have one too, at the rounding of float64; so it counts only where the range holds fewer
     than ten million steps.
     """
-    size, reach = max(abs(x[0]), abs(x[-1])), x[-1] - x[0]
+    size, reach = max(abs(x[0]), abs(x[-1])), float(x[-1]) - float(x[0])
     if not 0 < reach < np.inf:
         return None
     # A few numbers rule most candidates out.

@@ -250,10 +250,9 @@ def _name_rows(found: Layout, cells: list[str]) -> bool:
     """Whether the cells of a first column without a name are names of rows: text, or whole numbers that differ."""
     if len(set(cells)) < len(cells):
         return False
-    # Under one name, "1,5" may be a number with a decimal comma; R has its names of rows in quotes.
-    if found.separator == "," and len(found.cells(found.rows[0])) == 2 and not found.quoted:
-        return not any(map(looks, cells))
-    return not any(map(looks, cells)) or all(c.isdigit() for c in cells)
+    # A whole number before a comma may be half of one with a decimal comma; R has its names of rows in quotes.
+    whole = (found.separator != "," or found.quoted) and all(c.isdigit() for c in cells)
+    return whole or not any(map(looks, cells))
 
 
 def _check_width(found: Layout, counts: list[int], named: bool) -> None:
