@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from itertools import chain
 
 import numpy as np
 
@@ -85,7 +86,12 @@ def decimal_sign(cells) -> tuple[str | None, str | None]:
     "1,5" tells of a decimal comma, "1.5" and "1,234,567" of a point; "1,234" tells nothing.
     """
     comma = point = doubt = None
-    for cell in cells:
+    cells = list(cells)
+    with_comma = [cell for cell in cells if "," in cell]
+    # Without a comma in a number there is nothing to decide.
+    for cell in chain(with_comma, (c for c in cells if "." in c and "," not in c)):
+        if "," not in cell and not (comma or doubt):
+            break
         cell = cell.strip().removesuffix("%").rstrip()
         us, european = GROUPED["."].fullmatch(cell), GROUPED[","].fullmatch(cell)
         if COMMA.fullmatch(cell):
@@ -100,6 +106,8 @@ def decimal_sign(cells) -> tuple[str | None, str | None]:
             comma = comma or cell
         elif us and "," in cell:
             point = point or cell
+        if point:
+            break
     if comma and not point:
         return ",", None
     if point or not doubt:
