@@ -189,7 +189,9 @@ TEXTS = {
     "text, asked for": refused("a,kind\n1,x\n2,y\n", "line 2, 'kind': 'x' is text", "--columns", "kind"),
     "nothing but text": refused("a,kind\nu,x\nv,y\n", "has no column of numbers: line 2, 'a': 'u' is text"),
     "dates": read(
-        "day,a\n2024-01-01,1.5\n2024-01-02,2\n", (("a",), [[1.5], [2]]), note="'day' (dates), as numbers if"
+        "day,a\n2024-01-01,1.5\n2024-01-02,2\n",
+        (("a",), [[1.5], [2]]),
+        note="'day' (dates); --columns chooses (dates as days since 1970)",
     ),
     "dates, asked for": read(
         "day,a\n1970-01-02,1.5\n1970-01-03T12:00:00Z,2\n",

@@ -97,7 +97,7 @@ def test_describe_as_text():
         "2 different: 'x', 'y'",
         "2024-01-01",
         "fit takes       weight, copy, one, share",
-        "in 1 rows; --drop-na leaves them out",
+        "in 1 row; --drop-na leaves them out",
         "note            left out: 'row names'",
     ):
         assert words in out, out

@@ -1,19 +1,21 @@
-"""The command line: fastebm demo | describe | fit | score | sample | sweep | info.
+"""The command line: fastebm demo | describe | fit | score | sample | sweep | info | doctor | completion.
 
-Results go to standard output, everything else to standard error. Exit status 0: done. 2: bad input or usage, with one
-line that says what to do. 130: interrupted.
+Results go to standard output, everything else to standard error. Exit status 0: done. 1: doctor found something wrong.
+2: bad input or usage, with one line that says what to do. 130: interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import importlib.util
 import json
 import os
 import sys
 
 from .._runtime.info import __version__, info
+from .completion import SHELLS, script
+from .help import Formatter, ending
+from .options import natural, table_options
 from .words import spoken
 
 DEMO_PICTURE = "demo.png"
@@ -33,11 +35,12 @@ def main(argv=None) -> int:
         sys.stdout.reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        status = arguments.run(arguments) or 0
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader (head, say) has had enough.
         _abandon_stdout()
+        return 0
     except KeyboardInterrupt:
         print("fastebm: interrupted; nothing was written", file=sys.stderr)
         return 130
@@ -50,7 +53,7 @@ def main(argv=None) -> int:
             _abandon_stdout()
         print(f"fastebm: error: {_said(error, arguments)}", file=sys.stderr)
         return 2
-    return 0
+    return status
 
 
 def _abandon_stdout() -> None:
@@ -73,7 +76,11 @@ def _said(error, arguments) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fastebm", description="Energy-based models on an ordinary CPU.")
+    parser = argparse.ArgumentParser(
+        prog="fastebm",
+        description="Energy-based models on an ordinary CPU.",
+        epilog="fastebm COMMAND --help has examples, defaults and the exit status.",
+    )
     parser.add_argument("--version", action="version", version=f"fastebm {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     _add_demo(commands)
@@ -84,11 +91,23 @@ def _parser() -> argparse.ArgumentParser:
     _add_sweep(commands)
     command = _command(commands, "info", _info, "show version, instruction set and number of threads")
     command.set_defaults(quiet=True)
+    doctor = _command(
+        commands, "doctor", _doctor, "check the installation, and say what could be added to it"
+    )
+    doctor.add_argument("--quiet", action="store_true", help="say only what is wrong")
+    completion = _command(commands, "completion", _completion, "print a script that completes in a shell")
+    completion.add_argument("shell", choices=SHELLS, help="the shell to complete in")
     return parser
 
 
 def _command(commands, name, run, text):
-    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command = commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=ending(name),
+        formatter_class=Formatter,
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     command.add_argument("--traceback", action="store_true", help="show the whole traceback of an error")
     command.set_defaults(run=run)
@@ -97,49 +116,14 @@ def _command(commands, name, run, text):
 
 def _quiet(command):
     command.add_argument(
-        "--quiet", action="store_true", help="no progress bar (there is none without a terminal)"
+        "--quiet", action="store_true", help="no table and no progress bar; warnings go to standard error"
     )
 
 
 def _seed(command):
     command.add_argument(
-        "--seed", type=_natural, default=1, metavar="N", help="seed of everything random (default 1)"
+        "--seed", type=natural, default=1, metavar="N", help="seed of everything random (default 1)"
     )
-
-
-def _table(command):
-    command.add_argument(
-        "--columns", type=_names, metavar="A,B", help="columns by name or position (default: all of numbers)"
-    )
-    command.add_argument(
-        "--header",
-        choices=("auto", "yes", "no"),
-        default="auto",
-        help="does the first line hold names? (default: found out)",
-    )
-    command.add_argument("--drop-na", action="store_true", help="leave out rows with missing cells")
-    _written(command)
-
-
-def _written(command):
-    """How the file is written, where that is not found out."""
-    group = command.add_argument_group("how the file is written (default: found out)")
-    group.add_argument(
-        "--separator", type=_separator, metavar="SIGN", help="between cells: ',', ';', tab, space"
-    )
-    group.add_argument("--decimal", choices=(".", ","), help="the decimal sign")
-    group.add_argument(
-        "--encoding", metavar="NAME", help="of the text: utf-8, latin-1, utf-16, shift_jis, ..."
-    )
-    group.add_argument(
-        "--na",
-        type=_names,
-        default=(),
-        metavar="A,B",
-        help="cells that stand for no value, as in --na=-999,x",
-    )
-    group.add_argument("--skip", type=_natural, default=0, metavar="N", help="lines above the table")
-    group.add_argument("--sheet", metavar="NAME", help="of an Excel workbook (default: the first)")
 
 
 def _add_demo(commands):
@@ -155,17 +139,8 @@ def _add_describe(commands):
         commands, "describe", _describe, "show what is understood of a table, before it is fitted"
     )
     command.add_argument("data", metavar="DATA", help=TABLES)
-    command.add_argument(
-        "--columns", type=_names, metavar="A,B", help="columns by name or position (default: all)"
-    )
-    command.add_argument(
-        "--header",
-        choices=("auto", "yes", "no"),
-        default="auto",
-        help="does the first line hold names? (default: found out)",
-    )
-    _written(command)
-    _quiet(command)
+    table_options(command, drop_na=False)
+    command.set_defaults(quiet=False)
 
 
 def _add_fit(commands):
@@ -173,7 +148,7 @@ def _add_fit(commands):
         commands, "fit", _fit, "fit a density of smooth wells, or a network, to a table of numbers"
     )
     command.add_argument("data", metavar="DATA", help=TABLES)
-    _table(command)
+    table_options(command)
     command.add_argument(
         "--model",
         choices=("wells", "network"),
@@ -192,7 +167,7 @@ def _add_fit(commands):
     )
     command.add_argument(
         "--updates",
-        type=_natural,
+        type=natural,
         metavar="N",
         help="training updates (default 800, of a network at most 4000)",
     )
@@ -233,7 +208,7 @@ def _add_score(commands):
     command = _command(commands, "score", _score, "log-density of every row under a saved model")
     command.add_argument("model", metavar="MODEL")
     command.add_argument("data", metavar="DATA", help=TABLES)
-    _table(command)
+    table_options(command)
     command.add_argument(
         "--out", metavar="FILE", help="write the log-density of every row (CSV, or NPY; - for stdout)"
     )
@@ -244,19 +219,19 @@ def _add_sample(commands):
     command = _command(commands, "sample", _sample, "draw from a saved model")
     command.add_argument("model", metavar="MODEL")
     command.add_argument(
-        "--n", type=_natural, default=1000, metavar="N", help="number of samples (default 1000)"
+        "--n", type=natural, default=1000, metavar="N", help="number of samples (default 1000)"
     )
     _seed(command)
     command.add_argument(
         "--out", default="-", metavar="FILE", help="CSV, or NPY by its ending (default: stdout)"
     )
-    command.set_defaults(quiet=True)
+    _quiet(command)
 
 
 def _add_sweep(commands):
     command = _command(commands, "sweep", _sweep, "train with many settings and compare what they cost")
     command.add_argument("data", metavar="DATA", help=TABLES)
-    _table(command)
+    table_options(command)
     command.add_argument(
         "--set",
         type=_setting,
@@ -272,10 +247,10 @@ def _add_sweep(commands):
         default="default",
         help="where every run starts from: the default trainer, or the teaching notebook's",
     )
-    command.add_argument("--wells", type=_natural, default=2, metavar="N", help="number of wells (default 2)")
-    command.add_argument("--updates", type=_natural, metavar="N", help="training updates of every run")
+    command.add_argument("--wells", type=natural, default=2, metavar="N", help="number of wells (default 2)")
+    command.add_argument("--updates", type=natural, metavar="N", help="training updates of every run")
     command.add_argument(
-        "--repeats", type=_natural, default=1, metavar="N", help="runs of every setting (default 1)"
+        "--repeats", type=natural, default=1, metavar="N", help="runs of every setting (default 1)"
     )
     command.add_argument(
         "--test", type=float, default=0.25, metavar="SHARE", help="share of rows held out (default 0.25)"
@@ -302,16 +277,10 @@ def _setting(text: str):
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _natural(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
-    return int(text)
-
-
 def _wells(text: str):
     if text == "auto":
         return text
-    number = _natural(text)
+    number = natural(text)
     if number == 0:
         raise argparse.ArgumentTypeError("at least one well, or auto")
     return number
@@ -320,25 +289,10 @@ def _wells(text: str):
 def _widths(text: str):
     if text == "auto":
         return text
-    widths = [_natural(part.strip()) for part in text.split(",")]
+    widths = [natural(part.strip()) for part in text.split(",")]
     if 0 in widths:
         raise argparse.ArgumentTypeError("a layer has at least one unit")
     return tuple(widths)
-
-
-def _names(text: str) -> list[str]:
-    names = [n.strip() for n in next(csv.reader([text], skipinitialspace=True), [])]
-    if not names or "" in names:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of column names such as a,b")
-    return names
-
-
-def _separator(text: str) -> str:
-    from .tables.text import SEPARATORS
-
-    if len(text) != 1 and text not in SEPARATORS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one sign, tab, space, comma, semicolon or bar")
-    return text
 
 
 def _progress(arguments) -> bool:
@@ -362,6 +316,19 @@ def _info(arguments):
     print(f"threads          {facts['n_threads']}")
 
 
+def _doctor(arguments):
+    from . import doctor
+
+    return doctor.run(arguments, _print_json)
+
+
+def _completion(arguments):
+    text = script(_parser(), arguments.shell)
+    if arguments.json:
+        return _print_json({"shell": arguments.shell, "script": text})
+    print(text, end="")
+
+
 def _demo(arguments):
     from ..plotting._canvas import check_picture, encoded
     from . import demo, output
@@ -380,13 +347,13 @@ def _demo(arguments):
     fits = []
     for fit in (demo.fit_old_faithful, demo.fit_two_normals):
         fits.append(fit(arguments.seed, show))
-        if not arguments.json:
+        if not arguments.json and not arguments.quiet:
             print(demo.table(fits[-1]), end="\n\n", flush=True)
     if picture:
         output.write(picture, encoded(demo.picture(fits), picture))
     if arguments.json:
         _print_json({"seed": arguments.seed, "fits": [f.report() for f in fits], "picture": picture})
-    elif picture:
+    elif picture and not arguments.quiet:
         print(f"picture: {picture}")
 
 

@@ -73,10 +73,8 @@ def as_text(facts: dict) -> str:
         lines.append(f"fit refuses     {facts['refused']}")
     else:
         lines.append(f"fit takes       {', '.join(facts['fitted'])}")
-        if facts["rows_with_missing_cells"]:
-            lines.append(
-                f"missing         in {facts['rows_with_missing_cells']:,} rows; --drop-na leaves them out"
-            )
+        if gone := facts["rows_with_missing_cells"]:
+            lines.append(f"missing         in {gone:,} row{'s' * (gone > 1)}; --drop-na leaves them out")
     lines += [f"note            {note}" for note in facts["notes"]]
     return "\n".join(lines)
 

@@ -85,7 +85,7 @@ def read_table(
 
 
 def asked(arguments, progress=False, expected=None) -> Table:
-    """The table that the arguments of a command ask for (`commands._table` declares them).
+    """The table that the arguments of a command ask for (`options.table_options` declares them).
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def asked(arguments, progress=False, expected=None) -> Table:
 def written(arguments) -> How:
     """How the arguments of a command say that the file is written."""
     names = ("header", "separator", "decimal", "encoding", "na", "skip", "sheet")
-    return How(**{n: getattr(arguments, n) for n in names})
+    return How(**{n: tuple(v) if isinstance(v := getattr(arguments, n), list) else v for n in names})
 
 
 def parse(source_, how: How, wanted=None, *, progress=False) -> Parsed:

@@ -106,11 +106,8 @@ def default(parsed: Parsed) -> list[int]:
             + ("; name one in --columns" if left else "")
         )
     if left:
-        keep = [c for c in left if c.kind not in ("text", "empty")]
-        how = ", as numbers if --columns names them" if keep else "; --columns chooses"
-        if any(c.kind == "dates" for c in keep):
-            how = ", as numbers if --columns names them (dates as days since 1970)"
-        parsed.notes.append(f"left out: {few(map(described, left), 8)}{how}")
+        dated = " (dates as days since 1970)" if any(c.kind == "dates" for c in left) else ""
+        parsed.notes.append(f"left out: {few(map(described, left), 8)}; --columns chooses{dated}")
     return taken
 
 
