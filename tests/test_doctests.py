@@ -67,6 +67,31 @@ def test_example(name, tmp_path, monkeypatch):
     assert failed == 0, said
 
 
+def without_example(names):
+    return [name for name in names if name not in FOUND]
+
+
+def public_names():
+    """Every class and function that a page of the reference is about; instances are shown with their class."""
+    for module in (fe, datasets, interchange, notebook, plotting):
+        for name in getattr(module, "__all__", None) or vars(module):
+            thing = getattr(module, name)
+            ours = module is fe or getattr(thing, "__module__", "").startswith(module.__name__)
+            if ours and not name.startswith("_") and (inspect.isclass(thing) or inspect.isroutine(thing)):
+                yield f"{module.__name__}.{name}"
+
+
+def test_every_public_name_has_an_example():
+    names = list(public_names())
+    assert len(names) > 100 and not without_example(names)
+
+
+def test_a_name_without_an_example_is_seen():
+    assert without_example(["fastebm.WellMixture", "fastebm.WellMixture.fail"]) == [
+        "fastebm.WellMixture.fail"
+    ]
+
+
 def test_compiled_classes_are_among_them():
     assert {"fastebm.WellMixture", "fastebm.PythonEnergy", "fastebm.ContrastiveDivergence"} <= set(FOUND)
 

@@ -46,7 +46,9 @@ def test_ten_lines():
 
 def test_commands_exist(tmp_path, monkeypatch):
     parser = _parser()
-    commands = re.findall(r"(?:^|\s)fastebm ((?:demo|fit|score|sample|info)[^\n`]*)", "\n".join(blocks("sh")))
+    commands = re.findall(
+        r"(?:^|\s)fastebm ((?:demo|fit|score|sample|info|doctor|completion)[^\n`]*)", "\n".join(blocks("sh"))
+    )
     assert {shlex.split(c)[0] for c in commands} >= {"fit", "score", "sample"}
     for command in commands:
         parser.parse_args(shlex.split(command))
@@ -65,6 +67,13 @@ def test_each_command_is_one_line():
     first, second, *_ = blocks("sh")
     assert first.count("\n") == second.count("\n") == 1
     assert "venv" in first and "demo" in first and "pytest" in second
+
+
+def test_the_second_command_builds_nothing():
+    assert not re.search(r"install\s+(-e\s+)?'?\.", blocks("sh")[1])
+    listed = (ROOT / "tests" / "requirements.txt").read_text(encoding="utf-8").splitlines()[1:]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert listed == project["optional-dependencies"]["test"]
 
 
 def test_links_lead_somewhere():
