@@ -2,7 +2,6 @@
 
 import doctest
 import inspect
-import random
 import re
 from pathlib import Path
 
@@ -119,16 +118,3 @@ def test_every_public_name_is_in_the_reference():
     text = "".join(page(f"docs/{room}.rst") for room in rooms)
     listed = re.findall(r"^\.\. auto(?:class|function|exception):: (\w+)$", text, re.MULTILINE)
     assert sorted(listed) == sorted(set(fe.__all__) - {"__version__"})
-
-
-def test_japanese_quick_start_runs():
-    code = re.findall(r"^```python\n(.*?)^```", page("README.ja.md"), re.MULTILINE | re.DOTALL)
-    assert len(code) == 2
-    state = random.getstate()
-    try:
-        space = {"__name__": "readme"}
-        for block in code:
-            exec(compile(block, "README.ja.md", "exec"), space)
-        assert callable(space["train_ebm"])
-    finally:
-        random.setstate(state)

@@ -82,3 +82,20 @@ def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         if "://" not in target:
             assert os.path.exists(ROOT / target), target
+
+
+def test_the_japanese_readme_has_the_same_content():
+    """The same commands and the same Python, comments apart; its own links lead somewhere."""
+    if not (ROOT / "README.ja.md").exists():
+        pytest.skip("the tests were copied away from the checkout: the Japanese README is not here")
+    japanese = (ROOT / "README.ja.md").read_text(encoding="utf-8")
+
+    def code(text):
+        return re.sub(r"  #.*", "", "\n".join(re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL)))
+
+    assert code(japanese) == code(README)
+    headings = [re.findall(r"^#+", text, re.MULTILINE) for text in (README, japanese)]
+    assert headings[0] == headings[1]
+    targets = [set(re.findall(r"\]\(([^)#]+)\)", text)) for text in (README, japanese)]
+    assert targets[0] - {"README.ja.md"} <= targets[1]
+    assert all(os.path.exists(ROOT / target) for target in targets[1])
