@@ -34,6 +34,14 @@ def to_pandas(obj, *, names=None):
         If pandas is not installed.
     TypeError, ValueError
         If obj is none of these, or names do not fit.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> from fastebm.interchange import to_pandas
+    >>> fit = fe.fit_wells(fe.datasets.load_old_faithful(), 2, seed=1, names=["eruption", "waiting"])
+    >>> list(to_pandas(fit).columns)
+    ['weight', 'mean[x0]', 'mean[x1]', 'std[x0]', 'std[x1]']
     """
     pandas = _need("pandas")
     if isinstance(obj, TrainingResult):
@@ -80,6 +88,14 @@ def to_xarray(obj, *, names=None):
         If xarray is not installed.
     TypeError, ValueError
         If obj is none of these, holds no trace, or names do not fit.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> from fastebm.interchange import to_xarray
+    >>> run = fe.MALA(0.05).run(fe.WellMixture(), [0.0] * 4, 100, seed=1, thin=10)
+    >>> dict(to_xarray(run).sizes)
+    {'chain': 4, 'draw': 10, 'feature': 1}
     """
     xarray = _need("xarray")
     if isinstance(obj, TrainingResult):
@@ -131,6 +147,14 @@ def to_arviz(obj, *, names=None):
         If ArviZ is not installed.
     TypeError, ValueError
         As `to_xarray`.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> from fastebm.interchange import to_arviz
+    >>> run = fe.MALA(0.05).run(fe.WellMixture(), [0.0] * 4, 100, seed=1, thin=10)
+    >>> to_arviz(run).posterior.sizes["draw"]
+    10
     """
     if isinstance(obj, TrainingResult):
         raise TypeError("a TrainingResult holds no sample of one density; use to_xarray for its history")

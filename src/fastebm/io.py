@@ -85,6 +85,13 @@ def load(path):
         registered in this process (see `fastebm.register`).
     ImportError
         If it holds an estimator and scikit-learn is not installed.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> fe.save("model.npz", fe.WellMixture())
+    >>> fe.load("model.npz") == fe.WellMixture()
+    True
     """
     tree, arrays = archive.read(path)
     if not is_object(tree):

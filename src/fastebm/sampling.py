@@ -54,6 +54,13 @@ class Sample:
     acceptance_rate : float or None
     n_steps : int
         Steps of each chain, warm-up included.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> drawn = fe.sample(fe.DoubleWell(2), 500, seed=1)
+    >>> drawn.x.shape, drawn.warnings, bool((drawn.ess >= 400).all())
+    ((500, 2), [], True)
     """
 
     x: np.ndarray

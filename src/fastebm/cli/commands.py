@@ -186,7 +186,11 @@ def _add_fit(commands):
     )
     network = command.add_argument_group("with --model network")
     network.add_argument(
-        "--hidden", type=_widths, default="auto", metavar="A,B", help="widths of the hidden layers, or auto"
+        "--hidden",
+        type=_widths,
+        default="auto",
+        metavar="A,B",
+        help="widths of the hidden layers (default auto)",
     )
     network.add_argument(
         "--base",

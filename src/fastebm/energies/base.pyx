@@ -101,22 +101,23 @@ cdef evaluate(Energy energy, Quantity what, X, tuple shape, str name, bint walls
 cdef class Energy:
     """An energy function E(x), which stands for the density exp(-E(x)) / Z.
 
-    This is the contract; use a concrete energy such as `WellMixture` or `PythonEnergy`. Everything here works for every
-    energy. Below, X is array-like of shape (n_samples, n_features); for ``n_features == 1`` a 1-D array of shape
-    (n_samples,) is accepted and results come back 1-D.
+    This is the contract; use a concrete energy such as `WellMixture` or `PythonEnergy`. Below, X is array-like of shape
+    (n_samples, n_features); for ``n_features == 1`` one of shape (n_samples,) is accepted and results come back 1-D.
 
     Attributes
     ----------
-    n_features : int
-        Dimension of x.
-    n_params : int
-        Number of parameters.
-    rounding : float
-        Relative rounding of what it computes: 2^-52, or 2^-23 where it works in float32.
+    n_features, n_params, rounding : int, int, float
+        Dimension of x; number of parameters; relative rounding of what it computes: 2^-52, or 2^-23 in float32.
     has_param_grad, has_log_partition, has_exact_sample : bool
         Can it be trained; is log Z known in closed form; can it be sampled directly?
     modes : ndarray of shape (n_modes, n_features) or None
         Centres of its modes, where they are known; then `mode_shares` and `mode_scales` have a row for each.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> isinstance(fe.WellMixture(), fe.Energy), fe.WellMixture().grad([0.5]).shape
+    (True, (1,))
     """
 
     def __dealloc__(self):

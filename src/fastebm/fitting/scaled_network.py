@@ -69,6 +69,14 @@ class ScaledNetwork:
         Names of the features, if they were given.
     warnings, not_checked : list
         What the checks have to say, and what they did not look at.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> X = fe.datasets.moons(400, seed=1)
+    >>> fit = fe.fit_network(X, hidden=(8,), n_updates=20, seed=1)
+    >>> fit.n_features, fit.score_samples(X).shape, fit.sample(3, seed=2).shape
+    (2, (400,), (3, 2))
     """
 
     network: Any

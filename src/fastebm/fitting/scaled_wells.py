@@ -72,6 +72,14 @@ class ScaledWells:
     gained : float
         Mean log-likelihood, in nats a row, that the check of a training run gained by EM from the trained wells and
         from other starts: the wells are then those, not the trained ones. 0 where the trained ones were best.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> fit = fe.fit_wells(fe.datasets.load_old_faithful(), 2, seed=1)
+    >>> print(fit.means_[np.argsort(fit.means_[:, 0])].round(1))
+    [[ 2.  54.5]
+     [ 4.3 79.9]]
     """
 
     wells: WellMixture
@@ -234,6 +242,13 @@ def fit_wells(
         If training meets a value that is not finite.
     UntrustedFitError
         With strict=True, if there are warnings. It carries the fit.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> fit = fe.fit_wells(fe.datasets.load_old_faithful()[:, 0], 2, seed=1)
+    >>> fit.warnings, fit.weights_.round(2), fit.sample(3, seed=2).shape
+    ([], array([0.35, 0.65]), (3, 1))
     """
     check_strict(strict, diagnose)
     return fit_rows(

@@ -47,6 +47,13 @@ def plot_paths(energy, trace, *, n_paths=4, every=1, bounds=None, labels=None, a
     ------
     ValueError, TypeError
         If shapes disagree or the energy has more than two features.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> truth = fe.datasets.two_normals_truth()
+    >>> trace = fe.MALA(0.05).sample(truth, [-2.0, 2.0], 200, seed=1, thin=10)
+    >>> ax = fe.plotting.plot_paths(truth, trace, every=10)
     """
     an_energy(energy, (1, 2), "two of its features")
     path = _trace(trace, energy.n_features)
@@ -107,6 +114,12 @@ def plot_buffer(buffer, energy=None, *, what="states", per_update=None, labels=N
     ------
     ValueError, TypeError
         If the buffer is empty or not one of one feature.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> result = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20).fit(fe.datasets.two_normals(seed=1), seed=1)
+    >>> ax = fe.plotting.plot_buffer(result.buffer, result.energy)
     """
     choice(what, "what", ("states", "age"))
     if not hasattr(buffer, "states") or not hasattr(buffer, "n_features"):
@@ -157,6 +170,13 @@ def plot_occupancy(energy, trace, *, every=1, ax=None):
     ------
     TypeError, ValueError
         If the energy's modes are not known or the trace does not fit it.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> truth = fe.datasets.two_normals_truth()
+    >>> trace = fe.MALA(0.05).sample(truth, [-2.0, 2.0] * 20, 200, seed=1, thin=10)
+    >>> ax = fe.plotting.plot_occupancy(truth, trace, every=10)
     """
     if as_energy(energy).modes is None:
         raise TypeError(f"energy must know its modes, such as a WellMixture, got {energy!r}")

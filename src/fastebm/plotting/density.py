@@ -48,6 +48,14 @@ def plot_density(energy, X=None, *, bounds=None, labels=None, reference=None, ax
     ------
     ValueError, TypeError
         If the energy is not one of one feature, or X is not finite data.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> x = fe.datasets.load_old_faithful()[:, 0]
+    >>> ax = fe.plotting.plot_density(fe.initial_wells(x, 2, seed=1), x, labels="eruption time (min)")
+    >>> ax.get_xlabel()
+    'eruption time (min)'
     """
     an_energy(energy, (1,), "plot_landscape or plot_pairs")
     x = None if X is None else column(X)
@@ -82,6 +90,11 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> ax = fe.plotting.plot_energy(fe.datasets.two_normals_truth(), bounds=(-5, 5))
     """
     an_energy(energy, (1,), "plot_landscape")
     x = None if X is None else column(X)

@@ -35,6 +35,13 @@ class SampleResult:
         The acceptance rate of every part of a `cycle`, in order; of the sampler itself otherwise.
     sampler : Sampler
         What ran: with ``step_size="auto"`` the sampler as it was tuned.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> run = fe.MALA(0.05).run(fe.WellMixture(), [0.0] * 10, 100, seed=1, thin=20)
+    >>> run.x.shape, run.trace.shape, run.n_clipped
+    ((10,), (5, 10), 0)
     """
 
     x: np.ndarray
