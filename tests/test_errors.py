@@ -53,12 +53,19 @@ def same(a, b):
     return a == b
 
 
+def sampling_interrupted():
+    result = fe.MALA(0.1).run(fe.DoubleWell(1), [1.0, -1.0], 20, seed=1, thin=5)
+    # A pickle leaves the energy of a run behind.
+    return fe.SamplingInterrupted("interrupted after 20 steps", pickle.loads(pickle.dumps(result)), 20)
+
+
 def certificate_interrupted():
     return fe.CertificateInterrupted("interrupted in the reverse runs", untrusted_estimate().estimate)
 
 
 @pytest.mark.parametrize(
-    "make", [training_error, training_interrupted, untrusted_estimate, certificate_interrupted]
+    "make",
+    [training_error, training_interrupted, untrusted_estimate, sampling_interrupted, certificate_interrupted],
 )
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_pickle(make, protocol):
@@ -74,6 +81,7 @@ def test_pickle(make, protocol):
 def test_every_exception_of_the_package_can_be_pickled():
     carriers = {
         fe.CertificateInterrupted,
+        fe.SamplingInterrupted,
         fe.TrainingError,
         fe.TrainingInterrupted,
         fe.UntrustedEstimateError,

@@ -23,6 +23,10 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
 LINES = ("-", "--", ":", "-.")
 CURVE_POINTS = 600
+# Inches of a new figure and its dots per inch: 900 pixels across, what a notebook's column is wide.
+SIZE, MAP_SIZE, DPI = (5.6, 3.5), (5.6, 4.2), 160
+# Of a legend in a small panel.
+TIGHT = {"handlelength": 1.4, "columnspacing": 0.9, "handletextpad": 0.4, "borderaxespad": 0.2}
 MISSING = "pictures need matplotlib; install fastebm with its 'plot' extra"
 
 
@@ -31,7 +35,7 @@ def styles(n: int) -> list[dict]:
     return [{"color": CYCLE[i % 6], "linestyle": LINES[i // 6 % 4]} for i in range(n)]
 
 
-def axes(ax, size=(6.0, 3.8)):
+def axes(ax, size=SIZE):
     """Return ax, or the Axes of a new figure."""
     if ax is not None:
         return ax
@@ -39,7 +43,7 @@ def axes(ax, size=(6.0, 3.8)):
         import matplotlib.pyplot as plt
     except ImportError:
         raise ImportError(MISSING) from None
-    return plt.subplots(figsize=size, layout="constrained")[1]
+    return plt.subplots(figsize=size, layout="constrained", dpi=DPI)[1]
 
 
 def an_energy(energy, n_features: tuple[int, ...], use: str) -> Energy:
@@ -103,6 +107,17 @@ def bins(x: np.ndarray) -> int:
     return int(np.clip(np.ceil(max(rule, 1.5 * len(x) ** 0.5)), 12, 80))
 
 
+def colour_bar(ax, filled, label: str, ticks: int = 6):
+    """A bar of the colours beside ax, with a few round numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    bar = ax.figure.colorbar(filled, ax=ax, label=label)
+    low, high = filled.levels[0], filled.levels[-1]
+    numbers = MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    bar.set_ticks(numbers[(numbers >= low) & (numbers <= high)])
+    return bar
+
+
 def _agg():
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -142,7 +157,6 @@ def encoded(sheet, path: str | None = None, dpi: float | str = "figure") -> byte
 def legend_above(ax, columns: int, size="small") -> None:
     """Move the legend out of the axes, for panels too small to hold it."""
     handles, texts = ax.get_legend_handles_labels()
-    short = {"handlelength": 1.4, "columnspacing": 0.9, "handletextpad": 0.4, "borderaxespad": 0.2}
     ax.legend(
         handles,
         texts,
@@ -151,7 +165,7 @@ def legend_above(ax, columns: int, size="small") -> None:
         ncols=columns,
         fontsize=size,
         frameon=False,
-        **short,
+        **TIGHT,
     )
     if ax.get_ylim()[0] == 0:
         ax.set_ylim(0, ax.get_ylim()[1] / 1.15)

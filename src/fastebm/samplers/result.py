@@ -10,6 +10,7 @@ import numpy as np
 from .state import RunState
 
 if TYPE_CHECKING:
+    from ..energies.base import Energy
     from .base import Sampler
 
 
@@ -35,6 +36,10 @@ class SampleResult:
         The acceptance rate of every part of a `cycle`, in order; of the sampler itself otherwise.
     sampler : Sampler
         What ran: with ``step_size="auto"`` the sampler as it was tuned.
+    energy : Energy or None
+        What was sampled, the object itself and no copy, for pictures; None of a result from a file or a pickle.
+    every : int
+        The k of `thin`, steps from one record of the trace to the next; 1 without a trace.
     """
 
     x: np.ndarray
@@ -45,6 +50,12 @@ class SampleResult:
     state: RunState | None = None
     acceptance_rates: tuple[float | None, ...] = ()
     sampler: Sampler | None = None
+    energy: Energy | None = None
+    every: int = 1
+
+    # An energy of functions cannot be pickled, and a result went to other processes before it knew its energy.
+    def __getstate__(self):
+        return self.__dict__ | {"energy": None}
 
     def __repr__(self) -> str:
         trace = "" if self.trace is None else f", trace of shape {self.trace.shape}"

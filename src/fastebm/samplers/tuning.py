@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._runtime.check import samples
-from .._runtime.errors import NonFiniteError
+from .._runtime.errors import NonFiniteError, SamplingInterrupted
 from .._runtime.progress import bar
 from .._runtime.seed import seed_sequence
 from .base import as_sampler, set_tuner
@@ -217,6 +217,11 @@ def tune(sampler, energy, x0, *, seed=None, n_threads=None, progress=False) -> T
     warm_up = _WarmUp(energy, x.copy(), sampler.temperature, seed_sequence(seed), n_threads, show)
     try:
         tuned = sampler.tuned_by(warm_up.tune)
+    except KeyboardInterrupt:
+        # What its runs have to show is of no use to anybody.
+        raise SamplingInterrupted(
+            "interrupted while the step size was tuned; nothing is kept", None
+        ) from None
     finally:
         if show is not None:
             show.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..energies.base import Energy
+from .after_fit import certify
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,27 @@ class ScoreResult:
     def theta_trace(self) -> np.ndarray:
         """Theta as it was when those updates began, shape (n_kept, n_params)."""
         return self.history["theta"] if self.thinned is None else self.thinned[1]
+
+    def certificate(self, X_test, *, chains=None, **options):
+        """Mean log-likelihood of rows that were not trained on, between two ends: see `fastebm.certificate`.
+
+        It is that of the energy as it is: of an energy fitted with noise on the data, rows with that noise on them are
+        the fair ones.
+
+        Parameters
+        ----------
+        X_test : array-like of shape (n_rows, n_features)
+        chains : array-like of shape (n, n_features), optional
+            Samples of the model, such as ``fastebm.sample(energy, 512).x``: score matching has no chains of its own.
+            Not needed where log Z is known, the energy has an exact sampler or at most two features.
+        **options
+            As `fastebm.certificate` takes them.
+
+        Returns
+        -------
+        Certificate
+        """
+        return certify(self.energy, X_test, chains=chains, **options)
 
     def __repr__(self) -> str:
         notes = f", {len(self.warnings)} warnings" if self.warnings else ""
