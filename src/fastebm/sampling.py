@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ._runtime import html
 from ._runtime.check import describe, integer, samples
 from ._runtime.errors import FastEBMWarning, SamplingInterrupted
 from ._runtime.progress import bar
@@ -34,7 +35,7 @@ MODE_Z = 5.0
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class Sample(html.Shown):
     """What `sample` returns.
 
     Attributes
@@ -89,6 +90,21 @@ class Sample:
             f"Sample({len(self.x)} x {self.x.shape[1]}, {how}, rhat {np.max(self.rhat):.3f}, "
             f"ess {np.min(self.ess):.0f}, warnings: {said})"
         )
+
+    def _html(self) -> str:
+        rows = [("samples", len(self.x)), ("features", self.x.shape[1])]
+        if self.sampler is None:
+            rows.append(("drawn", "independently"))
+        else:
+            rows += [("sampler", html.code(self.sampler)), ("steps of each chain", self.n_steps)]
+        rows += [
+            ("largest R-hat", f"{np.max(self.rhat):.4f}"),
+            ("effective samples, fewest", f"{np.min(self.ess):,.0f}"),
+        ]
+        if self.x.shape[1] <= 8:
+            rows += [("mean", html.short(self.x.mean(axis=0)))]
+            rows += [("standard deviation", html.short(self.x.std(axis=0)))]
+        return html.card("Sample", rows, html.verdict(self.warnings))
 
 
 def sample(

@@ -290,7 +290,6 @@ def _drive(Sampler sampler not None, Energy energy not None, x0, n_steps, seed, 
     cdef _Run run = _Run.__new__(_Run)
     cdef int64_t steps = _count(n_steps, "n_steps", 0), burn = _count(burn_in, "burn_in", 0)
     cdef int64_t every = 0 if thin is None else _count(thin, "thin", 1)
-    cdef Py_ssize_t j
     sampler._check_ready()
     energy._check_ready()
     if n_threads is not None:
@@ -353,6 +352,7 @@ def _drive(Sampler sampler not None, Energy energy not None, x0, n_steps, seed, 
 
 
 cdef object _result(_Run run, x, chain_state, trace, energies, int64_t steps):
+    cdef Py_ssize_t j
     if chain_state is None:
         chain_state = np.empty((len(x), 0))
     state = RunState(x.copy(), chain_state, run.first_chain, run.first_step + <uint64_t>steps,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import samples
 from .._runtime.errors import NonFiniteError, SamplingInterrupted
 from .._runtime.progress import bar
@@ -28,7 +29,7 @@ GAMMA, DELAY, KAPPA = 0.25, 10.0, 0.75
 
 
 @dataclass(frozen=True, eq=False)
-class Tuning:
+class Tuning(html.Shown):
     """What `tune` found.
 
     Attributes
@@ -47,6 +48,11 @@ class Tuning:
     x: np.ndarray
     acceptance_rate: float | None
     n_steps: int
+
+    def _html(self) -> str:
+        rate = None if self.acceptance_rate is None else f"{100 * self.acceptance_rate:.1f} %"
+        rows = [("sampler", html.code(self.sampler)), ("accepted", rate), ("steps", self.n_steps)]
+        return html.card("Tuning", [*rows, ("chains", len(self.x))])
 
 
 class _Average:

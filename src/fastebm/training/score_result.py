@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .._runtime import html
 from ..energies.base import Energy
 from .after_fit import certify
+from .result import drawn
 
 
 @dataclass(frozen=True, eq=False)
-class ScoreResult:
+class ScoreResult(html.Shown):
     """Result of `ScoreMatching.fit`.
 
     Attributes
@@ -76,6 +78,16 @@ class ScoreResult:
     def __repr__(self) -> str:
         notes = f", {len(self.warnings)} warnings" if self.warnings else ""
         return f"ScoreResult({self.energy!r}, {len(self.history)} updates{notes})"
+
+    def _html(self) -> str:
+        rows = [("energy", html.code(self.energy)), ("updates", len(self.history))]
+        rows += [(name, self.settings[name]) for name in ("method", "noise_std") if name in self.settings]
+        if len(self.history):
+            late = self.history[-max(1, len(self.history) // 5) :]
+            rows += [("loss, last fifth of the updates", float(late["loss"].mean()))]
+        return html.card(
+            "ScoreResult", rows, html.verdict(self.warnings, self.not_checked), drawn(self.energy)
+        )
 
 
 def score_history(numbers: np.ndarray, thetas: np.ndarray | None) -> np.ndarray:
