@@ -9,10 +9,12 @@ MOST_MODES, MOST_PARAMS, MOST_FEATURES = 8, 24, 6
 POINTS, SIDE = 161, 64
 
 
-def energy_html(energy) -> str | None:
-    """HTML of an energy, for its ``_repr_html_``; None, and the text is shown, of one that cannot be evaluated."""
+def energy_html(self) -> str | None:
+    """``_repr_html_`` of every energy; None, and the text is shown, of one that cannot be evaluated."""
     # Late: nobody who is not in a notebook needs it.
     from .._runtime import html
+
+    energy = self
 
     def make():
         energy._check_ready()
