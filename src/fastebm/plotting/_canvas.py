@@ -25,6 +25,8 @@ LINES = ("-", "--", ":", "-.")
 CURVE_POINTS = 600
 # Inches of a new figure and its dots per inch: 900 pixels across, what a notebook's column is wide.
 SIZE, MAP_SIZE, DPI = (5.6, 3.5), (5.6, 4.2), 160
+# Of a picture on a dark page.
+PAPER, INK, BLUE_ON_DARK = "#16181c", "#d8dade", "#7C97FF"
 # Of a legend in a small panel.
 TIGHT = {"handlelength": 1.4, "columnspacing": 0.9, "handletextpad": 0.4, "borderaxespad": 0.2}
 MISSING = "pictures need matplotlib; install fastebm with its 'plot' extra"
@@ -152,6 +154,61 @@ def encoded(sheet, path: str | None = None, dpi: float | str = "figure") -> byte
     buffer = io.BytesIO()
     sheet.savefig(buffer, format=check_picture(path), dpi=dpi)
     return buffer.getvalue()
+
+
+def plain_ticks(ax, most: int = 6):
+    """Numbers at the ticks as people write them: 20,000 and no offset; about `most` of them on the axis of x."""
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+    class Plain(ScalarFormatter):
+        large = False
+
+        def set_locs(self, locs):
+            super().set_locs(locs)
+            self.large = len(locs) > 0 and 1e4 <= np.abs(locs).max() < 1e9
+
+        def __call__(self, x, pos=None):
+            thousands = self.large and x == round(x)
+            return f"{x:,.0f}".replace("-", "\N{MINUS SIGN}") if thousands else super().__call__(x, pos)
+
+    for axis in (ax.xaxis, ax.yaxis):
+        if axis.get_scale() != "linear" or not isinstance(axis.get_major_formatter(), ScalarFormatter):
+            continue
+        formatter = Plain(useOffset=False, useMathText=True)
+        formatter.set_powerlimits((-4, 9))
+        axis.set_major_formatter(formatter)
+        if axis is ax.xaxis or most < 6:
+            axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
+    return ax
+
+
+def night(sheet) -> None:
+    """Recolour a finished picture for a dark page: light ink on dark paper, and grey and blue maps the other way."""
+    from matplotlib.colors import same_color
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+    from matplotlib.spines import Spine
+    from matplotlib.text import Text
+
+    sheet.set_facecolor(PAPER)
+    for ax in sheet.axes:
+        ax.set_facecolor(PAPER)
+        ax.tick_params(which="both", color=INK, labelcolor=INK)
+        for map_ in (*ax.images, *ax.collections):
+            if map_.get_array() is not None and map_.get_cmap().name in ("Blues", "Greys"):
+                map_.set_cmap(map_.get_cmap().name + "_r")
+    for artist in sheet.findobj():
+        if isinstance(artist, (Text, Line2D)) and same_color(artist.get_color(), "black"):
+            artist.set_color(INK)
+        elif isinstance(artist, Line2D) and same_color(artist.get_color(), BLUE):
+            artist.set_color(BLUE_ON_DARK)
+        elif isinstance(artist, Spine):
+            artist.set_edgecolor(INK)
+        elif isinstance(artist, Patch) and same_color(artist.get_edgecolor(), "black"):
+            artist.set_edgecolor(INK)
+    for ax in sheet.axes:
+        if (legend := ax.get_legend()) is not None:
+            legend.get_frame().set(facecolor=PAPER, edgecolor=INK)
 
 
 def legend_above(ax, columns: int, size="small") -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._runtime.check import choice, first_bad, integer, numeric
 from ..energies.base import as_energy
-from ._canvas import BLUE, GREY, ORANGE, TIGHT, an_energy, axes, bins, log_z, names, span, styles
+from ._canvas import BLUE, GREY, ORANGE, TIGHT, an_energy, axes, bins, log_z, names, plain_ticks, span, styles
 
 
 def _trace(trace, n_features: int) -> np.ndarray:
@@ -78,7 +78,7 @@ def plot_paths(energy, trace=None, *, n_paths=4, every=None, bounds=None, labels
         for i, style in enumerate(styles(shown)):
             ax.plot(step, path[:, i, 0], **style, lw=1.1)
         ax.set(xlabel="sampler step (grey: model density)", ylabel=label, ylim=(low, high))
-        return ax
+        return plain_ticks(ax)
     sides = (None, None) if bounds is None else bounds
     if len(sides) != 2:
         raise ValueError(f"bounds must be a pair of (low, high), one per feature, got {bounds!r}")
@@ -95,7 +95,7 @@ def plot_paths(energy, trace=None, *, n_paths=4, every=None, bounds=None, labels
         ax.plot([], [], marker, color=face, mec=GREY, ms=6, label=word)
     ax.set(xlabel=first, ylabel=second, xlim=(x0, x1), ylim=(y0, y1))
     ax.legend(fontsize="small", ncols=2, loc="best", **TIGHT)
-    return ax
+    return plain_ticks(ax)
 
 
 def _of_result(result, trace, every):
@@ -171,7 +171,7 @@ def plot_buffer(buffer, energy=None, *, what="states", per_update=None, labels=N
         ax.set(
             xlabel="age (updates)" if per_update is not None else "age (states pushed since)", ylabel=label
         )
-        return ax
+        return plain_ticks(ax)
     low, high = span(None, x)
     ax.hist(x, bins(x), density=True, color=ORANGE, alpha=0.55, label=f"buffer ({len(x):,})")
     if energy is not None:
@@ -183,7 +183,7 @@ def plot_buffer(buffer, energy=None, *, what="states", per_update=None, labels=N
     ax.set(xlabel=label, ylabel="density of states", xlim=(low, high))
     ax.set_ylim(0, 1.25 * ax.get_ylim()[1])
     ax.legend(frameon=False, ncols=2, loc="upper center", fontsize="small")
-    return ax
+    return plain_ticks(ax)
 
 
 def plot_occupancy(energy, trace, *, every=1, ax=None):
@@ -218,4 +218,4 @@ def plot_occupancy(energy, trace, *, every=1, ax=None):
     ax.plot([], [], color=GREY, lw=1.2, ls="--", label="model weight")
     ax.set(xlabel="sampler step", ylabel="share of the chains", ylim=(0, 1), xlim=(0, step[-1]))
     ax.legend(frameon=False, fontsize="small", loc="upper center", ncols=min(4, len(masses) + 1))
-    return ax
+    return plain_ticks(ax)

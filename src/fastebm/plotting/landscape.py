@@ -18,6 +18,7 @@ from ._canvas import (
     bins,
     colour_bar,
     names,
+    plain_ticks,
     span,
     spread_of,
 )
@@ -127,7 +128,7 @@ def plot_landscape(
     if moving is not None:
         ax.plot(*moving.T, "o", ms=3.6, color=ORANGE, mec="black", mew=0.4, label="chains")
     ax.set(xlabel=first, ylabel=second, xlim=(x0, x1), ylim=(y0, y1))
-    return ax
+    return plain_ticks(ax)
 
 
 def _levels(top):
@@ -205,7 +206,6 @@ def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=200
                 cell.hist(
                     model[:, i], edges, density=True, histtype="step", color=BLUE, lw=1.5, label="model"
                 )
-            cell.set_yticks([])
             cell.set_ylim(0, 1.45 * cell.get_ylim()[1])
         elif i > j or model is not None:
             drawn, colour = (x, GREY) if i > j else (model, BLUE)
@@ -215,6 +215,12 @@ def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=200
         else:
             cell.set_axis_off()
         cell.set_xlim(limits[j])
+        if cell.axison:
+            plain_ticks(cell, 4)
+            for axis in (cell.xaxis, cell.yaxis):
+                axis.get_offset_text().set_fontsize("x-small")
+        if i == j:
+            cell.set_yticks([])
         cell.tick_params(labelsize="x-small", labelbottom=i == width - 1, labelleft=j == 0 and i > 0)
         if i == width - 1:
             cell.set_xlabel(text[j], fontsize="small")

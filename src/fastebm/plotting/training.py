@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._canvas import BLUE, GREY, ORANGE, axes, styles
+from ._canvas import BLUE, GREY, ORANGE, axes, plain_ticks, styles
 
 # The running mean covers this share of the updates.
 SMOOTH = 1 / 40
@@ -60,12 +60,12 @@ def plot_phases(result, *, ax=None):
     if "loss" in history.dtype.names:
         _noisy(ax, history["step"], history["loss"], BLUE, "running mean")
         ax.set(xlabel="update", ylabel="score-matching loss")
-        return ax
+        return plain_ticks(ax)
     _noisy(ax, history["step"], history["energy_data"], BLUE, "data (positive phase)")
     _noisy(ax, history["step"], history["energy_model"], ORANGE, "chains (negative phase)")
     ax.set(xlabel="update", ylabel="mean energy (nats)")
     ax.legend(frameon=False, fontsize="small")
-    return ax
+    return plain_ticks(ax)
 
 
 def plot_gap(result, *, ax=None):
@@ -80,7 +80,7 @@ def plot_gap(result, *, ax=None):
     ax.axhline(0, color=GREY, lw=1)
     _noisy(ax, history["step"], history["energy_gap"], BLUE, "running mean")
     ax.set(xlabel="update", ylabel="energy gap (nats)")
-    return ax
+    return plain_ticks(ax)
 
 
 def plot_parameters(result, *, names=None, ax=None):
@@ -125,4 +125,4 @@ def plot_parameters(result, *, names=None, ax=None):
     if 0 < len(chosen) <= 24:
         columns = 1 + (len(chosen) - 1) // 12
         ax.legend(frameon=False, fontsize="small", ncols=columns, loc="center left", bbox_to_anchor=(1, 0.5))
-    return ax
+    return plain_ticks(ax)
