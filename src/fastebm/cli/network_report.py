@@ -80,7 +80,7 @@ def _draw_chains(summary, seen, energies, data, axes_pair):
     edges = np.linspace(*np.percentile(np.concatenate([energies, data]), [0, 99]), 40)
     right.hist(data, edges, density=True, color=GREY, alpha=0.6, label="data")
     right.hist(energies, edges, density=True, histtype="step", color=ORANGE, lw=1.5, label="chains")
-    right.set(xlabel="energy (nats)", ylabel="share per nat")
+    right.set(xlabel="energy (nats)", ylabel="share per nat", ylim=(0, 1.2 * right.get_ylim()[1]))
     legend_above(plain_ticks(right), 2)
 
 

@@ -31,14 +31,14 @@ th { border-bottom: 2px solid var(--soft) } td:first-child, th:first-child { tex
 .chosen td { font-weight: bold; background: var(--box) } .chosen td:first-child { box-shadow: inset 4px 0 #009E73 }
 figure { margin: 1rem 0 } figcaption { color: var(--soft); font-size: .9rem; max-width: 60rem }
 .panels { display: grid; gap: .5rem 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)) }
-.alone { grid-template-columns: 100% } .alone picture { max-width: 60rem }
+.alone { grid-template-columns: 100% } .alone img { max-width: 60rem; min-width: 36rem }
 img { display: block; width: 100%; height: auto }
 code, pre { background: var(--box); padding: .1rem .3rem }
 pre { padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere }
 .warning { border-left: 4px solid #D55E00; padding-left: .8rem }
 .fine { border-left: 4px solid #009E73; padding-left: .8rem }
 @media (max-width: 40rem) {
-  body { margin-top: 1rem } td, th { padding: .2rem .5rem } td:first-child { white-space: normal }
+  body { margin-top: 1rem } td, th { padding: .2rem .5rem } th, td:first-child { white-space: normal }
   .list thead { display: none } .list, .list tbody, .list tr { display: block }
   .list tr { border-bottom: 1px solid var(--line); padding: .4rem 0 }
   .list td { display: flex; justify-content: space-between; gap: 1rem }
@@ -79,7 +79,8 @@ def pictures(sheets, text: str) -> str:
         night(sheet)
         dark = f'<source media="(prefers-color-scheme: dark)" srcset="{data(sheet)}">'
         out += f'<picture>{dark}<img alt="{words}" src="{day}"></picture>'
-    alone = " alone" if len(sheets) == 1 else ""
+    # A picture of many cells is no use at the width of a phone: it is as wide as it must be, to be pushed about.
+    alone = " alone wide" if len(sheets) == 1 else ""
     return f'<figure><div class="panels{alone}">{out}</div><figcaption>{words}</figcaption></figure>'
 
 

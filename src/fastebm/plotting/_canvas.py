@@ -26,7 +26,7 @@ CURVE_POINTS = 600
 # Inches of a new figure and its dots per inch: 900 pixels across, what a notebook's column is wide.
 SIZE, MAP_SIZE, DPI = (5.6, 3.5), (5.6, 4.2), 160
 # Of a picture on a dark page.
-PAPER, INK, BLUE_ON_DARK = "#16181c", "#d8dade", "#7C97FF"
+PAPER, INK = "#16181c", "#d8dade"
 # Of a legend in a small panel.
 TIGHT = {"handlelength": 1.4, "columnspacing": 0.9, "handletextpad": 0.4, "borderaxespad": 0.2}
 MISSING = "pictures need matplotlib; install fastebm with its 'plot' extra"
@@ -197,15 +197,18 @@ def night(sheet) -> None:
         for map_ in (*ax.images, *ax.collections):
             if map_.get_array() is not None and map_.get_cmap().name in ("Blues", "Greys"):
                 map_.set_cmap(map_.get_cmap().name + "_r")
+
+    def on_dark(colour):
+        known = {"black": INK, BLUE: "#7C97FF", GREY: "#A8ACB2"}
+        return next((light for dark, light in known.items() if same_color(colour, dark)), colour)
+
     for artist in sheet.findobj():
-        if isinstance(artist, (Text, Line2D)) and same_color(artist.get_color(), "black"):
-            artist.set_color(INK)
-        elif isinstance(artist, Line2D) and same_color(artist.get_color(), BLUE):
-            artist.set_color(BLUE_ON_DARK)
+        if isinstance(artist, (Text, Line2D)):
+            artist.set_color(on_dark(artist.get_color()))
         elif isinstance(artist, Spine):
             artist.set_edgecolor(INK)
-        elif isinstance(artist, Patch) and same_color(artist.get_edgecolor(), "black"):
-            artist.set_edgecolor(INK)
+        elif isinstance(artist, Patch):
+            artist.set_edgecolor(on_dark(artist.get_edgecolor()))
     for ax in sheet.axes:
         if (legend := ax.get_legend()) is not None:
             legend.get_frame().set(facecolor=PAPER, edgecolor=INK)
