@@ -147,6 +147,10 @@ def _encode_fields(obj):
     return {f.name: getattr(obj, f.name) for f in fields(obj)}
 
 
+def _encode_run(result):
+    return {name: value for name, value in _encode_fields(result).items() if name != "energy"}
+
+
 def _encode_result(result):
     return _encode_fields(result) | {"settings": storable(result.settings)}
 
@@ -207,7 +211,7 @@ register("TrainingResult", TrainingResult, _encode_result, _decode_result)
 register("ScoreResult", ScoreResult, _encode_fields, _decode_scores)
 register("NoiseLadder", NoiseLadder, _encode_fields, lambda f: NoiseLadder(**f))
 register("RunState", RunState, _encode_fields, lambda f: RunState(**f))
-register("SampleResult", SampleResult, _encode_fields, lambda f: SampleResult(**f))
+register("SampleResult", SampleResult, _encode_run, lambda f: SampleResult(**f))
 register("ScaledWells", ScaledWells, _encode_fields, _decode_wells)
 register("ScaledNetwork", ScaledNetwork, _encode_fields, _decode_network)
 register("LogPartition", LogPartition, _encode_fields, lambda f: LogPartition(**f))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import check_size, choice, integer, rows, samples
 from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
@@ -51,7 +52,7 @@ class _Rescaled:
 
 
 @dataclass(frozen=True, eq=False)
-class ScaledWells:
+class ScaledWells(html.Shown):
     """A fitted density. Below, "units of x" are the user's.
 
     Attributes
@@ -144,6 +145,18 @@ class ScaledWells:
                 return WellMixture.from_mixture(self.weights_, self.means_, self.stds_)
         rescaled = _Rescaled(normalised(self.wells), self.offset, self.scale)
         return PythonEnergy(rescaled.energy, rescaled.grad, self.n_features)
+
+    def _html(self) -> str:
+        head = ("well", "weight", *(self.names or [f"x{i + 1}" for i in range(self.n_features)]))
+        wells = [
+            (j + 1, f"{w:.4f}", *(f"{m:.4g} ± {s:.3g}" for m, s in zip(mean, std, strict=True)))
+            for j, (w, mean, std) in enumerate(zip(self.weights_, self.means_, self.stds_, strict=True))
+        ]
+        rows = [("wells", self.n_wells), ("covariance", self.covariance)]
+        rows += [("found by", "EM" if self.training is None else "contrastive training")]
+        return html.card(
+            "ScaledWells", rows, html.table(wells, head), html.verdict(self.warnings, self.not_checked)
+        )
 
     def score_samples(self, X) -> np.ndarray:
         """log p(x) of every row of X, shape (n_samples,), a density per unit of x."""
