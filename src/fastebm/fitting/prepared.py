@@ -80,7 +80,7 @@ class PreparedDensity:
 
     @property
     def means_(self) -> np.ndarray:
-        """Centre of each well, shape (n_wells, n_features), in units of X: where a column is transformed, its median."""
+        """Centre of each well, shape (n_wells, n_features), in units of X; its median where a column is transformed."""
         return self.preparation._restored(self._of_wells("means_"), snap=False)
 
     @property

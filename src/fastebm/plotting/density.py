@@ -89,7 +89,9 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
     (label,) = names(labels, 1)
     grid = np.linspace(low, high, CURVE_POINTS)
     e = energy.energy(grid)
-    bottom, top = e.min(), e.max()
+    # Behind a wall there is nothing to draw.
+    e[np.isposinf(e)] = np.nan
+    bottom, top = np.nanmin(e), np.nanmax(e)
     room = top - bottom or 1.0
     ax = axes(ax)
     if wells and energy.modes is not None and energy.has_log_partition:
