@@ -83,8 +83,8 @@ def _zeros(columns):
             top,
             0.0,
             f"{_columns(found)} with exact zeros among values that are no grid: {said}. A density has no mass at "
-            "a point: zeros were spread over a small cell below 0, from which samples are zero, and the log-density of a "
-            "row with a zero depends on the width of that cell",
+            "a point: zeros were spread over a small cell below 0, from which samples are zero, and the log-density of "
+            "a row with a zero depends on the width of that cell",
             "compare rows without zeros, or fit whether it is zero and how large it is apart",
         )
     ]
