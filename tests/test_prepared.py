@@ -29,7 +29,7 @@ FAST = {"recipe": "em", "n_init": 2}
 ONE = {
     "log": DEPTH,
     "softplus": RNG.exponential(3.0, N),
-    "yeo-johnson": 50.0 - RNG.lognormal(0.0, 1.0, N),
+    "yeo-johnson": 1.0 - RNG.lognormal(0.0, 1.0, N),
     "counts": RNG.poisson(2.0, N).astype(float),
     "zeros": np.where(RNG.random(N) < 0.2, 0.0, RNG.gamma(2.0, 3.0, N)),
     "none": RNG.normal(10.0, 1.0, N),
