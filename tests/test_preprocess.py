@@ -317,7 +317,8 @@ def test_a_table(table):
     assert np.abs(done.inverse(z, rounded=False) - TABLE).max() > 0.1
     said = str(done)
     assert all(
-        word in said for word in ("log(x)", "rounded to 1", "constant 7", "period 24", "% zeros", "32 +1.8")
+        word in said
+        for word in ("log(x)", "rounded to 1", "constant 7", "period 24", "% zeros", "times 1.8 and plus 32")
     )
     assert "depth: log" in repr(done)
 
@@ -426,6 +427,25 @@ def test_what_is_asked_for_is_done(wish, kind):
     action = done.columns[4].action
     assert action.kind == kind
     assert kind != "log" or action.low == (-5.0 if wish != "log" else -done.columns[4].zeros.width)
+
+
+def test_large_numbers_that_differ_little():
+    # Begin and end of something, in seconds since 1970; a constant would be the same to the last bits.
+    rng = np.random.default_rng(5)
+    begin = 1.6e9 + 1e7 * rng.random(400)
+    x = np.stack([begin, begin + rng.lognormal(0.0, 1.0, 400), np.full(400, 1.6e9)], axis=1)
+    done = Preprocessing.fit(x)
+    assert [c.action.kind for c in done.columns][1:] != ["copy", "constant"]
+    assert done.columns[1].kept and not done.columns[2].kept
+    x[0, 2] += 1.0
+    assert np.isneginf(done.log_jacobian(x)).tolist() == [True] + [False] * 399
+
+
+@pytest.mark.parametrize("scale", [1e-310, 1e-300, 1e200, 1e300])
+def test_numbers_at_the_ends_of_the_range(scale):
+    for x in (scale * law("normal"), scale * law("log-normal")):
+        z, done = prepare(x, seed=1)
+        assert np.isfinite(z).all() and np.allclose(done.inverse(z)[:, 0], x, rtol=1e-10)
 
 
 def test_copies():

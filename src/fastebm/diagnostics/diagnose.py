@@ -174,8 +174,8 @@ def _(subject: PreparedDensity, X, sampler, x0, n_steps, X_val, seed):
     # As the fit saw them: values of a grid with noise, or their ties would pass for narrow modes.
     noise = seed_sequence(seed).spawn(2)
     z, z_val = (
-        None if rows is None else preparation.transform(preparation._noised(rows, stream))
-        for rows, stream in zip(_data(subject, X, X_val), noise, strict=True)
+        None if x is None else preparation._transformed(preparation._noised(x, stream))
+        for x, stream in zip(_data(subject, X, X_val), noise, strict=True)
     )
     inner = _look(subject.inner, z, sampler, x0, n_steps, z_val, seed)
     return Diagnosis(prepared.of_columns(preparation) + list(inner), inner.not_checked)

@@ -62,9 +62,16 @@ class Rounding:
         return np.clip(on, self.lowest, self.highest) + 0.0
 
 
-def find_rounding(x: np.ndarray) -> Rounding | None:
-    """The grid that a column stands on, where at least a fifth of its rows are tied; else None."""
-    values, counts = np.unique(x, return_counts=True)
+def find_rounding(x: np.ndarray, unique=None) -> Rounding | None:
+    """The grid that a column stands on, where at least a fifth of its rows are tied; else None.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n,)
+    unique : tuple (values, counts), optional
+        `numpy.unique` of x, if it is known.
+    """
+    values, counts = np.unique(x, return_counts=True) if unique is None else unique
     if len(values) < 2 or counts[counts > 1].sum() < TIED * len(x):
         return None
     gaps = values - values[0]
