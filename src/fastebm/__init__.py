@@ -102,6 +102,8 @@ __all__ = [
     "NoiseLadder",
     "NonFiniteError",
     "PhiFour",
+    "PreparedDensity",
+    "Preprocessing",
     "PythonEnergy",
     "ReplayBuffer",
     "Rosenbrock",
@@ -164,6 +166,8 @@ _LATER = {
     "GradientReport": "diagnostics",
     "LogPartition": "partition.log_partition",
     "Sample": "sampling",
+    "PreparedDensity": "fitting.prepared",
+    "Preprocessing": "preprocess",
     "ScaledNetwork": "fitting.scaled_network",
     "ScaledWells": "fitting.scaled_wells",
     "SweepResult": "fitting.sweep",
@@ -198,6 +202,7 @@ _ROOMS = (
     "notebook",
     "partition",
     "plotting",
+    "preprocess",
     "reference",
 )
 
@@ -216,12 +221,14 @@ if TYPE_CHECKING:
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
     from .fitting.network import fit_network
+    from .fitting.prepared import PreparedDensity
     from .fitting.scaled_network import ScaledNetwork
     from .fitting.scaled_wells import ScaledWells, fit_wells
     from .fitting.sweep import SweepResult, sweep
     from .io import load, save
     from .partition.certificate import Certificate, Comparison, certificate
     from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
+    from .preprocess import Preprocessing
     from .sampling import Sample, sample
     from .storage.outside import register
 

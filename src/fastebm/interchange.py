@@ -7,6 +7,7 @@ from importlib import import_module
 import numpy as np
 
 from ._runtime.check import describe, numeric
+from .fitting.prepared import PreparedDensity
 from .fitting.scaled_wells import ScaledWells
 from .samplers.result import SampleResult
 from .training.replay import ReplayBuffer
@@ -18,11 +19,11 @@ def to_pandas(obj, *, names=None):
 
     Parameters
     ----------
-    obj : TrainingResult, SampleResult, ReplayBuffer, ScaledWells, EnergyDensity or array-like
+    obj : TrainingResult, SampleResult, ReplayBuffer, ScaledWells, PreparedDensity, EnergyDensity or array-like
         * TrainingResult: the history, one row per update (index ``step``), with a column for every parameter if theta
           was kept in every update (else see `to_xarray`).
-        * ScaledWells, EnergyDensity: one row per well, with ``weight``, and ``mean`` and ``std`` of every feature in
-          the units of the data.
+        * ScaledWells, PreparedDensity, EnergyDensity: one row per well, with ``weight``, and ``mean`` and ``std`` of
+          every feature in the units of the data.
         * SampleResult, ReplayBuffer, array of shape (n_samples, n_features) or (n_samples,): one row per state. A
           trace of shape (n_draws, n_chains, n_features) gets the index (``draw``, ``chain``).
     names : sequence of str, optional
@@ -51,7 +52,7 @@ def to_pandas(obj, *, names=None):
             columns |= dict(zip(obj.energy.param_names, rows.T, strict=True))
         return pandas.DataFrame(columns, index=pandas.Index(obj.history["step"], name="step"))
     wells = getattr(obj, "model_", obj)
-    if isinstance(wells, ScaledWells):
+    if isinstance(wells, (ScaledWells, PreparedDensity)):
         if names is None:
             names = getattr(obj, "feature_names_in_", None)
         features = _names(names, wells.n_features)

@@ -184,6 +184,20 @@ def _add_fit(commands):
         default="diag",
         help="may the columns of a well be correlated? (default diag: no)",
     )
+    command.add_argument(
+        "--preprocess",
+        choices=("none", "auto"),
+        default="none",
+        help="auto: logarithms and powers of skewed and of non-negative columns, noise in rounded ones; constants and "
+        "copies left out (default none)",
+    )
+    command.add_argument(
+        "--cyclic",
+        type=_period,
+        action="append",
+        metavar="NAME=PERIOD",
+        help="a column on a circle, such as hour=24; turns --preprocess auto on",
+    )
     network = command.add_argument_group("with --model network")
     network.add_argument(
         "--hidden",
@@ -288,6 +302,17 @@ def _wells(text: str):
     if number == 0:
         raise argparse.ArgumentTypeError("at least one well, or auto")
     return number
+
+
+def _period(text: str) -> tuple[str, float]:
+    name, _, number = text.rpartition("=")
+    try:
+        period = float(number)
+    except ValueError:
+        period = 0.0
+    if not name or not 0 < period < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a column and its period, such as hour=24")
+    return name, period
 
 
 def _widths(text: str):

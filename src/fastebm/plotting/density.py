@@ -106,9 +106,11 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
     (label,) = names(labels, 1)
     grid = np.linspace(low, high, CURVE_POINTS)
     e = energy.energy(grid)
-    bottom = e.min()
+    # Behind a wall there is nothing to draw.
+    e[np.isposinf(e)] = np.nan
+    bottom = np.nanmin(e)
     # Beyond a lone row the energy may rise to thousands of nats: most of the curve decides how much is seen.
-    top = min(e.max(), bottom + max(SEEN * (np.quantile(e, 0.8) - bottom), 4.0))
+    top = min(np.nanmax(e), bottom + max(SEEN * (np.nanquantile(e, 0.8) - bottom), 4.0))
     room = top - bottom or 1.0
     ax = axes(ax)
     if wells and energy.modes is not None and energy.has_log_partition:
