@@ -14,7 +14,7 @@ from ..fitting.compare import compare
 from ..fitting.scaled_network import ScaledNetwork
 from .fit import FitSummary, _count, _joined
 from .network import NetworkSummary
-from .tables import Table, TableError, read_table
+from .tables import Table, TableError, asked
 
 # Candidates that the table shows, those of the density first.
 SHOWN = 12
@@ -138,13 +138,7 @@ def fit_table(source, table: Table, arguments, progress=False) -> AutoWells | Au
 
 def run_compare(arguments, progress, output, print_json):
     """`fastebm compare`."""
-    table = read_table(
-        arguments.data,
-        arguments.columns,
-        header=arguments.header,
-        drop_na=arguments.drop_na,
-        progress=progress,
-    )
+    table = asked(arguments, progress)
     source = "standard input" if arguments.data == "-" else arguments.data
     try:
         result = compare(

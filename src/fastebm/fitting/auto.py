@@ -20,8 +20,8 @@ from .scaled_network import ScaledNetwork
 from .scaled_wells import SELECTION_ROWS, ScaledWells, standardise
 from .wells_search import search_wells
 
-# Fewer rows than this are left to wells. Held out, a network was behind them by 0.02 to 0.04 nats a row (moons, 1,000 to
-# 10,000 rows) or 2 (digits, 1,437), or ahead by 0.002 (a ring, 3,000 and 10,000); it took 0.6 to 12 times as long.
+# Fewer rows than this are left to wells. Held out, a network was behind them by 0.02 to 0.04 nats a row (moons, 1,000
+# to 10,000 rows) or 2 (digits, 1,437), or ahead by 0.002 (a ring, 3,000 and 10,000); it took 0.6 to 12 times as long.
 NETWORK_ROWS = 5000
 CANDIDATES = np.dtype(
     [

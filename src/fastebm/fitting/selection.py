@@ -8,6 +8,7 @@ from .._runtime.check import choice, integer, rows
 from .._runtime.seed import seed_sequence
 from ..energies.well_theta import COVARIANCES
 from ..mixtures.shrunk import Shape
+from ..preprocess import prepare_rows
 from .folds import Candidate, Folds
 from .grid import off_the_grid
 from .scaled_wells import SELECTION_ROWS, standardise
@@ -26,7 +27,15 @@ HELD_OUT = np.dtype([("n_wells", np.int64), ("log_likelihood", np.float64), ("ga
 
 
 def select_n_wells(
-    X, *, max_wells: int | None = None, n_folds: int = 5, covariance="diag", seed=None, **settings
+    X,
+    *,
+    max_wells: int | None = None,
+    n_folds: int = 5,
+    covariance="diag",
+    seed=None,
+    preprocess=None,
+    names=None,
+    **settings,
 ) -> tuple[int, np.ndarray]:
     """Choose the number of wells by cross-validation.
 
@@ -45,6 +54,10 @@ def select_n_wells(
         At least 2.
     covariance : {"diag", "full"}, default "diag"
     seed : None, int, SeedSequence or Generator
+    preprocess : None, "auto" or dict, default None
+        As in `fit_wells`. All rows decide on the transforms, which have a parameter or two each.
+    names : sequence of str, optional
+        Of the columns.
     **settings
         Others of `fit_wells`, which do not matter here.
 
@@ -64,9 +77,16 @@ def select_n_wells(
     ----------
     Nadeau and Bengio, Inference for the generalization error, Machine Learning 52, 2003 (the standard error).
     """
-    return choose_n_wells(
-        rows(X), max_wells=max_wells, n_folds=n_folds, covariance=covariance, seed=seed, **settings
-    )
+    x = rows(X)
+    options = {"max_wells": max_wells, "n_folds": n_folds, "covariance": covariance} | settings
+    if preprocess is None:
+        return choose_n_wells(x, seed=seed, names=names, **options)
+    noise, stream = seed_sequence(seed).spawn(2)
+    z, preparation = prepare_rows(x, names, preprocess, noise)
+    n_wells, table = choose_n_wells(z, seed=stream, names=preparation.kept_names, **options)
+    # Of x, not of z.
+    table["log_likelihood"] += preparation.log_jacobian(x).mean()
+    return n_wells, table
 
 
 def choose_n_wells(x: np.ndarray, *, max_wells, n_folds, seed, covariance="diag", names=None, **_):
