@@ -9,7 +9,7 @@ import numpy as np
 from ._runtime.check import describe
 from ._runtime.seed import seed_sequence
 from .energies.base import Energy
-from .fitting.auto import fit_auto_rows
+from .fitting.auto import fit_auto_rows, prepared_choice
 from .fitting.network import fit_network_rows
 from .fitting.prepared import PreparedDensity, prepared, wells_of
 from .fitting.scaled_network import ScaledNetwork
@@ -270,10 +270,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             seed=_sequence(self.random_state).spawn(2)[1],
             names=names,
         )
-        if preparation is not None:
-            fit.candidates["log_likelihood"] += preparation.log_jacobian(rows).mean()
-            fit = prepared(preparation, fit, rows)
-        self._adopt(fit, None)
+        self._adopt(fit if preparation is None else prepared_choice(preparation, fit, rows), None)
         return self
 
     def _fit_network(self, x, X_val, names, preparation, rows):

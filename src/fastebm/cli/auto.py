@@ -12,9 +12,10 @@ from .._runtime.seed import seed_sequence
 from ..fitting.auto import fit_auto
 from ..fitting.compare import compare
 from ..fitting.scaled_network import ScaledNetwork
-from .fit import FitSummary, _count, _joined
+from .fit import FitSummary, _count
 from .network import NetworkSummary
-from .tables import Table, TableError, asked
+from .tables import Table, asked, joined
+from .words import spoken
 
 # Candidates that the table shows, those of the density first.
 SHOWN = 12
@@ -26,7 +27,7 @@ class _Chosen:
     def command(self) -> str:
         """The command that gives this fit again."""
         s = self.settings
-        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(_joined(self.table.names))]
+        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(joined(self.table.names))]
         words += ["--model auto --seed", str(s["seed"])]
         if s["max_wells"] is not None:
             words += ["--max-wells", str(s["max_wells"])]
@@ -34,9 +35,18 @@ class _Chosen:
             words += ["--hidden", ",".join(map(str, s["hidden"]))]
         if s["max_seconds"] is not None:
             words += ["--max-seconds", f"{s['max_seconds']:g}"]
+        if s["preprocess"] is not None:
+            words += ["--preprocess", "auto"]
+        for name, period in s["cyclic"].items():
+            words += ["--cyclic", shlex.quote(f"{name}={period:g}")]
         if s["header"] != "auto":
             words += ["--header", s["header"]]
-        return " ".join(words + ["--drop-na"] * s["drop_na"])
+        return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
+
+    @property
+    def candidates(self):
+        """What was tried."""
+        return getattr(self.model, "inner", self.model).candidates
 
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
@@ -51,7 +61,7 @@ class _Chosen:
                 "weight": float(c["weight"]),
                 "chosen": bool(c["chosen"]),
             }
-            for c in self.model.candidates
+            for c in self.candidates
         ]
         facts = super().as_dict()
         model = "network" if facts.get("model") == "network" else "wells"
@@ -59,7 +69,7 @@ class _Chosen:
 
     def as_text(self) -> str:
         """The table that the command prints."""
-        table = self.model.candidates
+        table = self.candidates
         dropped = f" ({self.table.dropped:,} with missing cells left out)" if self.table.dropped else ""
         taken = table[table["chosen"]][0]
         said = (
@@ -85,7 +95,7 @@ class _Chosen:
             lines.append(f"and {len(table) - len(order)} more")
         lines += ["", f"log-likelihood  {self.log_likelihood:.4f} nats per row (on the rows fitted)"]
         lines.append(f"fitted in       {self.seconds:.2f} s")
-        lines += self.warnings + [f"not checked     {skipped}" for skipped in self.model.not_checked]
+        lines += self.warnings + [f"not checked     {spoken(skipped)}" for skipped in self.model.not_checked]
         if not self.warnings and not self.model.not_checked:
             lines.append("warnings        none")
         return "\n".join(lines)
@@ -99,30 +109,29 @@ class AutoNetwork(_Chosen, NetworkSummary):
     """A network was chosen."""
 
 
-def fit_table(source, table: Table, arguments, progress=False) -> AutoWells | AutoNetwork:
-    """Fit a table as the arguments of the command say."""
+def fit_table(source, table: Table, arguments, progress=False, preprocess=None) -> AutoWells | AutoNetwork:
+    """Fit a table as the arguments of the command say; of transformed columns, without a network."""
     begin = time.perf_counter()
-    try:
-        with catch_warnings():
-            # They are printed with the table.
-            simplefilter("ignore", FastEBMWarning)
-            model = fit_auto(
-                table.x,
-                max_wells=arguments.max_wells,
-                hidden=arguments.hidden,
-                max_seconds=arguments.max_seconds,
-                # The second child, as the estimator and the wells have it.
-                seed=seed_sequence(arguments.seed).spawn(2)[1],
-                progress=progress,
-                names=table.names,
-            )
-    except ValueError as error:
-        # The library speaks of X; here X has a name.
-        raise (
-            type(error)(str(error).replace("X: ", f"{source}: ", 1)) if type(error) is ValueError else error
-        ) from None
+    cyclic = dict(arguments.cyclic or ())
+    how = None if preprocess is None else {n: ("cyclic", period) for n, period in cyclic.items()}
+    with catch_warnings():
+        # They are printed with the table.
+        simplefilter("ignore", FastEBMWarning)
+        model = fit_auto(
+            table.x,
+            max_wells=arguments.max_wells,
+            hidden=arguments.hidden,
+            max_seconds=arguments.max_seconds if how is None else 0,
+            # The second child, as the estimator and the wells have it.
+            seed=seed_sequence(arguments.seed).spawn(2)[1],
+            progress=progress,
+            names=table.names,
+            preprocess=how,
+        )
     used = {
         "model": "auto",
+        "preprocess": preprocess,
+        "cyclic": cyclic,
         "max_wells": arguments.max_wells,
         "hidden": arguments.hidden if isinstance(arguments.hidden, str) else list(arguments.hidden),
         "max_seconds": arguments.max_seconds,
@@ -140,18 +149,15 @@ def run_compare(arguments, progress, output, print_json):
     """`fastebm compare`."""
     table = asked(arguments, progress)
     source = "standard input" if arguments.data == "-" else arguments.data
-    try:
-        result = compare(
-            table.x,
-            arguments.methods,
-            n_folds=arguments.folds,
-            max_seconds=arguments.max_seconds,
-            seed=arguments.seed,
-            progress=progress,
-            names=table.names,
-        )
-    except ValueError as error:
-        raise TableError(f"{source}: {str(error).removeprefix('X: ')}") from None
+    result = compare(
+        table.x,
+        arguments.methods,
+        n_folds=arguments.folds,
+        max_seconds=arguments.max_seconds,
+        seed=arguments.seed,
+        progress=progress,
+        names=table.names,
+    )
     if arguments.json:
         print_json(
             {"data": source, "columns": list(table.names), "n_dropped": table.dropped} | result.as_dict()

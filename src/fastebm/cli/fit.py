@@ -262,7 +262,7 @@ def run(arguments, progress, output, print_json):
         "auto" if arguments.cyclic else {"none": None}.get(arguments.preprocess, arguments.preprocess)
     )
     if arguments.model == "network" and preprocess is not None:
-        raise ValueError("--preprocess and --cyclic are for --model wells; leave them out")
+        raise ValueError("--preprocess and --cyclic are for --model wells or auto; leave them out")
     if arguments.model == "network":
         from . import network
 
@@ -270,7 +270,9 @@ def run(arguments, progress, output, print_json):
     if arguments.model == "auto":
         from . import auto
 
-        return _finish(auto.fit_table(source, table, arguments, progress), arguments, output, print_json)
+        return _finish(
+            auto.fit_table(source, table, arguments, progress, preprocess), arguments, output, print_json
+        )
     summary = fit_table(
         source,
         table,

@@ -13,6 +13,7 @@ OPTIONS = {
     "recipe": "--recipe",
     "model": "--model",
     "max_seconds": "--max-seconds",
+    "max_wells": "--max-wells",
     "hidden": "--hidden",
     "validation": "--validation",
     "seed": "--seed",

@@ -13,9 +13,11 @@ from .._runtime.check import integer, real, rows
 from .._runtime.errors import FastEBMWarning
 from .._runtime.progress import bar
 from .._runtime.seed import seed_sequence
+from ..preprocess import prepare_rows
 from ..training.after_fit import check_strict, conclude
 from .grid import off_the_grid
 from .network import fit_network_rows
+from .prepared import PreparedDensity, prepared
 from .scaled_network import ScaledNetwork
 from .scaled_wells import SELECTION_ROWS, ScaledWells, standardise
 from .wells_search import search_wells
@@ -47,9 +49,10 @@ def fit_auto(
     seed=None,
     progress=False,
     names=None,
+    preprocess=None,
     diagnose=True,
     strict=False,
-) -> ScaledWells | ScaledNetwork:
+) -> ScaledWells | ScaledNetwork | PreparedDensity:
     """Choose a density by the likelihood of rows that were not fitted.
 
     Wells are tried with diagonal and full covariances, with normal and heavy tails, in growing numbers until unseen
@@ -74,12 +77,14 @@ def fit_auto(
         Show progress bars (needs tqdm).
     names : sequence of str, optional
         Names of the features, for messages.
+    preprocess : None, "auto" or dict, default None
+        Transform the columns first, as in `fit_wells`.
     diagnose, strict : bool
         As in `fit_wells`.
 
     Returns
     -------
-    ScaledWells or ScaledNetwork
+    ScaledWells or ScaledNetwork, or with preprocess a PreparedDensity, whose ``inner`` is one of them
         With ``candidates``, a structured array, the likeliest first: ``family``, ``n_wells``, ``shrinkage`` (in rows
         for each feature), ``log_likelihood`` (mean of unseen rows, nats, in units of X), ``standard_error`` (of its
         difference from the density that was taken; NaN where only some folds were looked at), ``seconds``, ``weight``
@@ -105,18 +110,28 @@ def fit_auto(
     (5, 2)
     """
     check_strict(strict, diagnose)
-    return fit_auto_rows(
-        rows(X),
-        max_wells=max_wells,
-        n_folds=n_folds,
-        hidden=hidden,
-        max_seconds=max_seconds,
-        seed=seed,
-        progress=progress,
-        names=names,
-        diagnose=diagnose,
-        strict=strict,
-    )
+    settings = {
+        "max_wells": max_wells,
+        "n_folds": n_folds,
+        "hidden": hidden,
+        "max_seconds": max_seconds,
+        "progress": progress,
+        "diagnose": diagnose,
+    }
+    x = rows(X)
+    if preprocess is None:
+        return fit_auto_rows(x, seed=seed, names=names, strict=strict, **settings)
+    noise, stream = seed_sequence(seed).spawn(2)
+    z, preparation = prepare_rows(x, names, preprocess, noise)
+    fit = fit_auto_rows(z, seed=stream, names=preparation.kept_names, **settings)
+    return prepared_choice(preparation, fit, x, diagnose, strict)
+
+
+def prepared_choice(preparation, fit, x, diagnose=True, strict=False) -> PreparedDensity:
+    """A choice among densities of transformed rows, in the units of x."""
+    # All candidates have one Jacobian.
+    fit.candidates["log_likelihood"] += preparation.log_jacobian(x).mean()
+    return prepared(preparation, fit, x, diagnose, strict)
 
 
 def fit_auto_rows(
