@@ -215,7 +215,7 @@ def _network(x, wells, found, jacobian, hidden, limit, seed, progress, names):
             progress=progress,
             names=names,
             diagnose=False,
-            against=(wells, found.scores[unseen] - jacobian),
+            against=(wells, found.scores[: len(unseen)] - jacobian),
         )
 
 
