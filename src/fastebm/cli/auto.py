@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import shlex
 import time
+from typing import Any
 from warnings import catch_warnings, simplefilter
+
+import numpy as np
 
 from .._runtime.errors import FastEBMWarning
 from .._runtime.seed import seed_sequence
@@ -23,6 +26,12 @@ SHOWN = 12
 
 class _Chosen:
     """What both summaries say in the same way."""
+
+    source: str
+    table: Table
+    model: Any
+    settings: dict
+    seconds: float
 
     def command(self) -> str:
         """The command that gives this fit again."""
@@ -44,8 +53,8 @@ class _Chosen:
         return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
 
     @property
-    def candidates(self):
-        """What was tried."""
+    def candidates(self) -> np.ndarray:
+        """What was tried, as `fit_auto` has it."""
         return getattr(self.model, "inner", self.model).candidates
 
     def as_dict(self) -> dict:

@@ -18,9 +18,11 @@ SIGNIFICANT = 1.0
 # More wells are tried until so many numbers in a row have not been better.
 IN_VAIN = 3
 # Climbs for each fit and fold: k-means, and k-means without correlations.
-STARTS = 3
-# A climb ends at a gain below this, in nats a row, or after so many steps.
-TOLERANCE, STEPS = 1e-6, 1000
+STARTS = 2
+# A climb ends at a gain below this, in nats a row, or after so many steps. Three starts, 1e-6 and
+# 1,000 steps take 1.1 to 2.8 times as long, and make unseen rows likelier by -0.09 to 0.1 nats a row on five tables,
+# diagonal and full, apart from breast_cancer full (0.6 of 33.5).
+TOLERANCE, STEPS = 1e-4, 100
 # Rows for every well, at least.
 ROWS_EACH = 2
 HELD_OUT = np.dtype([("n_wells", np.int64), ("log_likelihood", np.float64), ("gain", np.float64)])

@@ -77,7 +77,8 @@ def climb_shrunk(blocks: Blocks, start, shape: Shape, tol: float, max_iter: int)
 
 def end_of(climb: Climb):
     """Where a climb stands: a start for another one."""
-    tails = () if getattr(climb, "df", None) is None else (climb.df,)
+    df = getattr(climb, "df", None)
+    tails = () if df is None else (df,)
     return climb.weights, climb.means, climb.spread, *tails
 
 
