@@ -11,8 +11,8 @@ from .._runtime.control import Control
 from ..energies.student_mixture import StudentTMixture
 from ..energies.well_theta import COVARIANCES
 from ._heavy import HeavyClimb, HeavyFullClimb
-from .search import Found, Normal, n_starts, search, widths_of
-from .splits import moves
+from .search import Found, Normal, family_of, n_starts, search, widths_of
+from .splits import additions, moves
 from .starts import check_distinct
 
 # Degrees of freedom of a fit lie in it: above 2 every well has a covariance, and at the upper end it is as good as
@@ -66,17 +66,28 @@ class Heavy(Normal):
 
     def moves(self, wells, x, rng, most):
         """As those of normal wells, judged by the rows that are in no tail."""
-        weights, means, spread, df = wells
+        inside, shares = self._inside(wells, x)
+        return self._with_df(wells, moves(wells[:3], x[inside], rng, most, shares[inside]))
+
+    def additions(self, wells, x, rng, most):
+        """Likewise."""
+        inside, shares = self._inside(wells, x)
+        return self._with_df(wells, additions(wells[:3], x[inside], rng, most, shares[inside]))
+
+    def _inside(self, wells, x):
+        """Has a row some weight in the moments of its well? And the shares."""
+        _, means, _, df = wells
         energy = self.built(wells)
         shares = energy.shares(x)
         own, factors, weight = shares.argmax(axis=1), energy._factors(), np.empty(len(x))
-        for j in range(len(weights)):
+        for j in range(len(means)):
             white = (x[own == j] - means[j]) @ factors[j]
             weight[own == j] = (df[j] + x.shape[1]) / (df[j] + 2.0 * (white**2).sum(axis=1))
-        inside = weight > FAR
-        found = moves((weights, means, spread), x[inside], rng, most, shares[inside])
-        middle = np.full(len(weights), math.exp(float(weights @ np.log(df))))
-        return [(*start, middle) for start in found]
+        return weight > FAR, shares
+
+    def _with_df(self, wells, starts):
+        middle = math.exp(float(wells[0] @ np.log(wells[3])))
+        return [(*start, np.full(len(start[0]), middle)) for start in starts]
 
     def built(self, wells):
         """The energy of these wells, with log Z = 0."""
@@ -84,6 +95,16 @@ class Heavy(Normal):
         if self.full:
             return StudentTMixture.from_mixture(weights, means, None, df, scale_matrices=spread)
         return StudentTMixture.from_mixture(weights, means, spread, df)
+
+    def taken(self, energy):
+        """The wells of an energy."""
+        spread = energy.scale_matrices_ if self.full else energy.scales_
+        return energy.weights_, energy.means_, spread, energy.degrees_of_freedom_
+
+
+@family_of.register
+def _(energy: StudentTMixture) -> Heavy:
+    return Heavy(energy.covariance)
 
 
 def near(x: np.ndarray) -> np.ndarray:
