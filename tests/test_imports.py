@@ -54,6 +54,7 @@ EXCEPTIONS: dict[tuple[str, str], tuple[set[str], str]] = {
 # Files that import a module whose name they are given, and whose names those are.
 GIVEN_NAMES = {
     "__init__.py": "the package's own table of what is loaded later",
+    "cli/doctor.py": "other packages: all that fastebm can use",
     "interchange.py": "other packages: pandas, xarray, ArviZ",
 }
 # Rooms that ask an energy or a sampler for facts, and never for its class.

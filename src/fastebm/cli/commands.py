@@ -1,7 +1,7 @@
-"""The command line: fastebm demo | fit | score | sample | sweep | info.
+"""The command line: fastebm demo | fit | score | sample | sweep | info | doctor | completion.
 
-Results go to standard output, everything else to standard error. Exit status 0: done. 2: bad input or usage, with one
-line that says what to do. 130: interrupted.
+Results go to standard output, everything else to standard error. Exit status 0: done. 1: doctor found something wrong.
+2: bad input or usage, with one line that says what to do. 130: interrupted.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import os
 import sys
 
 from .._runtime.info import __version__, info
+from .completion import SHELLS, script
+from .help import Formatter, ending
 
 DEMO_PICTURE = "demo.png"
 
@@ -31,11 +33,12 @@ def main(argv=None) -> int:
         sys.stdout.reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        status = arguments.run(arguments) or 0
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader (head, say) has had enough.
         _abandon_stdout()
+        return 0
     except KeyboardInterrupt:
         print("fastebm: interrupted; nothing was written", file=sys.stderr)
         return 130
@@ -48,7 +51,7 @@ def main(argv=None) -> int:
             _abandon_stdout()
         print(f"fastebm: error: {_one_line(error)}", file=sys.stderr)
         return 2
-    return 0
+    return status
 
 
 def _abandon_stdout() -> None:
@@ -62,7 +65,11 @@ def _one_line(error) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fastebm", description="Energy-based models on an ordinary CPU.")
+    parser = argparse.ArgumentParser(
+        prog="fastebm",
+        description="Energy-based models on an ordinary CPU.",
+        epilog="fastebm COMMAND --help has examples, defaults and the exit status.",
+    )
     parser.add_argument("--version", action="version", version=f"fastebm {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     _add_demo(commands)
@@ -72,11 +79,23 @@ def _parser() -> argparse.ArgumentParser:
     _add_sweep(commands)
     command = _command(commands, "info", _info, "show version, instruction set and number of threads")
     command.set_defaults(quiet=True)
+    doctor = _command(
+        commands, "doctor", _doctor, "check the installation, and say what could be added to it"
+    )
+    doctor.add_argument("--quiet", action="store_true", help="say only what is wrong")
+    completion = _command(commands, "completion", _completion, "print a script that completes in a shell")
+    completion.add_argument("shell", choices=SHELLS, help="the shell to complete in")
     return parser
 
 
 def _command(commands, name, run, text):
-    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command = commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=ending(name),
+        formatter_class=Formatter,
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     command.add_argument("--traceback", action="store_true", help="show the whole traceback of an error")
     command.set_defaults(run=run)
@@ -85,7 +104,7 @@ def _command(commands, name, run, text):
 
 def _quiet(command):
     command.add_argument(
-        "--quiet", action="store_true", help="no progress bar (there is none without a terminal)"
+        "--quiet", action="store_true", help="no table and no progress bar; warnings go to standard error"
     )
 
 
@@ -198,7 +217,7 @@ def _add_sample(commands):
     command.add_argument(
         "--out", default="-", metavar="FILE", help="CSV, or NPY by its ending (default: stdout)"
     )
-    command.set_defaults(quiet=True)
+    _quiet(command)
 
 
 def _add_sweep(commands):
@@ -306,6 +325,19 @@ def _info(arguments):
     print(f"threads          {facts['n_threads']}")
 
 
+def _doctor(arguments):
+    from . import doctor
+
+    return doctor.run(arguments, _print_json)
+
+
+def _completion(arguments):
+    text = script(_parser(), arguments.shell)
+    if arguments.json:
+        return _print_json({"shell": arguments.shell, "script": text})
+    print(text, end="")
+
+
 def _demo(arguments):
     from ..plotting._canvas import check_picture, encoded
     from . import demo, output
@@ -321,13 +353,13 @@ def _demo(arguments):
     fits = []
     for fit in (demo.fit_old_faithful, demo.fit_two_normals):
         fits.append(fit(arguments.seed, show))
-        if not arguments.json:
+        if not arguments.json and not arguments.quiet:
             print(demo.table(fits[-1]), end="\n\n", flush=True)
     if picture:
         output.write(picture, encoded(demo.picture(fits), picture))
     if arguments.json:
         _print_json({"seed": arguments.seed, "fits": [f.report() for f in fits], "picture": picture})
-    elif picture:
+    elif picture and not arguments.quiet:
         print(f"picture: {picture}")
 
 

@@ -278,9 +278,9 @@ def _finish(summary, arguments, output, print_json):
     if arguments.json:
         print_json(summary.as_dict() | {"files": written})
     elif "-" not in written.values():
-        print(as_text(summary) if isinstance(summary, FitSummary) else summary.as_text())
-        for path in written.values():
-            print(f"wrote           {path}")
+        text = as_text(summary) if isinstance(summary, FitSummary) else summary.as_text()
+        text += "".join(f"\nwrote           {path}" for path in written.values())
+        output.say(arguments, text, summary.warnings)
 
 
 def _page_of(summary):
@@ -344,9 +344,9 @@ def score(arguments, progress, output, print_json):
         print_json(facts | {"files": {"out": arguments.out} if arguments.out else {}})
         return
     dropped = f" ({table.dropped:,} with missing cells left out)" if table.dropped else ""
-    print(f"{arguments.data}: {len(log_p):,} rows{dropped}")
     reach = f"{facts['lowest']:.4f} to {facts['highest']:.4f}"
-    print(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row ({reach})")
+    mean = f"log-likelihood  {facts['log_likelihood']:.4f} nats per row ({reach})"
+    output.say(arguments, f"{arguments.data}: {len(log_p):,} rows{dropped}\n{mean}")
 
 
 def _matching(arguments, names, width, progress) -> Table:

@@ -65,10 +65,8 @@ def run(arguments, progress, output, print_json):
     if arguments.json:
         print_json({"best": _best(result), "runs": _records(result), "rows": len(x), "test_rows": len(test)})
     elif arguments.out != "-":
-        print(as_text(result, len(x), len(test)))
-        for path in (arguments.out, arguments.plot):
-            if path:
-                print(f"wrote  {path}")
+        written = [f"wrote  {path}" for path in (arguments.out, arguments.plot) if path]
+        output.say(arguments, "\n".join([as_text(result, len(x), len(test)), *written]))
 
 
 def _split(x, share, seed):
