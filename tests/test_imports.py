@@ -17,6 +17,7 @@ ROOMS = [
     "energies",
     "samplers",
     "storage",
+    "preprocess",
     "mixtures",
     "training",
     "partition",
@@ -35,6 +36,8 @@ ONLY: dict[str, set[str]] = {
     # Names the types that a file may hold.
     "storage": {"_runtime", "energies", "samplers"},
     "mixtures": {"_runtime", "kernels", "energies"},
+    # Tables of numbers, and no energy.
+    "preprocess": {"_runtime"},
     "datasets": {"_runtime", "energies"},
     "interop": {"_runtime", "energies"},
     # Yardsticks that share nothing with what they measure.

@@ -9,9 +9,11 @@ cdef class FullClimb(Climb):
     # L of each well, with (2 L L')^-1 its covariance.
     cdef double* factor
     cdef double* at_floor
-    # Three matrices.
+    # Four matrices.
     cdef double* room
+    cdef double to_own, to_pooled, apart
 
     cdef _place_full(self, Blocks data, weights, means, covariances, narrowest, widest, Control control,
                      Py_ssize_t moments, Py_ssize_t numbers, Py_ssize_t rows)
     cdef void _keep(self, Py_ssize_t j) noexcept nogil
+    cdef void _shrink(self, Py_ssize_t j, const double* shared) noexcept nogil
