@@ -71,6 +71,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         Starts, of which the best by likelihood counts; see `fit_wells`. 1 is k-means alone.
     covariance : {"diag", "full"}, default "diag"
         May the features of a well be correlated? See `fit_wells`.
+    tails : {"normal", "student"}, default "normal"
+        Of the wells: with "student" they bear outliers. See `fit_wells`.
     max_wells : int, default 6
         Largest number of wells that "auto" tries.
     n_folds : int, default 5
@@ -96,6 +98,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         Centre and standard deviation of each well, in the units of X.
     covariances_ : ndarray of shape ``(n_wells_, n_features)``, or ``(n_wells_, n_features, n_features)``
         Variances of each well, or with "full" its covariance matrix, as `sklearn.mixture.GaussianMixture` has them.
+    degrees_of_freedom_ : ndarray of shape ``(n_wells_,)``
+        Of each well; only with ``tails="student"``.
     energy_ : Energy
         -log p(x) in the units of X: a `WellMixture` where its range of widths allows, else a `PythonEnergy`.
     model_ : ScaledWells or ScaledNetwork, or PreparedDensity with preprocess
@@ -149,6 +153,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         learning_rate=None,
         n_init="auto",
         covariance="diag",
+        tails="normal",
         max_wells=6,
         n_folds=5,
         hidden="auto",
@@ -166,6 +171,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.n_init = n_init
         self.covariance = covariance
+        self.tails = tails
         self.max_wells = max_wells
         self.n_folds = n_folds
         self.hidden = hidden
@@ -230,6 +236,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             "learning_rate": self.learning_rate,
             "n_init": self.n_init,
             "covariance": self.covariance,
+            "tails": self.tails,
             "names": names,
         }
         n_wells, held_out = self.n_wells, None
@@ -271,7 +278,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     def _adopt(self, model: ScaledWells | ScaledNetwork | PreparedDensity, held_out):
         self.model_ = model
         self.held_out_ = held_out
-        for name in ("n_wells_", "weights_", "means_", "stds_", "covariances_"):
+        for name in ("n_wells_", "weights_", "means_", "stds_", "covariances_", "degrees_of_freedom_"):
             # Of an earlier fit.
             self.__dict__.pop(name, None)
         self.energy_ = model.energy_
@@ -285,6 +292,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         self.n_wells_ = model.n_wells
         self.weights_, self.means_, self.stds_ = model.weights_, model.means_, model.stds_
         self.covariances_ = model.covariances_ if model.covariance == "full" else self.stds_**2
+        if model.degrees_of_freedom_ is not None:
+            self.degrees_of_freedom_ = model.degrees_of_freedom_
 
     def _validated(self, X, reset):
         if isinstance(X, np.ma.MaskedArray) and np.ma.getmaskarray(X).any():

@@ -176,6 +176,12 @@ def _add_fit(commands):
         default="diag",
         help="may the columns of a well be correlated? (default diag: no)",
     )
+    command.add_argument(
+        "--tails",
+        choices=("normal", "student"),
+        default="normal",
+        help="student: wells that bear outliers, fitted by EM (default normal)",
+    )
     network = command.add_argument_group("with --model network")
     network.add_argument(
         "--hidden", type=_widths, default="auto", metavar="A,B", help="widths of the hidden layers, or auto"

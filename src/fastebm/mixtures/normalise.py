@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+from typing import TypeVar
+
+from ..energies.student_mixture import StudentTMixture
 from ..energies.well_mixture import WellMixture
 
+Wells = TypeVar("Wells", WellMixture, StudentTMixture)
 
-def normalised(wells: WellMixture) -> WellMixture:
+
+def normalised(wells: Wells) -> Wells:
     """Return a copy whose energy is -log p."""
+    same = copy.copy(wells)
     theta = wells.theta
     # c, the last parameter, moves by log Z.
     theta[-1] += wells.log_partition()
-    return WellMixture(wells.n_wells, wells.n_features, theta, covariance=wells.covariance)
+    same.theta = theta
+    return same
