@@ -51,7 +51,7 @@ WORTH = 1e-3
 class _Rescaled:
     """Energy and gradient of standardised wells, as functions of x in the user's units. Picklable."""
 
-    def __init__(self, wells: WellMixture, offset: np.ndarray, scale: np.ndarray):
+    def __init__(self, wells: WellMixture | StudentTMixture, offset: np.ndarray, scale: np.ndarray):
         self.wells, self.offset, self.scale = wells, offset, scale
         self.log_jacobian = float(np.log(scale).sum())
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
 
 from ..energies.student_mixture import StudentTMixture
 from ..energies.well_mixture import WellMixture
 
-Wells = TypeVar("Wells", WellMixture, StudentTMixture)
 
-
-def normalised(wells: Wells) -> Wells:
+def normalised(wells: WellMixture | StudentTMixture) -> WellMixture | StudentTMixture:
     """Return a copy whose energy is -log p."""
     same = copy.copy(wells)
     theta = wells.theta

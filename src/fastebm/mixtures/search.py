@@ -13,7 +13,7 @@ from .._runtime.check import describe, integer
 from .._runtime.control import Control
 from .._runtime.seed import seed_sequence
 from .._runtime.threads import each, resolve
-from ..energies.base import Energy
+from ..energies.student_mixture import StudentTMixture
 from ..energies.well_mixture import WellMixture
 from ._em import Blocks, Climb
 from ._em_full import FullClimb
@@ -171,7 +171,7 @@ class Normal:
 
 
 @singledispatch
-def family_of(energy: Energy) -> Normal:
+def family_of(energy: Any) -> Normal:
     """What the wells of an energy are."""
     return Normal(energy.covariance)
 
@@ -193,7 +193,7 @@ def n_starts(n_init, x: np.ndarray, n_wells: int, covariance: str = "diag") -> i
     return integer(n_init, "n_init", 1)
 
 
-def widths_of(energy: WellMixture) -> tuple[float, float]:
+def widths_of(energy: WellMixture | StudentTMixture) -> tuple[float, float]:
     """The range of widths, narrowed so that rounding cannot leave it."""
     limits = energy.scale_limits
     return limits[0] * (1 + 1e-12), limits[1] * (1 - 1e-12)
