@@ -44,8 +44,8 @@ def _copies(columns):
             "duplicate_column",
             float(len(found)),
             0.0,
-            f"{_columns(found)} an exact linear function of another: {said}. Left out of the density; samples have it "
-            "computed, and a row that breaks the rule has log-density -inf",
+            f"{_columns(found)} an exact linear function of another: {said}. Left out of the density; samples have "
+            "it computed, and a row that breaks the rule has log-density -inf",
             "drop the column",
         )
     ]
@@ -63,8 +63,8 @@ def _rounded(columns):
             found[0].rounding.relative,
             COARSE,
             f"{_columns(found)} on a grid whose step is up to {found[0].rounding.relative:.2g} standard deviations: "
-            f"{said}. The fit saw it with noise of one step; the density is that of values before rounding, and samples "
-            "are rounded again",
+            f"{said}. The fit saw it with noise of one step; the density is that of values before rounding, and "
+            "samples are rounded again",
             "nothing where that is meant; a category is better left out, and each of its values fitted alone",
         )
     ]
@@ -82,9 +82,9 @@ def _zeros(columns):
             "zeros",
             top,
             0.0,
-            f"{_columns(found)} with exact zeros among values that are no grid: {said}. No density has mass at a point; "
-            "zeros were spread over a small cell below 0, from which samples are zero, and the log-density of a row "
-            "with a zero depends on the width of that cell",
+            f"{_columns(found)} with exact zeros among values that are no grid: {said}. A density has no mass at "
+            "a point: zeros were spread over a small cell below 0, from which samples are zero, and the log-density of "
+            "a row with a zero depends on the width of that cell",
             "compare rows without zeros, or fit whether it is zero and how large it is apart",
         )
     ]
@@ -101,8 +101,8 @@ def _atoms(columns):
             "atom",
             found[0].atom[1],
             0.0,
-            f"{_columns(found)} with one value that many rows share, among values that are no grid: {said}. A well that "
-            "narrows onto it has a likelihood without limit",
+            f"{_columns(found)} with one value that many rows share, among values that are no grid: {said}. A well "
+            "that narrows onto it has a likelihood without limit",
             "if the value stands for 'missing' or 'at the limit', leave these rows out, or fit them apart",
         )
     ]

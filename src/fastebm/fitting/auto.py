@@ -14,6 +14,7 @@ from .._runtime.errors import FastEBMWarning
 from .._runtime.progress import bar
 from .._runtime.seed import seed_sequence
 from ..training.after_fit import check_strict, conclude
+from .grid import off_the_grid
 from .network import fit_network_rows
 from .scaled_network import ScaledNetwork
 from .scaled_wells import SELECTION_ROWS, ScaledWells, standardise
@@ -53,7 +54,7 @@ def fit_auto(
     Wells are tried with diagonal and full covariances, with normal and heavy tails, in growing numbers until unseen
     rows gain nothing, and with covariances shrunk towards what wells share or towards no correlations. The likeliest
     are put together, each with a weight: a mean of densities of wells is one of wells. From 1,000 rows a network is
-    tried too, and taken where it is better by two standard errors.
+    tried too, and taken where it is better by two standard errors. Rounded columns are seen with noise of their step.
 
     Parameters
     ----------
@@ -133,14 +134,15 @@ def fit_auto_rows(
     """As `fit_auto`, on checked rows."""
     most = None if max_wells is None else integer(max_wells, "max_wells", 1)
     folds = integer(n_folds, "n_folds", 2)
-    limit = None if max_seconds is None else real(max_seconds, "max_seconds", low=0)
+    limit = None if max_seconds is None else real(max_seconds, "max_seconds", minimum=0)
     if len(x) < 2 * folds:
         raise ValueError(
             f"model='auto' needs at least two rows per fold, {2 * folds} in all, got {len(x)}; fit_wells does with two"
         )
     offset, scale = standardise(x, names)
     named = None if names is None else tuple(map(str, names))
-    pick, search, train = seed_sequence(seed).spawn(3)
+    pick, search, train, noise = seed_sequence(seed).spawn(4)
+    raw, x = x, off_the_grid(x, np.random.default_rng(noise))
     z = (x - offset) / scale
     order = np.arange(len(z))
     if len(z) > SELECTION_ROWS:
@@ -167,12 +169,14 @@ def fit_auto_rows(
         seconds = time.perf_counter() - begin
     better = network is not None and network.better
     table = _table(found, jacobian, network, seconds, better)
-    wells = conclude(replace(wells, candidates=table), z, diagnose, strict and not better)
+    wells = conclude(
+        replace(wells, candidates=table), (raw - offset) / scale, diagnose, strict and not better
+    )
     if not better:
         return wells
     assert network is not None
     fit = replace(network, wells=wells, candidates=table, warnings=[], not_checked=[])
-    return conclude(fit, (x - fit.offset) / fit.scale, diagnose, strict)
+    return conclude(fit, (raw - fit.offset) / fit.scale, diagnose, strict)
 
 
 def _network(x, wells, found, jacobian, hidden, limit, seed, progress, names):
@@ -204,7 +208,16 @@ def _table(found, jacobian, network, seconds, better):
     for row in found.table:
         error = math.nan if row.scores is None else _error(found.scores - row.scores)
         lines.append(
-            (row.family, row.n_wells, row.shrinkage, row.mean - jacobian, error, row.seconds, row.weight, not better and row.weight > 0)
+            (
+                row.family,
+                row.n_wells,
+                row.shrinkage,
+                row.mean - jacobian,
+                error,
+                row.seconds,
+                row.weight,
+                not better and row.weight > 0,
+            )
         )
     lines.sort(key=lambda line: -line[3])
     whole = found.wells.n_wells, 0.0, float(found.scores.mean()) - jacobian, 0.0

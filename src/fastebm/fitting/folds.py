@@ -45,11 +45,15 @@ class Folds:
         Rows of `refit`; by default z.
     """
 
-    def __init__(self, z: np.ndarray, n_folds: int, seed, *, n_starts=1, tol=None, max_iter=STEPS, final=None):
+    def __init__(
+        self, z: np.ndarray, n_folds: int, seed, *, n_starts=1, tol=None, max_iter=STEPS, final=None
+    ):
         order, self.seed = seed_sequence(seed).spawn(2)
         self.z, self.n_folds, self.n_starts, self.max_iter = z, n_folds, n_starts, max_iter
         self.tol = TOLERANCE * z.shape[1] if tol is None else tol
-        self.parts = [np.sort(p) for p in np.array_split(np.random.default_rng(order).permutation(len(z)), n_folds)]
+        self.parts = [
+            np.sort(p) for p in np.array_split(np.random.default_rng(order).permutation(len(z)), n_folds)
+        ]
         self.rest = [np.delete(z, part, axis=0) for part in self.parts]
         self.blocks = [Blocks(rest) for rest in self.rest]
         self.unseen = [Blocks(np.ascontiguousarray(z[part])) for part in self.parts]
@@ -68,7 +72,9 @@ class Folds:
         todo = [i for i in folds if (candidate, i) not in self.scores]
         work = len(self.z) * self.z.shape[1] ** 2 * candidate.n_wells
         threads = resolve(None) if work > WORTH_THREADS else 1
-        for i, (log_p, end) in zip(todo, each(lambda j: self._fit(candidate, todo[j]), len(todo), threads), strict=True):
+        for i, (log_p, end) in zip(
+            todo, each(lambda j: self._fit(candidate, todo[j]), len(todo), threads), strict=True
+        ):
             self.scores[candidate, i], self.ends[candidate, i] = log_p, end
         return np.concatenate([self.scores[candidate, i] for i in folds])
 

@@ -27,8 +27,10 @@ DIAG = {"diag": lambda level: Shape("diag"), "heavy diag": lambda level: Shape("
 # Strengths of shrinkage, in rows for each feature.
 LEVELS = (1 / 27, 1 / 9, 1 / 3, 1.0, 3.0, 9.0, 27.0)
 USUAL = 1.0
-# Rows times features squared from which numbers and strengths are screened on two folds.
+# Rows times features squared from which numbers and strengths are screened on two folds; and from which only these
+# numbers are tried, kinds after the first only near the number that was best for it, and fewer finalists.
 DEAR, SCREENED = 40_000, 2
+VERY_DEAR, FEW_NUMBERS, FEW_FINALISTS = 1_000_000, (1, 2, 4, 8, 16, 32, 64, 128, 256), 4
 # A kind is left after so many numbers without a gain; where fits are dear, after one.
 IN_VAIN = 2
 # And if it is behind the best by more than this many of its last gains.
@@ -110,7 +112,9 @@ class _Search:
     def __init__(self, folds: Folds, most, shown):
         n, d = folds.z.shape
         self.folds, self.shown = folds, shown
-        dear = n * d * d > DEAR
+        dear, very_dear = n * d * d > DEAR, n * d * d > VERY_DEAR
+        self.numbers, self.finalists = (FEW_NUMBERS, FEW_FINALISTS) if very_dear else (NUMBERS, FINALISTS)
+        self.near = very_dear
         self.screen = range(min(SCREENED, folds.n_folds) if dear else folds.n_folds)
         self.in_vain = 1 if dear else IN_VAIN
         limit = folds.most(ROWS_EACH)
@@ -141,9 +145,11 @@ class _Search:
     def _numbers(self, name, shape):
         """More and more wells of one kind, until they gain nothing."""
         lead, vain, top = -np.inf, 0, max(self.means.values(), default=-np.inf)
-        for k in NUMBERS:
-            if k > self.most:
-                break
+        first, last = 1.0, float(self.most)
+        if self.near and self.means and shape(USUAL).full:
+            best = max(self.means, key=self.means.__getitem__).n_wells
+            first, last = best / 2, min(last, 2 * best)
+        for k in [k for k in self.numbers if first <= k <= last]:
             value = self._mean(name, USUAL, shape(USUAL), k)
             gain = value - lead
             lead, vain = max(lead, value), 0 if gain > 0 else vain + 1
@@ -164,7 +170,7 @@ class _Search:
                 before = max(self.means.values())
                 if self._mean(name, LEVELS[i], FULL[name](LEVELS[i]), k) <= before:
                     break
-        for number in [n for n in NUMBERS if n <= self.most and k / 2 <= n <= 2 * k]:
+        for number in [n for n in self.numbers if n <= self.most and k / 2 <= n <= 2 * k]:
             light = FULL[name](USUAL)._replace(heavy=False)
             self._mean(f"normal {name}", USUAL, light, number)
 
@@ -173,10 +179,10 @@ class _Search:
         ranked = [c for c in self.means if np.isfinite(self.means[c])]
         ranked.sort(key=self.means.__getitem__, reverse=True)
         chosen: list[Candidate] = []
-        for candidate in ranked:
+        for candidate in ranked[: 4 * self.finalists]:
             if self.names[candidate][0] not in {self.names[c][0] for c in chosen}:
                 chosen.append(candidate)
-        chosen += [c for c in ranked if c not in chosen][: max(0, FINALISTS - len(chosen))]
+        chosen += [c for c in ranked if c not in chosen][: max(0, self.finalists - len(chosen))]
         log_p = np.stack([self._all_folds(c) for c in chosen], axis=1)
         fine = np.isfinite(log_p).all(axis=0)
         chosen, log_p = [c for c, ok in zip(chosen, fine, strict=True) if ok], log_p[:, fine]

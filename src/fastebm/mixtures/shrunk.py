@@ -102,10 +102,7 @@ def together(parts, shares) -> WellMixture | StudentTMixture:
     full = any(part[2].ndim == 3 for part in parts)
     d = means.shape[1]
     spread = np.concatenate(
-        [
-            part[2][:, :, None] ** 2 * np.eye(d) if full and part[2].ndim == 2 else part[2]
-            for part in parts
-        ]
+        [part[2][:, :, None] ** 2 * np.eye(d) if full and part[2].ndim == 2 else part[2] for part in parts]
     )
     # Wells that lost their rows.
     there = weights > 1e-12
@@ -115,7 +112,9 @@ def together(parts, shares) -> WellMixture | StudentTMixture:
         if full:
             return WellMixture.from_mixture(weights, means, covariances=spread)
         return WellMixture.from_mixture(weights, means, spread)
-    df = np.concatenate([part[3] if len(part) == 4 else np.full(len(part[0]), NORMAL_DF) for part in parts])[there]
+    df = np.concatenate([part[3] if len(part) == 4 else np.full(len(part[0]), NORMAL_DF) for part in parts])[
+        there
+    ]
     if full:
         return StudentTMixture.from_mixture(weights, means, None, df, scale_matrices=spread)
     return StudentTMixture.from_mixture(weights, means, spread, df)

@@ -15,8 +15,8 @@ from .log import Log
 from .rounding import find_rounding
 from .softplus import Softplus
 from .transform import Plain, Transform
-from .yeo_johnson import YeoJohnson, best_power
-from .zeros import find_zeros, top_share
+from .yeo_johnson import ROWS, YeoJohnson, best_power
+from .zeros import find_zeros
 
 # A transform is taken where a normal law fits z better than x by so many nats a row, and by so many in all.
 WORTH, WORTH_IN_ALL = 0.05, 5.0
@@ -53,15 +53,19 @@ def decide(x: np.ndarray, name: str, wish: Wish) -> Column:
         return Column(name, constant)
     if wish.method == "none":
         return Column(name, Plain(), why="as asked")
-    rounding = find_rounding(x)
+    # One sort for all that asks for ties.
+    unique = np.unique(x, return_counts=True)
+    rounding = find_rounding(x, unique)
     if wish.method == "cyclic":
         return Column(name, lay_out(x, float(wish.number)), rounding, why="as asked")
     low = float(x.min())
     zeros = find_zeros(x) if rounding is None and wish.number is None else None
-    column = Column(name, Plain(), rounding, atom=_atom(x) if rounding is None else None)
+    column = Column(name, Plain(), rounding, atom=_atom(*unique) if rounding is None else None)
     if zeros is not None and column.atom is not None and column.atom[0] == 0:
         # Said of the zeros.
         column = replace(column, atom=None)
+    # So many rows tell the shape of a column.
+    part = x[:: -(-len(x) // ROWS)]
     # The support ends below the cell of the smallest value there can be.
     bound = 0.0 if wish.number is None else wish.number
     if rounding is not None and low >= bound:
@@ -70,19 +74,19 @@ def decide(x: np.ndarray, name: str, wish: Wish) -> Column:
         bound = -zeros.width
     if wish.method in ("log", "softplus"):
         _check_bound(low, bound, name, wish)
-        action = Log(bound) if wish.method == "log" else _best(_softplus(x, bound), x)
+        action = Log(bound) if wish.method == "log" else _best(_softplus(part, bound), part)
         return replace(column, action=action, zeros=zeros, why="as asked")
     if wish.method == "yeo-johnson":
-        return replace(column, action=_yeo_johnson(x), why="as asked")
-    if len(x) < FEWEST_ROWS or len(np.unique(x)) < FEWEST_VALUES:
+        return replace(column, action=_yeo_johnson(part), why="as asked")
+    if len(x) < FEWEST_ROWS or len(unique[0]) < FEWEST_VALUES:
         return replace(column, why="too few values to tell its shape")
-    if low > bound and float(x.mean()) - NEAR * float(x.std()) < bound:
-        action = _best([Log(bound), *_softplus(x, bound)], x)
-        why = f"not negative and near 0; a normal law gains {gain(action, x):.2g} nats a row"
+    if low > bound and float(part.mean()) - NEAR * float(part.std()) < bound:
+        action = _best([Log(bound), *_softplus(part, bound)], part)
+        why = f"not negative and near 0; a normal law gains {gain(action, part):.2g} nats a row"
         return replace(column, action=action, zeros=zeros, why=why)
-    candidates = [_yeo_johnson(x)] + ([Log(bound)] if low > bound else [])
-    best = _best(candidates, x)
-    gained = gain(best, x)
+    candidates = [_yeo_johnson(part)] + ([Log(bound)] if low > bound else [])
+    best = _best(candidates, part)
+    gained = gain(best, part)
     if gained > WORTH and gained * len(x) > WORTH_IN_ALL:
         return replace(
             column, action=best, zeros=zeros if best.low > -math.inf else None, why=_skewed(gained)
@@ -93,9 +97,9 @@ def decide(x: np.ndarray, name: str, wish: Wish) -> Column:
 def gain(transform: Transform, x: np.ndarray) -> float:
     """Mean log-likelihood that a normal law gains by a transform, in nats a row."""
     with np.errstate(all="ignore"):
-        spread = float(transform.forward(x).std())
+        before, after = float(x.std()), float(transform.forward(x).std())
         slope = float(transform.log_slope(x).mean())
-        value = math.log(float(x.std())) + slope - (math.log(spread) if spread > 0 else math.inf)
+    value = math.log(before / after) + slope if before > 0 and after > 0 else -math.inf
     return value if math.isfinite(value) else -math.inf
 
 
@@ -121,9 +125,11 @@ def _yeo_johnson(x) -> YeoJohnson:
     return YeoJohnson(centre, scale, best_power((x - centre) / scale))
 
 
-def _atom(x):
-    value, share = top_share(x)
-    return (value, share) if share >= ATOM_SHARE and share * len(x) >= ATOM_ROWS else None
+def _atom(values, counts):
+    """The value that most rows share, and their share, if it is suspicious."""
+    top, n = int(counts.argmax()), int(counts.sum())
+    suspicious = counts[top] >= max(ATOM_ROWS, ATOM_SHARE * n)
+    return (float(values[top]), float(counts[top] / n)) if suspicious else None
 
 
 def _check_bound(low, bound, name, wish):

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-# What counts as the same number, relative to what it was computed from.
-SAME = 1e-9
+# What counts as the same number: so many last bits of what it was computed from, and of a copy so much of its spread.
+# (Times of 1.6e9 s that begin and end something differ by less than 1e-9 of themselves, and are no copies.)
+BITS, SAME = 16 * 2.0**-52, 1e-9
 # Pairs with a smaller correlation are not looked at.
 NEARLY_ONE = 1.0 - 1e-7
 
@@ -29,7 +30,7 @@ class Constant:
 
     def agrees(self, own: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Which rows have the value that they should have?"""
-        return np.abs(own - self.value) <= SAME * abs(self.value)
+        return np.abs(own - self.value) <= BITS * abs(self.value)
 
     def __str__(self):
         return f"constant {self.value:.6g}, left out"
@@ -45,6 +46,7 @@ class Copy:
     source: int
     slope: float
     offset: float
+    spread: float
     kind: ClassVar[str] = "copy"
 
     def restored(self, x: np.ndarray) -> np.ndarray:
@@ -55,18 +57,19 @@ class Copy:
         """Which rows have the value that they should have?"""
         part = self.slope * x[:, self.source]
         size = np.abs(own) + np.abs(part) + abs(self.offset)
-        return np.abs(own - (self.offset + part)) <= SAME * size
+        return np.abs(own - (self.offset + part)) <= SAME * self.spread + BITS * size
 
     def __str__(self):
-        return f"{self.offset:.6g} {self.slope:+.6g} times column {self.source}, left out"
+        added = f" and plus {self.offset:.6g}" if self.offset else ""
+        return f"column {self.source} times {self.slope:.6g}{added}, left out"
 
 
 def find_constant(x: np.ndarray) -> Constant | None:
     """The value of a column without spread, else None."""
     low, high = float(x.min()), float(x.max())
     middle = 0.5 * low + 0.5 * high
-    # All in the last bits: what was computed to be the same.
-    if low == high or high - low <= 1e-13 * abs(middle):
+    # Or all but the last bits: what was computed to be the same.
+    if high - low <= 0.5 * BITS * abs(middle):
         return Constant(low)
     return None
 
@@ -76,8 +79,8 @@ def find_copies(x: np.ndarray, candidates: list[int]) -> dict[int, Copy]:
     found: dict[int, Copy] = {}
     if len(candidates) < 2 or len(x) < 3:
         return found
-    centred = x[:, candidates] - x[:, candidates].mean(axis=0)
     with np.errstate(over="ignore", invalid="ignore"):
+        centred = x[:, candidates] - x[:, candidates].mean(axis=0)
         centred /= np.sqrt((centred**2).mean(axis=0))
         r = centred.T @ centred / len(x)
     for j in range(1, len(candidates)):
@@ -93,8 +96,9 @@ def find_copies(x: np.ndarray, candidates: list[int]) -> dict[int, Copy]:
 
 
 def _line(a, b, source) -> Copy:
+    spread = float(b.std())
     if (a == b).all():
-        return Copy(source, 1.0, 0.0)
+        return Copy(source, 1.0, 0.0, spread)
     # Through the two rows that are furthest apart: least squares would spread the rounding of all.
     low, high = int(a.argmin()), int(a.argmax())
     slope = float((b[high] - b[low]) / (a[high] - a[low]))
@@ -102,4 +106,4 @@ def _line(a, b, source) -> Copy:
     # A multiple, but for rounding.
     if abs(offset) <= 1e-12 * float(np.abs(b).max()):
         offset = 0.0
-    return Copy(source, slope, offset)
+    return Copy(source, slope, offset, spread)

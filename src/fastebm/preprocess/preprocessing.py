@@ -84,10 +84,12 @@ class Preprocessing:
                 f"names must hold one name for each of the {x.shape[1]} columns, got {len(names)}"
             )
         asked = wishes(how, names, named, cyclic)
-        columns = [decide(x[:, j], names[j], asked[j]) for j in range(len(names))]
+        # Values whose squares overflow: the fit says so, in its own words.
+        with np.errstate(over="ignore", invalid="ignore"):
+            columns = [decide(x[:, j], names[j], asked[j]) for j in range(len(names))]
         kept = [j for j, c in enumerate(columns) if c.kept and not isinstance(c.action, Cyclic)]
         for j, copy in find_copies(x, kept).items():
-            columns[j] = Column(names[j], copy, why=f"of {names[copy.source]!r}")
+            columns[j] = Column(names[j], copy, why=f"a copy of {names[copy.source]!r}")
         if not any(c.kept for c in columns):
             raise ValueError(
                 "X: every column is constant ("
@@ -155,10 +157,7 @@ class Preprocessing:
             If a row is outside the support: below the bound of a logarithm, or with another value in a constant column
             or a copy.
         """
-        x = samples(X, self.n_features)[0]
-        z, inside, _ = self._mapped(x)
-        self._refuse(x, inside)
-        return z
+        return self._transformed(samples(X, self.n_features)[0])
 
     def inverse(self, Z, *, rounded=True) -> np.ndarray:
         """Rows of X from rows of z, shape (n_samples, n_features): transforms undone, left-out columns restored.
@@ -176,6 +175,11 @@ class Preprocessing:
         x = samples(X, self.n_features)[0]
         _, inside, log_slopes = self._mapped(x)
         return np.where(inside, log_slopes, -np.inf)
+
+    def _transformed(self, x):
+        z, inside, _ = self._mapped(x)
+        self._refuse(x, inside)
+        return z
 
     def _mapped(self, x):
         """(z, which rows are inside the support, log Jacobian); rows outside have some numbers."""

@@ -62,9 +62,16 @@ class Rounding:
         return np.clip(on, self.lowest, self.highest) + 0.0
 
 
-def find_rounding(x: np.ndarray) -> Rounding | None:
-    """The grid that a column stands on, where at least a fifth of its rows are tied; else None."""
-    values, counts = np.unique(x, return_counts=True)
+def find_rounding(x: np.ndarray, unique=None) -> Rounding | None:
+    """The grid that a column stands on, where at least a fifth of its rows are tied; else None.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n,)
+    unique : tuple (values, counts), optional
+        `numpy.unique` of x, if it is known.
+    """
+    values, counts = np.unique(x, return_counts=True) if unique is None else unique
     if len(values) < 2 or counts[counts > 1].sum() < TIED * len(x):
         return None
     gaps = values - values[0]
@@ -73,6 +80,8 @@ def find_rounding(x: np.ndarray) -> Rounding | None:
     if step is None or gaps[-1] > MOST_CELLS * step:
         return None
     decimals = next((k for k in range(MOST_DECIMALS + 1) if (np.round(values, k) == values).all()), -1)
+    if decimals >= 0:
+        step = float(np.round(step, decimals))
     few = len(values) <= FEW
     origin = float(values[0])
     if decimals >= 0 and abs(origin / step - np.rint(origin / step)) < 1e-6:
@@ -94,12 +103,10 @@ def _common_divisor(gaps, tolerance) -> float | None:
     step = float(np.diff(gaps, prepend=0.0).min())
     while step > 100 * tolerance:
         off = np.abs(gaps - step * np.rint(gaps / step))
-        # Multiples of a step that is off by its last bits are off by more.
         bad = off > tolerance
         if not bad.any():
             cells = np.rint(gaps / step)
-            step = float((gaps @ cells) / (cells @ cells))
-            nearest = np.round(step, MOST_DECIMALS)
-            return float(nearest) if abs(nearest - step) < tolerance / len(gaps) + 1e-15 * step else step
+            # By all of them: the bits of a single gap are those of a difference.
+            return float((gaps @ cells) / (cells @ cells))
         step = float(off[bad].min())
     return None

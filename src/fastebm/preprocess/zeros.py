@@ -45,10 +45,3 @@ def find_zeros(x: np.ndarray) -> Zeros | None:
     if len(positive) == len(x) or not len(positive) or x.min() < 0:
         return None
     return Zeros(0.5 * float(np.quantile(positive, QUANTILE)), 1.0 - len(positive) / len(x))
-
-
-def top_share(x: np.ndarray) -> tuple[float, float]:
-    """(the value that occurs most often, the share of the rows that have it)."""
-    values, counts = np.unique(x, return_counts=True)
-    top = int(counts.argmax())
-    return float(values[top]), float(counts[top] / len(x))
