@@ -17,8 +17,8 @@ extensions = [
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
-    "sphinxarg.ext",
     # Ours.
+    "commands",
     "executed",
     "languages",
     "mathml",
@@ -28,6 +28,8 @@ html_math_renderer = "mathml"
 exclude_patterns = ["_build", "truth_table.rst"]
 
 html_theme = "furo"
+pygments_style = "friendly"
+pygments_dark_style = "monokai"
 html_title = "fastebm"
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0069a3", "color-brand-content": "#0069a3"},
