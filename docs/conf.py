@@ -40,5 +40,15 @@ html_css_files = ["pages.css"]
 html_show_sourcelink = False
 html_copy_source = False
 
+# A name in single quotes is a link where the reference has it. A role must lead somewhere; other projects are not asked.
+default_role = "py:obj"
+nitpicky = True
+nitpick_ignore_regex = [
+    ("py:obj", ".*"),
+    ("py:class", r"(np|numpy|collections|sklearn|pandas|matplotlib)\..*|.*\[.*"),
+    # Told in prose: what settings hold, and lists of warnings.
+    ("py:class", r"fastebm\.(training|diagnostics)\..*"),
+]
+
 autodoc_member_order = "groupwise"
 numpydoc_show_class_members = False
