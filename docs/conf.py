@@ -40,7 +40,7 @@ html_css_files = ["pages.css"]
 html_show_sourcelink = False
 html_copy_source = False
 
-# A name in single quotes is a link where the reference has it. A role must lead somewhere; other projects are not asked.
+# A name in single quotes is a link where the reference has it. Roles must lead somewhere, but for other projects.
 default_role = "py:obj"
 nitpicky = True
 nitpick_ignore_regex = [
