@@ -8,6 +8,7 @@ from ._runtime.errors import (
     FastEBMWarning,
     ModelFileError,
     NonFiniteError,
+    SamplingInterrupted,
     TrainingError,
     TrainingInterrupted,
     UntrustedFitError,
@@ -64,8 +65,8 @@ from .training import (
     annealed_langevin,
     noise_ladder,
 )
+from .training.after_fit import CERTIFY as _CERTIFY
 from .training.after_fit import CHECKS as _CHECKS
-from .training.result import CERTIFY as _CERTIFY
 
 __all__ = [
     "HMC",
@@ -101,6 +102,8 @@ __all__ = [
     "NoiseLadder",
     "NonFiniteError",
     "PhiFour",
+    "PreparedDensity",
+    "Preprocessing",
     "PythonEnergy",
     "ReplayBuffer",
     "Rosenbrock",
@@ -108,6 +111,7 @@ __all__ = [
     "Sample",
     "SampleResult",
     "Sampler",
+    "SamplingInterrupted",
     "ScaledNetwork",
     "ScaledWells",
     "ScoreMatching",
@@ -162,6 +166,8 @@ _LATER = {
     "GradientReport": "diagnostics",
     "LogPartition": "partition.log_partition",
     "Sample": "sampling",
+    "PreparedDensity": "fitting.prepared",
+    "Preprocessing": "preprocess",
     "ScaledNetwork": "fitting.scaled_network",
     "ScaledWells": "fitting.scaled_wells",
     "SweepResult": "fitting.sweep",
@@ -196,6 +202,7 @@ _ROOMS = (
     "notebook",
     "partition",
     "plotting",
+    "preprocess",
     "reference",
 )
 
@@ -214,12 +221,14 @@ if TYPE_CHECKING:
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
     from .fitting.network import fit_network
+    from .fitting.prepared import PreparedDensity
     from .fitting.scaled_network import ScaledNetwork
     from .fitting.scaled_wells import ScaledWells, fit_wells
     from .fitting.sweep import SweepResult, sweep
     from .io import load, save
     from .partition.certificate import Certificate, Comparison, certificate
     from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
+    from .preprocess import Preprocessing
     from .sampling import Sample, sample
     from .storage.outside import register
 

@@ -80,6 +80,35 @@ class TrainingInterrupted(KeyboardInterrupt):
         return type(self), (*self.args, self.result), self.__dict__
 
 
+class SamplingInterrupted(KeyboardInterrupt):
+    """Ctrl-C while chains ran. ``.result`` is what the run would have returned if it had been asked for so much only.
+
+    Attributes
+    ----------
+    result : SampleResult or Sample, or None
+        None if nothing was complete yet.
+    n_steps : int
+        Steps that every chain of the result has made, burn-in included.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> try:
+    ...     raise fe.SamplingInterrupted("after Ctrl-C", None)  # as samplers and `sample` do
+    ... except fe.SamplingInterrupted as stopped:
+    ...     print(stopped.result, stopped.n_steps)
+    None 0
+    """
+
+    def __init__(self, message, result, n_steps=0):
+        super().__init__(message)
+        self.result = result
+        self.n_steps = n_steps
+
+    def __reduce__(self):
+        return type(self), (*self.args, self.result, self.n_steps), self.__dict__
+
+
 class CertificateInterrupted(KeyboardInterrupt):
     """Ctrl-C during `certificate`. ``.estimate`` is what finished runs say of log Z, or None if none is finished.
 

@@ -32,6 +32,7 @@ EXTRAS = (
     ("tqdm", "tqdm", "progress bars"),
     ("pandas", "pandas", "data frames, tables of many kinds"),
     ("pyarrow", "pyarrow", "Parquet and Feather files"),
+    ("openpyxl", "openpyxl", "Excel workbooks"),
     ("scikit-learn", "sklearn", "EnergyDensity in pipelines and searches"),
     ("arviz", "arviz", "chains as InferenceData"),
     ("xarray", "xarray", "chains as data sets"),

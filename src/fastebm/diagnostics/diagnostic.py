@@ -5,9 +5,11 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+from .._runtime import html
+
 
 @dataclass(frozen=True)
-class Diagnostic:
+class Diagnostic(html.Shown):
     """One warning about a run.
 
     Attributes
@@ -46,8 +48,11 @@ class Diagnostic:
         head = f"{self.severity} {self.code}: {self.value:.3g} (limit {self.threshold:.3g}): "
         return textwrap.fill(f"{head}{self.meaning}. What to do: {self.advice}.", 110, subsequent_indent="  ")
 
+    def _html(self) -> str:
+        return html.verdict([self])
 
-class Diagnosis(list):
+
+class Diagnosis(html.Shown, list):
     """A list of `Diagnostic`, the most serious first.
 
     Parameters
@@ -63,6 +68,9 @@ class Diagnosis(list):
 
     def __str__(self) -> str:
         return "\n".join(as_lines(self, self.not_checked))
+
+    def _html(self) -> str:
+        return html.verdict(self, self.not_checked)
 
     def __reduce__(self):
         return type(self), (list(self), self.not_checked)

@@ -11,6 +11,7 @@ from threading import get_ident
 import numpy as np
 
 from .._runtime.check import check_heap_type, describe, finite_result, samples, vector
+from .display import energy_html
 
 from .._runtime.fast cimport address, finite
 from ..kernels.directions cimport move_along, step_lengths
@@ -115,9 +116,8 @@ cdef class Energy:
 
     Examples
     --------
-    >>> import fastebm as fe
-    >>> isinstance(fe.WellMixture(), fe.Energy), fe.WellMixture().grad([0.5]).shape
-    (True, (1,))
+    >>> import fastebm as fe; fe.WellMixture().grad([0.5, 1.0]).shape
+    (2,)
     """
 
     def __dealloc__(self):
@@ -274,8 +274,7 @@ cdef class Energy:
         "Energy from which annealing to this one begins, with a closed log Z and exact samples; None if it "
         "knows none."))
     tilt = property(lambda self: None, doc=(
-        "This energy less its `annealing_base`, as an energy that can be evaluated alone; None if it has "
-        "none."))
+        "This energy less its `annealing_base`, as an energy that can be evaluated alone; None if it has none."))
     modes = property(lambda self: None, doc=(
         "Centres of the modes, shape (n_modes, n_features), in the units of x; None where they are not known."))
     mode_shares = property(lambda self: None, doc=(
@@ -288,8 +287,7 @@ cdef class Energy:
         "any direction; None where they are so along features only (`mode_scales` says all) or are not known."))
 
     scale_limits = property(lambda self: None, doc=(
-        "(smallest, largest) standard deviation that a mode can be given by theta, or None if there is no "
-        "limit."))
+        "(smallest, largest) standard deviation that a mode can be given by theta, or None where it is not limited."))
 
     @property
     def theta_limits(self):
@@ -427,6 +425,8 @@ cdef class Energy:
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self._arguments().items())})"
+
+    _repr_html_ = energy_html
 
 
 def as_energy(value, str name="energy"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import check_size, choice, integer, rows, samples
 from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
@@ -17,10 +18,12 @@ from ..mixtures.normalise import normalised
 from ..mixtures.optimum import STARTS, optimum
 from ..mixtures.search import n_starts, search, widths_of
 from ..mixtures.starts import check_distinct, place_wells
+from ..preprocess import prepare_rows
 from ..training.after_fit import check_strict, conclude
 from ..training.contrastive import ContrastiveDivergence
 from ..training.recipes import GLOBAL_MOVE_FEATURES
 from ..training.result import TrainingResult
+from .prepared import PreparedDensity, prepared
 
 RECIPES = ("auto", "contrastive", "em")
 # The number of wells is chosen on at most this many rows.
@@ -51,7 +54,7 @@ class _Rescaled:
 
 
 @dataclass(frozen=True, eq=False)
-class ScaledWells:
+class ScaledWells(html.Shown):
     """A fitted density. Below, "units of x" are the user's.
 
     Attributes
@@ -145,12 +148,28 @@ class ScaledWells:
         rescaled = _Rescaled(normalised(self.wells), self.offset, self.scale)
         return PythonEnergy(rescaled.energy, rescaled.grad, self.n_features)
 
+    def _html(self) -> str:
+        head = ("well", "weight", *(self.names or [f"x{i + 1}" for i in range(self.n_features)]))
+        wells = [
+            (j + 1, f"{w:.4f}", *(f"{m:.4g} ± {s:.3g}" for m, s in zip(mean, std, strict=True)))
+            for j, (w, mean, std) in enumerate(zip(self.weights_, self.means_, self.stds_, strict=True))
+        ]
+        rows = [("wells", self.n_wells), ("covariance", self.covariance)]
+        rows += [("found by", "EM" if self.training is None else "contrastive training")]
+        return html.card(
+            "ScaledWells", rows, html.table(wells, head), html.verdict(self.warnings, self.not_checked)
+        )
+
     def score_samples(self, X) -> np.ndarray:
         """log p(x) of every row of X, shape (n_samples,), a density per unit of x."""
         return self._log_prob(samples(X, self.n_features)[0])
 
     def _log_prob(self, x: np.ndarray) -> np.ndarray:
         return self.wells.log_prob((x - self.offset) / self.scale) - float(np.log(self.scale).sum())
+
+    def _shares(self, x: np.ndarray) -> np.ndarray:
+        """Share of each well in the density at every row of x, shape (n_samples, n_wells)."""
+        return self.wells.shares((x - self.offset) / self.scale)
 
     def sample(self, n: int, seed=None) -> np.ndarray:
         """Draw n independent samples, shape (n, n_features), in units of x."""
@@ -192,9 +211,10 @@ def fit_wells(
     seed=None,
     progress=False,
     names=None,
+    preprocess=None,
     diagnose=True,
     strict=False,
-) -> ScaledWells:
+) -> ScaledWells | PreparedDensity:
     """Fit a well mixture to X in any units.
 
     Parameters
@@ -223,6 +243,8 @@ def fit_wells(
         Show a progress bar (needs tqdm).
     names : sequence of str, optional
         Names of the features, for messages.
+    preprocess : None, "auto" or dict, default None
+        Transform the columns first: see `Preprocessing.fit`. The fit is then a `PreparedDensity`.
     diagnose : bool, default True
         Check the fit (`fastebm.diagnose`): its ``warnings`` say what was found, and an error among them is a
         `FastEBMWarning` too. A trained fit is compared with EM from itself and from other starts, and the better one
@@ -232,7 +254,7 @@ def fit_wells(
 
     Returns
     -------
-    ScaledWells
+    ScaledWells, or PreparedDensity with preprocess
 
     Raises
     ------
@@ -251,21 +273,23 @@ def fit_wells(
     ([], array([0.35, 0.65]), (3, 1))
     """
     check_strict(strict, diagnose)
-    return fit_rows(
-        rows(X),
-        n_wells,
-        recipe=recipe,
-        n_updates=n_updates,
-        n_chains=n_chains,
-        learning_rate=learning_rate,
-        n_init=n_init,
-        covariance=covariance,
-        seed=seed,
-        progress=progress,
-        names=names,
-        diagnose=diagnose,
-        strict=strict,
-    )
+    settings = {
+        "recipe": recipe,
+        "n_updates": n_updates,
+        "n_chains": n_chains,
+        "learning_rate": learning_rate,
+        "n_init": n_init,
+        "covariance": covariance,
+        "progress": progress,
+        "diagnose": diagnose,
+    }
+    x = rows(X)
+    if preprocess is None:
+        return fit_rows(x, n_wells, seed=seed, names=names, strict=strict, **settings)
+    noise, stream = seed_sequence(seed).spawn(2)
+    z, preparation = prepare_rows(x, names, preprocess, noise)
+    fit = fit_rows(z, n_wells, seed=stream, names=preparation.kept_names, **settings)
+    return prepared(preparation, fit, x, diagnose, strict)
 
 
 def fit_rows(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import choice, integer, samples
 from .._runtime.seed import seed_sequence
 from ..energies.base import as_energy
@@ -49,7 +50,7 @@ class UntrustedEstimateError(ValueError):
 
 
 @dataclass(frozen=True)
-class LogPartition:
+class LogPartition(html.Shown):
     """An estimate of log Z, in nats.
 
     Attributes
@@ -163,6 +164,18 @@ class LogPartition:
         if not self.trusted:
             return f"log Z in [{self.lower:.4g}, {self.upper:.4g}] ({self.method}; not a trustworthy number)"
         return f"log Z = {self._value:.10g} +- {self.error:.1g} ({self.method})"
+
+    def _html(self) -> str:
+        rows = [("log Z", f"{self._value:.10g} ± {self.error:.1g}")] if self.trusted else [("log Z", None)]
+        rows += [("method", self.method.replace("_", " "))]
+        if self.lower != self.upper:
+            rows.append(("between", f"{self.lower:.6g} and {self.upper:.6g}"))
+        if self.sd_log_weights:
+            rows.append(("spread of the log-weights", self.sd_log_weights))
+        rows.append(("energy evaluations", self.n_evaluations))
+        if not self.trusted:
+            rows.append(("not to be trusted", f"{self.doubt[0]}; {self.doubt[3]}"))
+        return html.card("log Z, in nats", rows)
 
 
 def log_partition(
