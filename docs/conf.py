@@ -46,8 +46,8 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", ".*"),
     ("py:class", r"(np|numpy|collections|sklearn|pandas|matplotlib)\..*|.*\[.*"),
-    # Told in prose: what settings hold, and lists of warnings.
-    ("py:class", r"fastebm\.(training|diagnostics)\..*"),
+    # Told in prose: what settings hold, lists of warnings, the parts of a preprocessing.
+    ("py:class", r"fastebm\.[a-z_]+\..*"),
 ]
 
 autodoc_member_order = "groupwise"

@@ -94,10 +94,11 @@ class SamplingInterrupted(KeyboardInterrupt):
     --------
     >>> import fastebm as fe
     >>> try:
-    ...     raise fe.SamplingInterrupted("after Ctrl-C", None)  # as samplers and `sample` do
-    ... except fe.SamplingInterrupted as stopped:
-    ...     print(stopped.result, stopped.n_steps)
-    None 0
+    ...     run = fe.MALA(0.1).run(fe.DoubleWell(2), [[1.0, 0.0]] * 8, 100, seed=1)
+    ... except fe.SamplingInterrupted as interrupted:
+    ...     run = interrupted.result
+    >>> run.x.shape
+    (8, 2)
     """
 
     def __init__(self, message, result, n_steps=0):
