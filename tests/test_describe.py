@@ -4,6 +4,7 @@ import io
 import json
 import shlex
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -221,6 +222,14 @@ def test_a_command_that_repeats_a_fit_says_how_the_file_is_written():
     command = json.loads(out)["command"]
     assert status == 0 and command.endswith("--drop-na --na=x --skip=1")
     assert json.loads(run(*shlex.split(command)[1:], "--json")[1])["means"] == json.loads(out)["means"]
+
+
+def test_every_command_heeds_all_options_of_tables():
+    # read_table alone would not see --separator and its like.
+    for path in Path(cli.__file__).parent.glob("*.py"):
+        assert "read_table(" not in path.read_text(), (
+            f"{path.name}: read by tables.asked(arguments, progress)"
+        )
 
 
 # ---- the words of the command line ----

@@ -15,7 +15,8 @@ import sys
 from .._runtime.info import __version__, info
 from .completion import SHELLS, script
 from .help import Formatter, ending
-from .options import natural, table_options
+from .options import natural as _natural
+from .options import table_options as _table
 from .words import spoken
 
 DEMO_PICTURE = "demo.png"
@@ -122,7 +123,7 @@ def _quiet(command):
 
 def _seed(command):
     command.add_argument(
-        "--seed", type=natural, default=1, metavar="N", help="seed of everything random (default 1)"
+        "--seed", type=_natural, default=1, metavar="N", help="seed of everything random (default 1)"
     )
 
 
@@ -139,7 +140,7 @@ def _add_describe(commands):
         commands, "describe", _describe, "show what is understood of a table, before it is fitted"
     )
     command.add_argument("data", metavar="DATA", help=TABLES)
-    table_options(command, drop_na=False)
+    _table(command, drop_na=False)
     command.set_defaults(quiet=False)
 
 
@@ -148,7 +149,7 @@ def _add_fit(commands):
         commands, "fit", _fit, "fit a density of smooth wells, or a network, to a table of numbers"
     )
     command.add_argument("data", metavar="DATA", help=TABLES)
-    table_options(command)
+    _table(command)
     command.add_argument(
         "--model",
         choices=("wells", "network"),
@@ -167,7 +168,7 @@ def _add_fit(commands):
     )
     command.add_argument(
         "--updates",
-        type=natural,
+        type=_natural,
         metavar="N",
         help="training updates (default 800, of a network at most 4000)",
     )
@@ -208,7 +209,7 @@ def _add_score(commands):
     command = _command(commands, "score", _score, "log-density of every row under a saved model")
     command.add_argument("model", metavar="MODEL")
     command.add_argument("data", metavar="DATA", help=TABLES)
-    table_options(command)
+    _table(command)
     command.add_argument(
         "--out", metavar="FILE", help="write the log-density of every row (CSV, or NPY; - for stdout)"
     )
@@ -219,7 +220,7 @@ def _add_sample(commands):
     command = _command(commands, "sample", _sample, "draw from a saved model")
     command.add_argument("model", metavar="MODEL")
     command.add_argument(
-        "--n", type=natural, default=1000, metavar="N", help="number of samples (default 1000)"
+        "--n", type=_natural, default=1000, metavar="N", help="number of samples (default 1000)"
     )
     _seed(command)
     command.add_argument(
@@ -231,7 +232,7 @@ def _add_sample(commands):
 def _add_sweep(commands):
     command = _command(commands, "sweep", _sweep, "train with many settings and compare what they cost")
     command.add_argument("data", metavar="DATA", help=TABLES)
-    table_options(command)
+    _table(command)
     command.add_argument(
         "--set",
         type=_setting,
@@ -247,10 +248,10 @@ def _add_sweep(commands):
         default="default",
         help="where every run starts from: the default trainer, or the teaching notebook's",
     )
-    command.add_argument("--wells", type=natural, default=2, metavar="N", help="number of wells (default 2)")
-    command.add_argument("--updates", type=natural, metavar="N", help="training updates of every run")
+    command.add_argument("--wells", type=_natural, default=2, metavar="N", help="number of wells (default 2)")
+    command.add_argument("--updates", type=_natural, metavar="N", help="training updates of every run")
     command.add_argument(
-        "--repeats", type=natural, default=1, metavar="N", help="runs of every setting (default 1)"
+        "--repeats", type=_natural, default=1, metavar="N", help="runs of every setting (default 1)"
     )
     command.add_argument(
         "--test", type=float, default=0.25, metavar="SHARE", help="share of rows held out (default 0.25)"
@@ -280,7 +281,7 @@ def _setting(text: str):
 def _wells(text: str):
     if text == "auto":
         return text
-    number = natural(text)
+    number = _natural(text)
     if number == 0:
         raise argparse.ArgumentTypeError("at least one well, or auto")
     return number
@@ -289,7 +290,7 @@ def _wells(text: str):
 def _widths(text: str):
     if text == "auto":
         return text
-    widths = [natural(part.strip()) for part in text.split(",")]
+    widths = [_natural(part.strip()) for part in text.split(",")]
     if 0 in widths:
         raise argparse.ArgumentTypeError("a layer has at least one unit")
     return tuple(widths)

@@ -141,7 +141,7 @@ def _figure(value: float, kind: str) -> str:
 
 def _bars(counts) -> str:
     """A histogram in one line; a bin that is not empty is seen."""
-    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         BLOCKS.encode(encoding)
         signs = BLOCKS

@@ -22,7 +22,8 @@ from ..fitting.scaled_wells import ScaledWells, fit_wells
 from ..fitting.selection import select_n_wells
 from ..io import load, save
 from ..training.result import TrainingResult
-from .tables import Table, TableError, asked, joined
+from .tables import Table, TableError, asked
+from .tables import joined as _joined
 from .words import spoken
 
 
@@ -79,7 +80,7 @@ class FitSummary:
     def command(self) -> str:
         """The command that gives this fit again."""
         s = self.settings
-        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(joined(self.table.names))]
+        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(_joined(self.table.names))]
         words += ["--wells", str(s["wells"]), "--seed", str(s["seed"])]
         if s["recipe"] != "auto":
             words += ["--recipe", s["recipe"]]
@@ -103,6 +104,7 @@ class FitSummary:
             "columns": list(self.table.names),
             "n_rows": len(self.table.x),
             "n_dropped": self.table.dropped,
+            "notes": list(self.table.notes),
             "n_wells": self.model.n_wells,
             "weights": self.model.weights_[order].tolist(),
             "means": self.model.means_[order].tolist(),
@@ -151,10 +153,16 @@ def fit_table(
     held_out, n_wells = None, wells
     if wells == "auto":
         n_wells, held_out = select_n_wells(table.x, seed=chooser, **settings)
-    with catch_warnings():
-        # They are printed with the table.
-        simplefilter("ignore", FastEBMWarning)
-        model = fit_wells(table.x, n_wells, seed=stream, progress=progress, **settings)
+    try:
+        with catch_warnings():
+            # They are printed with the table.
+            simplefilter("ignore", FastEBMWarning)
+            model = fit_wells(table.x, n_wells, seed=stream, progress=progress, **settings)
+    except ValueError as error:
+        # The library speaks of X; here X has a name.
+        raise (
+            type(error)(str(error).replace("X: ", f"{source}: ", 1)) if type(error) is ValueError else error
+        ) from None
     used = {
         "wells": wells,
         "seed": seed,

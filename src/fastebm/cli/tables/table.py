@@ -31,6 +31,8 @@ class Table:
         Options of the command line, beside --columns, --header and --drop-na, that read the file this way.
     named : bool
         Whether the names come from the file.
+    lines : ndarray of int, shape (n_rows,), or None
+        Where each row stands in the file, counted from 1: lines of a text, rows of anything else.
     """
 
     x: np.ndarray
@@ -39,6 +41,7 @@ class Table:
     notes: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     named: bool = True
+    lines: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
