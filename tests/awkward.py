@@ -96,6 +96,23 @@ TEXTS = {
     "trailing comma": read("a,b,\n1.5,-2,\n3e-5,4,\n"),
     "trailing comma below": read("a,b\n1.5,-2,\n3e-5,4,\n"),
     "trailing comma once": read("a,b\n1.5,-2\n3e-5,4,\n"),
+    "lines of commas at the end": read(PLAIN + ",\n,\n"),
+    "auto-mpg": read(
+        '18.0   8   307.\t"chevrolet malibu"\n15.0   ?   350.\t"buick"\n',
+        (("column 1", "column 2", "column 3"), [[18, 8, 307]]),
+        "--drop-na",
+        note="'column 4' (text: 'chevrolet mal",
+    ),
+    "iris": read(
+        "5.1,3.5,Iris-setosa\n4.9,3.0,Iris-setosa\n\n",
+        (("column 1", "column 2"), [[5.1, 3.5], [4.9, 3]]),
+        note="text",
+    ),
+    "adult": read(
+        "39, State-gov, 77516\n50, Private, 83311\n",
+        (("column 1", "column 3"), [[39, 77516], [50, 83311]]),
+        note="text",
+    ),
     "semicolons": read("a;b\r\n1.5;-2\r\n3e-5;4"),
     "tabs": read("a\tb\n1.5\t-2\n\n3e-5\t4\n\n"),
     "tabs and blanks": read("the a\tthe b\n1.5\t-2\n3e-5\t4\n", (("the a", "the b"), AB[1])),
@@ -123,6 +140,7 @@ TEXTS = {
     # Numbers.
     "decimal comma": read("a;b\n1,5;-2\n3e-5;4,0\n"),
     "decimal comma and points": read("a;b\n1.234,5;-2\n0,5;4\n", (("a", "b"), [[1234.5, -2], [0.5, 4]])),
+    "decimal comma, blanks": read("a b\n1,5 -2\n0,5 4\n", (("a", "b"), [[1.5, -2], [0.5, 4]])),
     "decimal comma, quoted": read('a,b\n"1,5",-2\n"0,5",4\n', (("a", "b"), [[1.5, -2], [0.5, 4]])),
     "decimal comma, tabs": read("a\tb\n1,5\t-2\n0,5\t4\n", (("a", "b"), [[1.5, -2], [0.5, 4]])),
     "decimal comma, chosen column": read(
@@ -151,6 +169,7 @@ TEXTS = {
         "a,b\n12%,1\n12.5,2\n", "'12%' is not a number; write all of the column in per cent"
     ),
     "true and false": read("a,b\nTRUE,1.5\nfalse,2\n", (("a", "b"), [[1, 1.5], [0, 2]])),
+    "Fortran": read("a b\n 0.15D+01 -2\n 3d-5 4\n"),
     "a real minus": read("a,b\n\u22121.5,1\n2,2\n", (("a", "b"), [[-1.5, 1], [2, 2]])),
     "missing": refused(
         "a,b\n1,NA\n2,3\n?,#N/A\n", "3 missing cells in 2 rows (line 2, 4); fill them, or leave"
@@ -200,14 +219,25 @@ TEXTS = {
         "1,2",
         note="'day' holds dates, read as days since 1970-01-01",
     ),
-    "other dates": refused(
-        "day,a\n1/2/2024,1\n2/2/2024,2\n", "write dates as 2024-12-31; or choose other columns: --columns a"
+    "months": read(
+        "m,a\n1970-01,1.5\n1970-03,2\n", (("m",), [[0], [59]]), "--columns", "m", note="'m' holds dates"
     ),
+    "other dates": read(
+        "day,a\n1/2/2024,1\n12/2/2024,2\n", (("a",), [[1], [2]]), note="'day' (text: '1/2/2024'"
+    ),
+    "other dates, asked for": refused(
+        "day,a\n1.2.2024,1\n12.2.2024,2\n",
+        "'1.2.2024' is text; write dates as 2024-12-31",
+        "--columns",
+        "day",
+    ),
+    "times": read("t,a\n12:30,1\n13:00:05,2\n", (("a",), [[1], [2]]), note="'t' (text: '12:30'"),
     "an empty column": read("a,b,c\n1.5,-2,\n3e-5,4,NA\n", note="left out: 'c' (empty)"),
     "empty": refused("", "is empty"),
     "comments only": refused("# nothing\n", "is empty (comments apart)"),
     "header only": refused("a,b\n", "holds a header and no rows"),
     "one column": read("a\n1.5\n2\n", (("a",), [[1.5], [2]])),
+    "one column, blanks in its name": read("waiting time\n1.5\n2\n", (("waiting time",), [[1.5], [2]])),
     "one column of text": refused("a\nx\ny\n", "has no column of numbers"),
     # Encodings and packing.
     "byte-order mark": read("\ufeff" + PLAIN),

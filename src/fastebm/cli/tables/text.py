@@ -151,11 +151,14 @@ def layout(data: bytes, name: str, how: How) -> Layout:
         raise TableError(f"{name} is empty" + (" (comments apart)" if comments else ""))
     found = Layout(name, rows, numbers, separator or _separator(rows[:SAMPLE]))
     found.quoted = '"' in text
+    # Excel ends a table with lines of separators.
+    while len(found.rows) > 1 and found.separator != " " and not found.rows[-1].strip(found.separator + ' "'):
+        found.rows, found.lines = found.rows[:-1], found.lines[:-1]
     found.facts = {"encoding": encoding, "comments": len(comments)}
     found.notes += [said] if said else []
     counts = _rows(found)
     _names(found, counts, how, [c for c in comments if c[0] < numbers[0]])
-    found.facts |= {"separator": found.separator}
+    found.facts["separator"] = found.separator if found.width > 1 else None
     return found
 
 
@@ -179,7 +182,9 @@ def _separator(rows: list[str]) -> str:
         every = separator != " " and all(separator in row for row in rows)
         if (score := (same or every, share if same else share / 2)) > best:
             best, choice = score, separator
-    return choice
+    # One column, under a name with blanks in it.
+    one = not best[0] and len(rows) > 1 and all(looks(row) or is_missing(row) for row in rows[1:])
+    return "\t" if one else choice
 
 
 def _rows(found: Layout) -> list[int]:
