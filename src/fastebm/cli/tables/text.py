@@ -171,11 +171,8 @@ def _separator(rows: list[str]) -> str:
         cells = [split(row, separator) for row in rows]
         widths = [len(c) for c in cells]
         # The header may be shorter by one: row names, or a separator at the end of the lines below.
-        same = (
-            len(set(widths[1:] or widths)) == 1
-            and widths[0] in (max(widths), max(widths) - 1)
-            and max(widths) > 1
-        )
+        width = widths[-1]
+        same = set(widths[1:]) <= {width} and widths[0] in (width, width - 1) and width > 1
         below = [c for row in cells[1:] or cells for c in row]
         share = sum(looks(c) or is_missing(c) for c in below) / max(1, len(below))
         # One that is in every line is meant, also where a line has too many of it.
@@ -183,7 +180,8 @@ def _separator(rows: list[str]) -> str:
         if (score := (same or every, share if same else share / 2)) > best:
             best, choice = score, separator
     # One column, under a name with blanks in it.
-    one = not best[0] and len(rows) > 1 and all(looks(row) or is_missing(row) for row in rows[1:])
+    plain = not any(separator in row for row in rows for separator in "\t;,|")
+    one = plain and not best[0] and len(rows) > 1 and all(looks(row) or is_missing(row) for row in rows[1:])
     return "\t" if one else choice
 
 
