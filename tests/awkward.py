@@ -82,6 +82,9 @@ TEXTS = {
         "x,1.5,-2\ny,3e-5,4\n", (("column 2", "column 3"), AB[1]), note="'column 1' (text"
     ),
     "one name is a number": read("a,b,3\n1,2,3\n", (("a", "b", "3"), [[1, 2, 3]]), note="is taken as names"),
+    "half of the names are numbers": refused(
+        "150,4,setosa,versicolor\n5.1,3.5,1.4,0.2\n", "may be names or numbers"
+    ),
     "names or numbers": refused(
         "0,1,2\n5,3,8\n", "line 1 ('0', '1', '2') may be names or numbers; say --header yes"
     ),
@@ -231,6 +234,9 @@ TEXTS = {
         "--columns",
         "day",
     ),
+    "dates with names of months": read(
+        "d,a\n19-Sep-03,1\n3 Oct 2004,2\n", (("a",), [[1], [2]]), note="'d' (text"
+    ),
     "times": read("t,a\n12:30,1\n13:00:05,2\n", (("a",), [[1], [2]]), note="'t' (text: '12:30'"),
     "an empty column": read("a,b,c\n1.5,-2,\n3e-5,4,NA\n", note="left out: 'c' (empty)"),
     "empty": refused("", "is empty"),
@@ -251,6 +257,7 @@ TEXTS = {
         "表ソ,b\n1.5,-2\n".encode("shift_jis"), (("表ソ", "b"), [[1.5, -2]]), "--encoding", "shift_jis"
     ),
     "bytes": refused(b"\x00\x01\x02" * 50, "is not text, nor a kind of table that is known"),
+    "whole numbers in binary": refused(b"\x01\x00\x00\x00\x07\x00\x00\x00" * 9, "is not text, nor a kind of"),
     "gzip": read(gzip.compress(PLAIN.encode())),
     "bzip2": read(bz2.compress(PLAIN.encode())),
     "xz": read(lzma.compress(PLAIN.encode())),

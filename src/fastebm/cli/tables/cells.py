@@ -33,7 +33,7 @@ POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?%?", re.ASCII)
 _TIME = r"[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:Z|[+-]\d{2}:?\d{2})?"
 DATE = re.compile(rf"\d{{4}}-\d{{1,2}}|\d{{4}}([-/])\d{{1,2}}\1\d{{1,2}}(?:{_TIME})?", re.ASCII)
 # Dates of any order, times of a day, versions, addresses.
-DATED = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}.*|\d{1,2}:\d{2}.*", re.ASCII)
+DATED = re.compile(r"\d{1,4}([-/. ])(?:\d{1,2}|[A-Za-z]{3,9}\.?)\1\d{1,4}.*|\d{1,2}:\d{2}.*", re.ASCII)
 DAY = 86400.0
 EPOCH = datetime(1970, 1, 1)
 

@@ -47,7 +47,7 @@ def has_names(first: list[str], body: list[list[str]], name: str, line: int) -> 
     years = whole and all(v in YEARS for v in values)
     counting = whole and values == list(range(len(values)))
     if named:
-        if years or counting or len(named) > len(numbered):
+        if years or counting or len(named) >= 2 * len(numbered):
             return True, said
         if whole:
             raise TableError(doubt)

@@ -102,7 +102,10 @@ def decode(data: bytes, name: str, how: How) -> tuple[str, str, str]:
     start = data[:4000]
     for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
         if len(zeros) > 1 and 2 * zeros.count(0) > len(zeros):
-            return data.decode(encoding, errors="replace"), encoding, ""
+            text = data.decode(encoding, errors="replace")
+            # Small whole numbers in binary have zeros there too, and are no text.
+            if not re.search("[\x00-\x08\x0e-\x1f\ufffd]", text):
+                return text, encoding, ""
     if b"\x00" in data:
         raise TableError(
             f"{name} is not text, nor a kind of table that is known; "
