@@ -156,8 +156,8 @@ class Page(HTMLParser):
         attrs = dict(attrs)
         if tag == "img":
             self.images.append(attrs)
-        self.links += [attrs[k] for k in ("src", "href") if k in attrs]
-        if tag not in ("meta", "img"):
+        self.links += [attrs[k] for k in ("src", "href", "srcset") if k in attrs]
+        if tag not in ("meta", "img", "source"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -174,7 +174,7 @@ def test_fit_writes_model_picture_and_report(geyser, folder):
     assert sorted(os.listdir(folder)) == ["data.csv", "fit.png", "model.npz", "report.html"]
     page = Page()
     page.feed((folder / "report.html").read_text())
-    assert not page.open and len(page.images) == 3
+    assert not page.open and len(page.images) == 6
     # One self-contained page: whatever it refers to is in it.
     assert all(link.startswith("data:image/png;base64,") for link in page.links)
     assert all(image["alt"] for image in page.images)
@@ -224,7 +224,7 @@ def test_fit_three_columns_by_em():
     assert status == 0 and "1 wells" not in out
     page = Page()
     page.feed(Path("r.html").read_text())
-    assert len(page.images) == 2
+    assert len(page.images) == 3
 
 
 def test_fit_chooses_two_wells(geyser):

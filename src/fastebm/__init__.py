@@ -8,6 +8,7 @@ from ._runtime.errors import (
     FastEBMWarning,
     ModelFileError,
     NonFiniteError,
+    SamplingInterrupted,
     TrainingError,
     TrainingInterrupted,
     UntrustedFitError,
@@ -29,6 +30,7 @@ from .energies import (
     PythonEnergy,
     Rosenbrock,
     StudentT,
+    StudentTMixture,
     Sum,
     Tempered,
     WellMixture,
@@ -64,8 +66,8 @@ from .training import (
     annealed_langevin,
     noise_ladder,
 )
+from .training.after_fit import CERTIFY as _CERTIFY
 from .training.after_fit import CHECKS as _CHECKS
-from .training.result import CERTIFY as _CERTIFY
 
 __all__ = [
     "HMC",
@@ -101,6 +103,8 @@ __all__ = [
     "NoiseLadder",
     "NonFiniteError",
     "PhiFour",
+    "PreparedDensity",
+    "Preprocessing",
     "PythonEnergy",
     "ReplayBuffer",
     "Rosenbrock",
@@ -108,12 +112,14 @@ __all__ = [
     "Sample",
     "SampleResult",
     "Sampler",
+    "SamplingInterrupted",
     "ScaledNetwork",
     "ScaledWells",
     "ScoreMatching",
     "ScoreResult",
     "Shift",
     "StudentT",
+    "StudentTMixture",
     "Sum",
     "SweepResult",
     "Tempered",
@@ -134,6 +140,7 @@ __all__ = [
     "cycle",
     "diagnose",
     "ess",
+    "fit_auto",
     "fit_network",
     "fit_wells",
     "info",
@@ -162,6 +169,8 @@ _LATER = {
     "GradientReport": "diagnostics",
     "LogPartition": "partition.log_partition",
     "Sample": "sampling",
+    "PreparedDensity": "fitting.prepared",
+    "Preprocessing": "preprocess",
     "ScaledNetwork": "fitting.scaled_network",
     "ScaledWells": "fitting.scaled_wells",
     "SweepResult": "fitting.sweep",
@@ -171,6 +180,7 @@ _LATER = {
     "check_grad": "diagnostics",
     "diagnose": "diagnostics",
     "ess": "diagnostics",
+    "fit_auto": "fitting.auto",
     "fit_network": "fitting.network",
     "fit_wells": "fitting.scaled_wells",
     "load": "io",
@@ -196,6 +206,7 @@ _ROOMS = (
     "notebook",
     "partition",
     "plotting",
+    "preprocess",
     "reference",
 )
 
@@ -213,13 +224,16 @@ if TYPE_CHECKING:
     )
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
+    from .fitting.auto import fit_auto
     from .fitting.network import fit_network
+    from .fitting.prepared import PreparedDensity
     from .fitting.scaled_network import ScaledNetwork
     from .fitting.scaled_wells import ScaledWells, fit_wells
     from .fitting.sweep import SweepResult, sweep
     from .io import load, save
     from .partition.certificate import Certificate, Comparison, certificate
     from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
+    from .preprocess import Preprocessing
     from .sampling import Sample, sample
     from .storage.outside import register
 

@@ -7,6 +7,7 @@ from importlib import import_module
 import numpy as np
 
 from ._runtime.check import describe, numeric
+from .fitting.prepared import PreparedDensity
 from .fitting.scaled_wells import ScaledWells
 from .samplers.result import SampleResult
 from .training.replay import ReplayBuffer
@@ -18,11 +19,11 @@ def to_pandas(obj, *, names=None):
 
     Parameters
     ----------
-    obj : TrainingResult, SampleResult, ReplayBuffer, ScaledWells, EnergyDensity or array-like
+    obj : TrainingResult, SampleResult, ReplayBuffer, ScaledWells, PreparedDensity, EnergyDensity or array-like
         * TrainingResult: the history, one row per update (index ``step``), with a column for every parameter if theta
           was kept in every update (else see `to_xarray`).
-        * ScaledWells, EnergyDensity: one row per well, with ``weight``, and ``mean`` and ``std`` of every feature in
-          the units of the data.
+        * ScaledWells, PreparedDensity, EnergyDensity: one row per well, with ``weight``, and ``mean`` and ``std`` of
+          every feature in the units of the data.
         * SampleResult, ReplayBuffer, array of shape (n_samples, n_features) or (n_samples,): one row per state. A
           trace of shape (n_draws, n_chains, n_features) gets the index (``draw``, ``chain``).
     names : sequence of str, optional
@@ -34,6 +35,14 @@ def to_pandas(obj, *, names=None):
         If pandas is not installed.
     TypeError, ValueError
         If obj is none of these, or names do not fit.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> from fastebm.interchange import to_pandas
+    >>> fit = fe.fit_wells(fe.datasets.load_old_faithful(), 2, seed=1, names=["eruption", "waiting"])
+    >>> list(to_pandas(fit).columns)
+    ['weight', 'mean[x0]', 'mean[x1]', 'std[x0]', 'std[x1]']
     """
     pandas = _need("pandas")
     if isinstance(obj, TrainingResult):
@@ -43,7 +52,7 @@ def to_pandas(obj, *, names=None):
             columns |= dict(zip(obj.energy.param_names, rows.T, strict=True))
         return pandas.DataFrame(columns, index=pandas.Index(obj.history["step"], name="step"))
     wells = getattr(obj, "model_", obj)
-    if isinstance(wells, ScaledWells):
+    if isinstance(wells, (ScaledWells, PreparedDensity)):
         if names is None:
             names = getattr(obj, "feature_names_in_", None)
         features = _names(names, wells.n_features)
@@ -80,6 +89,14 @@ def to_xarray(obj, *, names=None):
         If xarray is not installed.
     TypeError, ValueError
         If obj is none of these, holds no trace, or names do not fit.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> from fastebm.interchange import to_xarray
+    >>> run = fe.MALA(0.05).run(fe.WellMixture(), [0.0] * 4, 100, seed=1, thin=10)
+    >>> dict(to_xarray(run).sizes)
+    {'chain': 4, 'draw': 10, 'feature': 1}
     """
     xarray = _need("xarray")
     if isinstance(obj, TrainingResult):
@@ -131,6 +148,14 @@ def to_arviz(obj, *, names=None):
         If ArviZ is not installed.
     TypeError, ValueError
         As `to_xarray`.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> from fastebm.interchange import to_arviz
+    >>> run = fe.MALA(0.05).run(fe.WellMixture(), [0.0] * 4, 100, seed=1, thin=10)
+    >>> to_arviz(run).posterior.sizes["draw"]
+    10
     """
     if isinstance(obj, TrainingResult):
         raise TypeError("a TrainingResult holds no sample of one density; use to_xarray for its history")

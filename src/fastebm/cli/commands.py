@@ -1,4 +1,4 @@
-"""The command line: fastebm demo | describe | fit | score | sample | sweep | info | doctor | completion.
+"""The command line: fastebm demo | describe | fit | score | sample | compare | sweep | info | doctor | completion.
 
 Results go to standard output, everything else to standard error. Exit status 0: done. 1: doctor found something wrong.
 2: bad input or usage, with one line that says what to do. 130: interrupted.
@@ -15,8 +15,7 @@ import sys
 from .._runtime.info import __version__, info
 from .completion import SHELLS, script
 from .help import Formatter, ending
-from .options import natural as _natural
-from .options import table_options as _table
+from .options import names, natural, table_options
 from .words import spoken
 
 DEMO_PICTURE = "demo.png"
@@ -90,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     _add_sample(commands)
     _add_sweep(commands)
+    _add_compare(commands)
     command = _command(commands, "info", _info, "show version, instruction set and number of threads")
     command.set_defaults(quiet=True)
     doctor = _command(
@@ -123,7 +123,7 @@ def _quiet(command):
 
 def _seed(command):
     command.add_argument(
-        "--seed", type=_natural, default=1, metavar="N", help="seed of everything random (default 1)"
+        "--seed", type=natural, default=1, metavar="N", help="seed of everything random (default 1)"
     )
 
 
@@ -140,7 +140,7 @@ def _add_describe(commands):
         commands, "describe", _describe, "show what is understood of a table, before it is fitted"
     )
     command.add_argument("data", metavar="DATA", help=TABLES)
-    _table(command, drop_na=False)
+    table_options(command, drop_na=False)
     command.set_defaults(quiet=False)
 
 
@@ -149,12 +149,13 @@ def _add_fit(commands):
         commands, "fit", _fit, "fit a density of smooth wells, or a network, to a table of numbers"
     )
     command.add_argument("data", metavar="DATA", help=TABLES)
-    _table(command)
+    table_options(command)
     command.add_argument(
         "--model",
-        choices=("wells", "network"),
+        choices=("wells", "auto", "network"),
         default="wells",
-        help="network: certified on rows held out, and wells again where they are as good (default wells)",
+        help="auto: wells of all kinds, or a network, by rows held out; network: certified on rows held out, and wells "
+        "again where they are as good (default wells)",
     )
     command.add_argument(
         "--wells", type=_wells, default=2, metavar="N", help="number of wells, or auto (default 2)"
@@ -168,7 +169,7 @@ def _add_fit(commands):
     )
     command.add_argument(
         "--updates",
-        type=_natural,
+        type=natural,
         metavar="N",
         help="training updates (default 800, of a network at most 4000)",
     )
@@ -185,9 +186,33 @@ def _add_fit(commands):
         default="diag",
         help="may the columns of a well be correlated? (default diag: no)",
     )
-    network = command.add_argument_group("with --model network")
+    command.add_argument(
+        "--max-wells",
+        type=_wells,
+        metavar="N",
+        help="with --model auto: largest number of wells of one fit (default: as many as the data bear)",
+    )
+    command.add_argument(
+        "--preprocess",
+        choices=("none", "auto"),
+        default="none",
+        help="auto: logarithms and powers of skewed and of non-negative columns, noise in rounded ones; constants and "
+        "copies left out (default none)",
+    )
+    command.add_argument(
+        "--cyclic",
+        type=_period,
+        action="append",
+        metavar="NAME=PERIOD",
+        help="a column on a circle, such as hour=24; turns --preprocess auto on",
+    )
+    network = command.add_argument_group("with --model network, or auto")
     network.add_argument(
-        "--hidden", type=_widths, default="auto", metavar="A,B", help="widths of the hidden layers, or auto"
+        "--hidden",
+        type=_widths,
+        default="auto",
+        metavar="A,B",
+        help="widths of the hidden layers (default auto)",
     )
     network.add_argument(
         "--base",
@@ -209,7 +234,7 @@ def _add_score(commands):
     command = _command(commands, "score", _score, "log-density of every row under a saved model")
     command.add_argument("model", metavar="MODEL")
     command.add_argument("data", metavar="DATA", help=TABLES)
-    _table(command)
+    table_options(command)
     command.add_argument(
         "--out", metavar="FILE", help="write the log-density of every row (CSV, or NPY; - for stdout)"
     )
@@ -220,7 +245,7 @@ def _add_sample(commands):
     command = _command(commands, "sample", _sample, "draw from a saved model")
     command.add_argument("model", metavar="MODEL")
     command.add_argument(
-        "--n", type=_natural, default=1000, metavar="N", help="number of samples (default 1000)"
+        "--n", type=natural, default=1000, metavar="N", help="number of samples (default 1000)"
     )
     _seed(command)
     command.add_argument(
@@ -232,7 +257,7 @@ def _add_sample(commands):
 def _add_sweep(commands):
     command = _command(commands, "sweep", _sweep, "train with many settings and compare what they cost")
     command.add_argument("data", metavar="DATA", help=TABLES)
-    _table(command)
+    table_options(command)
     command.add_argument(
         "--set",
         type=_setting,
@@ -248,10 +273,10 @@ def _add_sweep(commands):
         default="default",
         help="where every run starts from: the default trainer, or the teaching notebook's",
     )
-    command.add_argument("--wells", type=_natural, default=2, metavar="N", help="number of wells (default 2)")
-    command.add_argument("--updates", type=_natural, metavar="N", help="training updates of every run")
+    command.add_argument("--wells", type=natural, default=2, metavar="N", help="number of wells (default 2)")
+    command.add_argument("--updates", type=natural, metavar="N", help="training updates of every run")
     command.add_argument(
-        "--repeats", type=_natural, default=1, metavar="N", help="runs of every setting (default 1)"
+        "--repeats", type=natural, default=1, metavar="N", help="runs of every setting (default 1)"
     )
     command.add_argument(
         "--test", type=float, default=0.25, metavar="SHARE", help="share of rows held out (default 0.25)"
@@ -263,6 +288,26 @@ def _add_sweep(commands):
     command.add_argument(
         "--resume", metavar="RUNS.jsonl", help="file of finished runs, from which the same command goes on"
     )
+    _quiet(command)
+
+
+def _add_compare(commands):
+    command = _command(commands, "compare", _compare, "compare densities on rows held out of a table")
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    table_options(command)
+    command.add_argument(
+        "--methods",
+        type=names,
+        default=["auto", "em", "gm-diag", "gm-full", "kde"],
+        metavar="A,B",
+        help="auto, em (our diagonal wells), gm-diag, gm-full (GaussianMixture), kde (KernelDensity), gm-diag-raw, "
+        "gm-full-raw; the others are compared with the first (default: the first five)",
+    )
+    command.add_argument("--folds", type=natural, default=5, metavar="N", help="number of folds (default 5)")
+    command.add_argument(
+        "--max-seconds", type=float, metavar="S", help="stop training each network after so long; 0: none"
+    )
+    _seed(command)
     _quiet(command)
 
 
@@ -281,16 +326,27 @@ def _setting(text: str):
 def _wells(text: str):
     if text == "auto":
         return text
-    number = _natural(text)
+    number = natural(text)
     if number == 0:
         raise argparse.ArgumentTypeError("at least one well, or auto")
     return number
 
 
+def _period(text: str) -> tuple[str, float]:
+    name, _, number = text.rpartition("=")
+    try:
+        period = float(number)
+    except ValueError:
+        period = 0.0
+    if not name or not 0 < period < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a column and its period, such as hour=24")
+    return name, period
+
+
 def _widths(text: str):
     if text == "auto":
         return text
-    widths = [_natural(part.strip()) for part in text.split(",")]
+    widths = [natural(part.strip()) for part in text.split(",")]
     if 0 in widths:
         raise argparse.ArgumentTypeError("a layer has at least one unit")
     return tuple(widths)
@@ -368,6 +424,12 @@ def _fit(arguments):
     from . import fit, output
 
     fit.run(arguments, _progress(arguments), output, _print_json)
+
+
+def _compare(arguments):
+    from . import auto, output
+
+    auto.run_compare(arguments, _progress(arguments), output, _print_json)
 
 
 def _score(arguments):

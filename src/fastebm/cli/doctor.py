@@ -138,7 +138,7 @@ def checked() -> list[dict]:
 
 
 def extras() -> list[dict]:
-    """The packages that fastebm can use: version (None: not installed), and the error of one that cannot be imported."""
+    """The packages that fastebm can use: version (None: not there), and the error of one that cannot be imported."""
     out = []
     for name, module, what in EXTRAS:
         found = {"package": name, "for": what, "version": None, "broken": None}

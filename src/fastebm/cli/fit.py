@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import shlex
+import sys
 import time
 from dataclasses import dataclass
 from warnings import catch_warnings, simplefilter
@@ -17,6 +18,7 @@ from .._runtime.errors import FastEBMWarning
 from .._runtime.info import __version__
 from .._runtime.seed import seed_sequence
 from ..energies import Energy
+from ..fitting.prepared import PreparedDensity
 from ..fitting.scaled_network import ScaledNetwork
 from ..fitting.scaled_wells import ScaledWells, fit_wells
 from ..fitting.selection import select_n_wells
@@ -33,7 +35,7 @@ class FitSummary:
 
     source: str
     table: Table
-    model: ScaledWells
+    model: ScaledWells | PreparedDensity
     held_out: np.ndarray | None
     settings: dict
     seconds: float
@@ -66,11 +68,20 @@ class FitSummary:
         lines = []
         for j in np.argsort(-self.model.weights_):
             scales = self.model.stds_[j]
-            r = (self.model.covariances_[j] / np.outer(scales, scales))[rows, columns]
+            product = np.outer(scales, scales)
+            # A constant column has no correlations.
+            r = np.divide(self.model.covariances_[j], product, out=0.0 * product, where=product > 0)[
+                rows, columns
+            ]
             top = np.argsort(-np.abs(r))[:3]
             pairs = [f"{names[columns[p]]} and {names[rows[p]]} {r[p]:+.2f}" for p in top]
             lines.append(f"correlated      well {j + 1}: {', '.join(pairs)}")
         return lines
+
+    def transforms(self) -> dict[str, str]:
+        """What was done with every column, and why; empty without --preprocess."""
+        preparation = getattr(self.model, "preparation", None)
+        return {} if preparation is None else {c.name: str(c) for c in preparation.columns}
 
     @property
     def warnings(self) -> list[str]:
@@ -90,9 +101,17 @@ class FitSummary:
             words += ["--covariance", s["covariance"]]
         if s["updates"] != 800:
             words += ["--updates", str(s["updates"])]
+        if s["preprocess"] is not None:
+            words += ["--preprocess", "auto"]
+        for name, period in s["cyclic"].items():
+            words += ["--cyclic", shlex.quote(f"{name}={period:g}")]
         if s["header"] != "auto":
             words += ["--header", s["header"]]
         return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
+
+    def as_text(self) -> str:
+        """The table that the command prints."""
+        return as_text(self)
 
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
@@ -117,6 +136,7 @@ class FitSummary:
             ],
             "acceptance_rate": training.acceptance_rate if training else None,
             "gained_by_check": self.model.gained,
+            "transforms": self.transforms(),
             "warnings": self.warnings,
             "not_checked": [spoken(s) for s in self.model.not_checked],
             "settings": self.settings,
@@ -136,6 +156,8 @@ def fit_table(
     n_init="auto",
     covariance="diag",
     header="auto",
+    preprocess=None,
+    cyclic=None,
     progress=False,
 ) -> FitSummary:
     """Fit a table; with wells="auto", choose the number first."""
@@ -151,13 +173,14 @@ def fit_table(
     begin = time.perf_counter()
     chooser, stream = seed_sequence(seed).spawn(2)
     held_out, n_wells = None, wells
-    if wells == "auto":
-        n_wells, held_out = select_n_wells(table.x, seed=chooser, **settings)
+    how = None if preprocess is None else {n: ("cyclic", period) for n, period in (cyclic or {}).items()}
     try:
+        if wells == "auto":
+            n_wells, held_out = select_n_wells(table.x, seed=chooser, preprocess=how, **settings)
         with catch_warnings():
             # They are printed with the table.
             simplefilter("ignore", FastEBMWarning)
-            model = fit_wells(table.x, n_wells, seed=stream, progress=progress, **settings)
+            model = fit_wells(table.x, n_wells, seed=stream, progress=progress, preprocess=how, **settings)
     except ValueError as error:
         # The library speaks of X; here X has a name.
         raise (
@@ -170,6 +193,8 @@ def fit_table(
         "updates": updates,
         "n_init": n_init,
         "covariance": covariance,
+        "preprocess": preprocess,
+        "cyclic": dict(cyclic or {}),
         "header": header,
         "drop_na": table.dropped > 0,
     }
@@ -186,6 +211,7 @@ def as_text(summary: FitSummary) -> str:
     for j, weight, cells in summary.wells():
         lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
     lines += ["", *summary.correlations()]
+    lines += [f"column          {name}: {said}" for name, said in facts["transforms"].items()]
     lines.append(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)")
     for row in facts["held_out"]:
         mark = "  <- chosen" if row["n_wells"] == facts["n_wells"] else ""
@@ -205,6 +231,9 @@ def as_text(summary: FitSummary) -> str:
 
 def plus_minus(mean: float, width: float) -> str:
     """Centre and width of a well, to three digits of the width."""
+    if width == 0:
+        # A column that is constant.
+        return f"{mean:.8g}"
     decimals = max(0, 2 - math.floor(math.log10(width)))
     return (
         f"{mean:.{decimals}f} ± {width:.{decimals}f}"
@@ -231,10 +260,19 @@ def run(arguments, progress, output, print_json):
         check_picture(arguments.plot)
     table = asked(arguments, progress)
     source = "standard input" if arguments.data == "-" else arguments.data
+    preprocess = (
+        "auto" if arguments.cyclic else {"none": None}.get(arguments.preprocess, arguments.preprocess)
+    )
+    if arguments.model == "network" and preprocess is not None:
+        raise ValueError("--preprocess and --cyclic are for --model wells; leave them out")
     if arguments.model == "network":
         from . import network
 
         return _finish(network.fit_table(source, table, arguments, progress), arguments, output, print_json)
+    if arguments.model == "auto":
+        from . import auto
+
+        return _finish(auto.fit_table(source, table, arguments, progress), arguments, output, print_json)
     summary = fit_table(
         source,
         table,
@@ -245,6 +283,8 @@ def run(arguments, progress, output, print_json):
         n_init=arguments.n_init,
         covariance=arguments.covariance,
         header=arguments.header,
+        preprocess=preprocess,
+        cyclic=dict(arguments.cyclic or ()),
         progress=progress,
     )
     _finish(summary, arguments, output, print_json)
@@ -269,7 +309,7 @@ def _finish(summary, arguments, output, print_json):
     if arguments.json:
         print_json(summary.as_dict() | {"files": written})
     elif "-" not in written.values():
-        text = as_text(summary) if isinstance(summary, FitSummary) else summary.as_text()
+        text = summary.as_text()
         text += "".join(f"\nwrote           {path}" for path in written.values())
         output.say(arguments, text, summary.warnings)
 
@@ -303,7 +343,7 @@ def _density(path, needs):
     model = getattr(model, "model_", model)
     if isinstance(model, TrainingResult):
         model = model.energy
-    if isinstance(model, (ScaledWells, ScaledNetwork)):
+    if isinstance(model, (ScaledWells, ScaledNetwork, PreparedDensity)):
         return model.score_samples, model.sample, model.names, model.n_features
     if isinstance(model, Energy):
         if not known(model):
@@ -317,12 +357,17 @@ def score(arguments, progress, output, print_json):
     output.check_writable(arguments.out)
     log_prob, _, names, width = _density(arguments.model, SCORED)
     table = _matching(arguments, names, width, progress)
-    log_p = log_prob(table.x)
+    with catch_warnings(record=True) as said:
+        simplefilter("always", FastEBMWarning)
+        log_p = log_prob(table.x)
+    for one in said:
+        print(f"fastebm: warning: {one.message}", file=sys.stderr)
     facts = {
         "data": arguments.data,
         "columns": list(table.names),
         "n_rows": len(log_p),
         "n_dropped": table.dropped,
+        "n_outside": int(np.isneginf(log_p).sum()),
         "log_likelihood": float(log_p.mean()),
         "lowest": float(log_p.min()),
         "highest": float(log_p.max()),
@@ -332,7 +377,9 @@ def score(arguments, progress, output, print_json):
     if arguments.out == "-":
         return
     if arguments.json:
-        print_json(facts | {"files": {"out": arguments.out} if arguments.out else {}})
+        # JSON has no infinity: what is not a number is null, and n_outside says why.
+        numbers = {k: None if isinstance(v, float) and math.isinf(v) else v for k, v in facts.items()}
+        print_json(numbers | {"files": {"out": arguments.out} if arguments.out else {}})
         return
     dropped = f" ({table.dropped:,} with missing cells left out)" if table.dropped else ""
     reach = f"{facts['lowest']:.4f} to {facts['highest']:.4f}"
