@@ -74,6 +74,13 @@ TEXTS = {
         (("1990", "1991"), AB[1]),
         note="'country' (text: 'DE', 'FR')",
     ),
+    "one year": refused("x,2000\ny,35\n", "may be names or numbers"),
+    "years in no order": refused("x,2000,1800,1900\ny,35,70,3\n", "may be names or numbers"),
+    "two numbers that count": refused("0,1\n0.1,0.99\n", "may be names or numbers"),
+    "two numbers, told": read(
+        "0,1\n0.1,0.99\n", (("column 1", "column 2"), [[0, 1], [0.1, 0.99]]), "--header", "no"
+    ),
+    "zeros and ones": read("0,1\n1,1\n", (("column 1", "column 2"), [[0, 1], [1, 1]])),
     "years are numbers": read(
         "1990,1995\n1991,1996\n", (("column 1", "column 2"), [[1990, 1995], [1991, 1996]])
     ),
@@ -98,6 +105,9 @@ TEXTS = {
     # Separators, ends of lines, comments.
     "trailing comma": read("a,b,\n1.5,-2,\n3e-5,4,\n"),
     "trailing comma below": read("a,b\n1.5,-2,\n3e-5,4,\n"),
+    "trailing tab once": read("a\tb\n1.5\t22\t\n3e-5\t4\n", (("a", "b"), [[1.5, 22], [3e-5, 4]])),
+    "trailing empty quotes": read('a,b\n1.5,22,""\n3e-5,4\n', (("a", "b"), [[1.5, 22], [3e-5, 4]])),
+    "trailing commas, no header": read("1.5,-2,,\n3e-5,4,,\n", (("column 1", "column 2"), AB[1])),
     "trailing comma once": read("a,b\n1.5,-2\n3e-5,4,\n"),
     "lines of commas at the end": read(PLAIN + ",\n,\n"),
     "auto-mpg": read(
@@ -124,6 +134,10 @@ TEXTS = {
     "old Mac": read("a,b\r1.5,-2\r3e-5,4\r"),
     "Excel's own line": read("sep=;\na;b\n1.5;-2\n3e-5;4\n"),
     "comments": read("# made by hand\n% twice\na,b\n1.5,-2\n# half\n3e-5,4\n"),
+    "a row behind a sign": read("a,b\n1.5,-2\n#1,2\n3e-5,4\n", note="also line 3, which has 2 cells"),
+    "Excel's error first": refused(
+        "a,b\n1.5,-2\n#DIV/0!,2\n#N/A,4\n", "2 missing cells in 2 rows (line 3, 4)"
+    ),
     "savetxt header": read("# a,b\n1.5,-2\n3e-5,4\n", note="the comment in line 1 is taken as names"),
     "lines above": read("Source: a bank\nMade,2024,x,y\na,b\n1.5,-2\n3e-5,4\n", AB, "--skip", "2"),
     "lines above, not skipped": refused(

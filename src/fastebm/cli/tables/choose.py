@@ -72,8 +72,6 @@ def default(parsed: Parsed) -> list[int]:
     """
     taken, left = [], []
     for i, column in enumerate(parsed.columns):
-        if column.role == "end":
-            continue
         if column.role == "row names" or column.kind in ("text", "dates", "durations", "empty"):
             left.append(column)
         else:

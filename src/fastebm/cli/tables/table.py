@@ -80,7 +80,7 @@ class Column:
     values : ndarray of shape (n_rows,) or None
         Numbers, NaN where a cell is missing; None for text and where nothing was asked for.
     role : str
-        "data", "row names", or "end" for the empty column behind a separator at the end of every line.
+        "data" or "row names".
     trouble : str
         Why the column cannot be read as numbers, with the place and the cell: "line 3, 'b': 'four' is not a number".
     cure : str
