@@ -110,7 +110,8 @@ def default(parsed: Parsed) -> list[int]:
             parsed.notes.append(said)
     if left:
         dated = " (dates as days since 1970)" if any(c.kind == "dates" for c in left) else ""
-        parsed.notes.append(f"left out: {few(map(described, left), 8)}; --columns chooses{dated}")
+        count = f"{len(left)} columns, " if len(left) > 8 else ""
+        parsed.notes.append(f"left out: {count}{few(map(described, left), 8)}; --columns chooses{dated}")
     return taken
 
 
