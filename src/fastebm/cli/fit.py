@@ -24,7 +24,8 @@ from ..fitting.scaled_wells import ScaledWells, fit_wells
 from ..fitting.selection import select_n_wells
 from ..io import load, save
 from ..training.result import TrainingResult
-from .tables import Table, TableError, asked, joined
+from .tables import Table, TableError, asked
+from .tables import joined as _joined
 from .words import spoken
 
 
@@ -90,7 +91,7 @@ class FitSummary:
     def command(self) -> str:
         """The command that gives this fit again."""
         s = self.settings
-        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(joined(self.table.names))]
+        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(_joined(self.table.names))]
         words += ["--wells", str(s["wells"]), "--seed", str(s["seed"])]
         if s["recipe"] != "auto":
             words += ["--recipe", s["recipe"]]
@@ -122,6 +123,7 @@ class FitSummary:
             "columns": list(self.table.names),
             "n_rows": len(self.table.x),
             "n_dropped": self.table.dropped,
+            "notes": list(self.table.notes),
             "n_wells": self.model.n_wells,
             "weights": self.model.weights_[order].tolist(),
             "means": self.model.means_[order].tolist(),
