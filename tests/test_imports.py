@@ -46,7 +46,10 @@ ONLY: dict[str, set[str]] = {
 }
 # In these rooms a file is one thing of a kind, and knows the contract of its kind, never another of it.
 # Beside it stand what energies made of energies share, and the preconditioner that samplers share.
-CONTRACT = {"energies": {"base", "combined", "normals"}, "samplers": {"base", "result", "scales", "state"}}
+CONTRACT = {
+    "energies": {"base", "combined", "display", "normals"},
+    "samplers": {"base", "result", "scales", "state"},
+}
 # (room, file): (the siblings it may import, why).
 EXCEPTIONS: dict[tuple[str, str], tuple[set[str], str]] = {
     ("energies", "well_mixture"): ({"well_theta"}, "the layout of its own theta, in NumPy"),

@@ -8,6 +8,7 @@ from ._runtime.errors import (
     FastEBMWarning,
     ModelFileError,
     NonFiniteError,
+    SamplingInterrupted,
     TrainingError,
     TrainingInterrupted,
     UntrustedFitError,
@@ -64,8 +65,8 @@ from .training import (
     annealed_langevin,
     noise_ladder,
 )
+from .training.after_fit import CERTIFY as _CERTIFY
 from .training.after_fit import CHECKS as _CHECKS
-from .training.result import CERTIFY as _CERTIFY
 
 __all__ = [
     "HMC",
@@ -110,6 +111,7 @@ __all__ = [
     "Sample",
     "SampleResult",
     "Sampler",
+    "SamplingInterrupted",
     "ScaledNetwork",
     "ScaledWells",
     "ScoreMatching",

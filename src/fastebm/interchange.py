@@ -35,8 +35,16 @@ def to_pandas(obj, *, names=None):
         If pandas is not installed.
     TypeError, ValueError
         If obj is none of these, or names do not fit.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> from fastebm.interchange import to_pandas
+    >>> fit = fe.fit_wells(fe.datasets.load_old_faithful(), 2, seed=1, names=["eruption", "waiting"])
+    >>> list(to_pandas(fit).columns)
+    ['weight', 'mean[x0]', 'mean[x1]', 'std[x0]', 'std[x1]']
     """
-    pandas = _need("pandas", "arviz")
+    pandas = _need("pandas")
     if isinstance(obj, TrainingResult):
         columns = {n: obj.history[n] for n in ("energy_data", "energy_model", "energy_gap")}
         steps, rows = _thetas(obj)
@@ -81,8 +89,16 @@ def to_xarray(obj, *, names=None):
         If xarray is not installed.
     TypeError, ValueError
         If obj is none of these, holds no trace, or names do not fit.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> from fastebm.interchange import to_xarray
+    >>> run = fe.MALA(0.05).run(fe.WellMixture(), [0.0] * 4, 100, seed=1, thin=10)
+    >>> dict(to_xarray(run).sizes)
+    {'chain': 4, 'draw': 10, 'feature': 1}
     """
-    xarray = _need("xarray", "arviz")
+    xarray = _need("xarray")
     if isinstance(obj, TrainingResult):
         columns = {n: ("step", obj.history[n]) for n in ("energy_data", "energy_model", "energy_gap")}
         steps, rows = _thetas(obj)
@@ -132,15 +148,23 @@ def to_arviz(obj, *, names=None):
         If ArviZ is not installed.
     TypeError, ValueError
         As `to_xarray`.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> from fastebm.interchange import to_arviz
+    >>> run = fe.MALA(0.05).run(fe.WellMixture(), [0.0] * 4, 100, seed=1, thin=10)
+    >>> to_arviz(run).posterior.sizes["draw"]
+    10
     """
     if isinstance(obj, TrainingResult):
         raise TypeError("a TrainingResult holds no sample of one density; use to_xarray for its history")
-    arviz = _need("arviz", "arviz")
+    arviz = _need("arviz")
     posterior = to_xarray(obj, names=names)
     # ArviZ 1.x answers to the old name too, with a warning and another class, but does not hold it.
     if "InferenceData" in vars(arviz):
         return arviz.InferenceData(posterior=posterior)
-    return _need("xarray", "arviz").DataTree.from_dict({"posterior": posterior})
+    return _need("xarray").DataTree.from_dict({"posterior": posterior})
 
 
 def _thetas(result):
@@ -150,11 +174,11 @@ def _thetas(result):
     return result.history["step"], result.history["theta"]
 
 
-def _need(module, extra):
+def _need(module):
     try:
         return import_module(module)
-    except ImportError:
-        raise ImportError(f"this needs {module}; install fastebm with its '{extra}' extra") from None
+    except ImportError as error:
+        raise ImportError(f"this needs {module}: pip install {module} ({error})") from None
 
 
 def _states(obj):

@@ -87,6 +87,13 @@ def load(path):
         registered in this process (see `fastebm.register`).
     ImportError
         If it holds an estimator and scikit-learn is not installed.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> fe.save("model.npz", fe.WellMixture())
+    >>> fe.load("model.npz") == fe.WellMixture()
+    True
     """
     tree, arrays = archive.read(path)
     if not is_object(tree):
@@ -149,6 +156,10 @@ def _expect(value, cls):
 
 def _encode_fields(obj):
     return {f.name: getattr(obj, f.name) for f in fields(obj)}
+
+
+def _encode_run(result):
+    return {name: value for name, value in _encode_fields(result).items() if name != "energy"}
 
 
 def _encode_result(result):
@@ -220,7 +231,7 @@ register("TrainingResult", TrainingResult, _encode_result, _decode_result)
 register("ScoreResult", ScoreResult, _encode_fields, _decode_scores)
 register("NoiseLadder", NoiseLadder, _encode_fields, lambda f: NoiseLadder(**f))
 register("RunState", RunState, _encode_fields, lambda f: RunState(**f))
-register("SampleResult", SampleResult, _encode_fields, lambda f: SampleResult(**f))
+register("SampleResult", SampleResult, _encode_run, lambda f: SampleResult(**f))
 register("ScaledWells", ScaledWells, _encode_fields, _decode_wells)
 register("ScaledNetwork", ScaledNetwork, _encode_fields, _decode_network)
 register("Preprocessing", Preprocessing, Preprocessing.state, Preprocessing.from_state)

@@ -24,7 +24,8 @@ from ..fitting.scaled_wells import ScaledWells, fit_wells
 from ..fitting.selection import select_n_wells
 from ..io import load, save
 from ..training.result import TrainingResult
-from .tables import Table, TableError, read_table
+from .tables import Table, TableError, asked, joined
+from .words import spoken
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +85,12 @@ class FitSummary:
     @property
     def warnings(self) -> list[str]:
         """What the diagnostics had to say about the fit, a line each."""
-        return [" ".join(str(w).split()) for w in self.model.warnings]
+        return [spoken(str(w)) for w in self.model.warnings]
 
     def command(self) -> str:
         """The command that gives this fit again."""
         s = self.settings
-        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(_joined(self.table.names))]
+        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(joined(self.table.names))]
         words += ["--wells", str(s["wells"]), "--seed", str(s["seed"])]
         if s["recipe"] != "auto":
             words += ["--recipe", s["recipe"]]
@@ -105,7 +106,7 @@ class FitSummary:
             words += ["--cyclic", shlex.quote(f"{name}={period:g}")]
         if s["header"] != "auto":
             words += ["--header", s["header"]]
-        return " ".join(words + ["--drop-na"] * s["drop_na"])
+        return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
 
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
@@ -131,7 +132,7 @@ class FitSummary:
             "gained_by_check": self.model.gained,
             "transforms": self.transforms(),
             "warnings": self.warnings,
-            "not_checked": list(self.model.not_checked),
+            "not_checked": [spoken(s) for s in self.model.not_checked],
             "settings": self.settings,
             "seconds": self.seconds,
             "command": self.command(),
@@ -239,12 +240,6 @@ def _count(wells: int) -> str:
     return f"{wells} well{'s' * (wells != 1)}"
 
 
-def _joined(names) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(names)
-    return buffer.getvalue()
-
-
 # ---- commands ----
 
 
@@ -257,13 +252,7 @@ def run(arguments, progress, output, print_json):
     output.check_writable(arguments.out, arguments.plot, arguments.report)
     if arguments.plot or arguments.report:
         check_picture(arguments.plot)
-    table = read_table(
-        arguments.data,
-        arguments.columns,
-        header=arguments.header,
-        drop_na=arguments.drop_na,
-        progress=progress,
-    )
+    table = asked(arguments, progress)
     source = "standard input" if arguments.data == "-" else arguments.data
     preprocess = (
         "auto" if arguments.cyclic else {"none": None}.get(arguments.preprocess, arguments.preprocess)
@@ -390,19 +379,7 @@ def score(arguments, progress, output, print_json):
 
 def _matching(arguments, names, width, progress) -> Table:
     """The columns of the data that the model knows: by its names, or by position."""
-    read = {"header": arguments.header, "drop_na": arguments.drop_na, "progress": progress}
-    missing = None
-    if arguments.columns is None and names is not None and arguments.data != "-":
-        try:
-            return read_table(arguments.data, names, **read)
-        except TableError as error:
-            missing = error if ": no column " in str(error) else None
-            if missing is None:
-                raise
-    table = read_table(arguments.data, arguments.columns, **read)
-    if missing is not None and table.names[0] != "column 1":
-        # The file has names, and not those of the model: their order says nothing.
-        raise missing
+    table = asked(arguments, progress, names)
     if table.x.shape[1] != width:
         wanted = f" ({', '.join(names)})" if names else ""
         raise TableError(

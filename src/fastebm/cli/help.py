@@ -6,6 +6,11 @@ import argparse
 
 EXAMPLES = {
     "demo": ["fastebm demo", "fastebm demo --seed 3 --out picture.svg", "fastebm demo --json --no-picture"],
+    "describe": [
+        "fastebm describe data.csv",
+        "fastebm describe data.xlsx --sheet measured --columns height,weight",
+        "fastebm describe data.txt --separator ';' --decimal , --json",
+    ],
     "fit": [
         "fastebm fit data.csv --out model.npz --plot fit.png --report report.html",
         "fastebm fit data.csv --columns height,weight --wells auto --covariance full --out model.npz",

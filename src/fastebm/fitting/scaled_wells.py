@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import check_size, choice, integer, rows, samples
 from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
@@ -53,7 +54,7 @@ class _Rescaled:
 
 
 @dataclass(frozen=True, eq=False)
-class ScaledWells:
+class ScaledWells(html.Shown):
     """A fitted density. Below, "units of x" are the user's.
 
     Attributes
@@ -74,6 +75,14 @@ class ScaledWells:
     gained : float
         Mean log-likelihood, in nats a row, that the check of a training run gained by EM from the trained wells and
         from other starts: the wells are then those, not the trained ones. 0 where the trained ones were best.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> fit = fe.fit_wells(fe.datasets.load_old_faithful(), 2, seed=1)
+    >>> print(fit.means_[np.argsort(fit.means_[:, 0])].round(1))
+    [[ 2.  54.5]
+     [ 4.3 79.9]]
     """
 
     wells: WellMixture
@@ -138,6 +147,18 @@ class ScaledWells:
                 return WellMixture.from_mixture(self.weights_, self.means_, self.stds_)
         rescaled = _Rescaled(normalised(self.wells), self.offset, self.scale)
         return PythonEnergy(rescaled.energy, rescaled.grad, self.n_features)
+
+    def _html(self) -> str:
+        head = ("well", "weight", *(self.names or [f"x{i + 1}" for i in range(self.n_features)]))
+        wells = [
+            (j + 1, f"{w:.4f}", *(f"{m:.4g} ± {s:.3g}" for m, s in zip(mean, std, strict=True)))
+            for j, (w, mean, std) in enumerate(zip(self.weights_, self.means_, self.stds_, strict=True))
+        ]
+        rows = [("wells", self.n_wells), ("covariance", self.covariance)]
+        rows += [("found by", "EM" if self.training is None else "contrastive training")]
+        return html.card(
+            "ScaledWells", rows, html.table(wells, head), html.verdict(self.warnings, self.not_checked)
+        )
 
     def score_samples(self, X) -> np.ndarray:
         """log p(x) of every row of X, shape (n_samples,), a density per unit of x."""
@@ -243,6 +264,13 @@ def fit_wells(
         If training meets a value that is not finite.
     UntrustedFitError
         With strict=True, if there are warnings. It carries the fit.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> fit = fe.fit_wells(fe.datasets.load_old_faithful()[:, 0], 2, seed=1)
+    >>> fit.warnings, fit.weights_.round(2), fit.sample(3, seed=2).shape
+    ([], array([0.35, 0.65]), (3, 1))
     """
     check_strict(strict, diagnose)
     settings = {
