@@ -210,6 +210,12 @@ def test_numbers_of_wells_in_units_of_the_data(table, singles):
     assert one.stds_[0, 0] == pytest.approx(math.exp(m) * math.sinh(s), rel=1e-3)
 
 
+def test_a_notebook_shows_it(table, singles):
+    shown = table._repr_html_()
+    assert all(word in shown for word in ("depth", "log(x)", "constant 7", "duplicate_column", "0.3048"))
+    assert "log(x)" in table.preparation._repr_html_() and singles["log"].energy_._repr_html_() is not None
+
+
 # ---- the energy ----
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import samples
 from .._runtime.errors import FastEBMWarning
 from ..energies.affine import Affine
@@ -19,7 +20,7 @@ from .prepared_energy import PreparedEnergy, shares_of
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedDensity:
+class PreparedDensity(html.Shown):
     """What a fit with ``preprocess=`` returns: the transforms of the columns, and the density of what they give.
 
     Attributes
@@ -165,6 +166,28 @@ class PreparedDensity:
     def sample(self, n: int, seed=None) -> np.ndarray:
         """Draw n samples, shape (n, n_features), in units of X: rounded as the data are, left-out columns restored."""
         return self.preparation._restored(self.inner.sample(n, seed=seed))
+
+    def _html(self) -> str:
+        columns = html.table([(c.name, str(c)) for c in self.preparation.columns])
+        wells = self.wells
+        if wells is None:
+            inside = html.Markup(self.inner._repr_html_() or html.code(self.inner))
+            rows = [("density of the transformed columns", "a network, or an energy of the user's")]
+            table = html.folded("the density of the transformed columns", inside)
+        else:
+            rows = [("wells", self.n_wells), ("covariance", self.covariance)]
+            table = html.table(
+                [
+                    (j + 1, f"{w:.4f}", *(f"{m:.4g} ± {s:.3g}" for m, s in zip(mean, std, strict=True)))
+                    for j, (w, mean, std) in enumerate(
+                        zip(self.weights_, self.means_, self.stds_, strict=True)
+                    )
+                ],
+                ("well", "weight", *self.preparation.names),
+            )
+        return html.card(
+            "PreparedDensity", rows, columns, table, html.verdict(self.warnings, self.not_checked)
+        )
 
     def __str__(self) -> str:
         return f"{self.preparation}\n{self.inner!r}"

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import rows, samples
 from .._runtime.seed import seed_sequence
 from .column import Column
@@ -17,7 +18,7 @@ from .how import wishes
 
 
 @dataclass(frozen=True, eq=False)
-class Preprocessing:
+class Preprocessing(html.Shown):
     """A transform for every column of X: z = transform(x) is what a density is fitted to.
 
     Made by `Preprocessing.fit` or `prepare`. ``str()`` says what was decided for each column, and why.
@@ -294,6 +295,9 @@ class Preprocessing:
     def __str__(self) -> str:
         width = max(len(c.name) for c in self.columns)
         return "\n".join(f"{c.name:<{width}}  {c}" for c in self.columns)
+
+    def _html(self) -> str:
+        return html.card("Preprocessing", [(c.name, str(c)) for c in self.columns])
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{c.name}: {c.action.kind}" for c in self.columns[:8])
