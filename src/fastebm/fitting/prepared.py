@@ -141,27 +141,41 @@ class PreparedDensity(html.Shown):
         """log p(x) of every row of X, shape (n_samples,), a density per unit of the kept columns of X.
 
         Outside the support it is -inf, and a `FastEBMWarning` says how many rows are and in which columns.
+
+        Raises
+        ------
+        NonFiniteError
+            If a row is so far out that its transform is beyond float64.
         """
         return self._log_prob(samples(X, self.n_features)[0])
 
     def _log_prob(self, x: np.ndarray) -> np.ndarray:
         z, inside, log_slopes = self.preparation._mapped(x)
+        self.preparation._check_range(x, z)
         out = np.full(len(x), -np.inf)
         if inside.any():
             z = z[inside]
             parts = [self.inner._log_prob(z + image) for image in self.preparation.images]
             out[inside] = np.logaddexp.reduce(np.stack(parts), axis=0) + log_slopes[inside]
-        if not inside.all():
-            warnings.warn(self.preparation._outside(x, inside), FastEBMWarning, stacklevel=_level_of_caller())
+        self._say_outside(x, inside)
         return out
 
+    def _say_outside(self, x, inside):
+        if not inside.all():
+            warnings.warn(self.preparation._outside(x, inside), FastEBMWarning, stacklevel=_level_of_caller())
+
     def shares(self, X) -> np.ndarray:
-        """Share of each well in the density at every row of X, shape (n_samples, n_wells); rows sum to 1."""
+        """Share of each well in the density at every row of X, shape (n_samples, n_wells); rows sum to 1.
+
+        A row outside the support, of which a `FastEBMWarning` tells, has those of a place inside.
+        """
         return self._shares(samples(X, self.n_features)[0])
 
     def _shares(self, x):
         self._of_wells("_shares")
-        return shares_of(self.preparation, _OnZ(self.wells), self.preparation._mapped(x)[0])
+        z, inside, _ = self.preparation._mapped(x)
+        self._say_outside(x, inside)
+        return shares_of(self.preparation, _OnZ(self.wells), z)
 
     def sample(self, n: int, seed=None) -> np.ndarray:
         """Draw n samples, shape (n, n_features), in units of X: rounded as the data are, left-out columns restored."""
