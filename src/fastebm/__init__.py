@@ -30,6 +30,7 @@ from .energies import (
     PythonEnergy,
     Rosenbrock,
     StudentT,
+    StudentTMixture,
     Sum,
     Tempered,
     WellMixture,
@@ -118,6 +119,7 @@ __all__ = [
     "ScoreResult",
     "Shift",
     "StudentT",
+    "StudentTMixture",
     "Sum",
     "SweepResult",
     "Tempered",
@@ -138,6 +140,7 @@ __all__ = [
     "cycle",
     "diagnose",
     "ess",
+    "fit_auto",
     "fit_network",
     "fit_wells",
     "info",
@@ -177,6 +180,7 @@ _LATER = {
     "check_grad": "diagnostics",
     "diagnose": "diagnostics",
     "ess": "diagnostics",
+    "fit_auto": "fitting.auto",
     "fit_network": "fitting.network",
     "fit_wells": "fitting.scaled_wells",
     "load": "io",
@@ -220,6 +224,7 @@ if TYPE_CHECKING:
     )
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
+    from .fitting.auto import fit_auto
     from .fitting.network import fit_network
     from .fitting.prepared import PreparedDensity
     from .fitting.scaled_network import ScaledNetwork

@@ -9,6 +9,7 @@ import numpy as np
 from ._runtime.check import describe
 from ._runtime.seed import seed_sequence
 from .energies.base import Energy
+from .fitting.auto import fit_auto_rows
 from .fitting.network import fit_network_rows
 from .fitting.prepared import PreparedDensity, prepared, wells_of
 from .fitting.scaled_network import ScaledNetwork
@@ -39,6 +40,9 @@ except ImportError as _error:
     DensityMixin, BaseEstimator = _NoMixin, _NoEstimator
 
 
+MODELS = ("wells", "auto", "network")
+
+
 class EnergyDensity(DensityMixin, BaseEstimator):
     """Density estimation with an energy: smooth wells, a network, or one of your own.
 
@@ -51,9 +55,11 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     Parameters
     ----------
     n_wells : int or "auto", default 2
-        Number of wells. "auto" takes the smallest number, up to `max_wells`, that no larger one beats in held-out
-        log-likelihood by more than three standard errors.
-    model : {"wells", "network"} or Energy, default "wells"
+        Number of wells. "auto" takes the smallest number that the best one leads in held-out log-likelihood by no more
+        than one standard error.
+    model : {"wells", "auto", "network"} or Energy, default "wells"
+        "auto" chooses by held-out likelihood among wells of all kinds and numbers and a network, see `fit_auto`; of the
+        parameters that follow only `max_wells`, `n_folds`, `hidden`, `max_seconds` and `preprocess` matter then.
         "network": see `fit_network`, which also falls back to wells, with a warning, where a network is not better.
         An energy is trained as it is, in the units of X, without being changed itself. The parameters that follow, up
         to `n_folds`, are then without effect, except for `n_updates`, `n_chains` and `learning_rate`.
@@ -71,8 +77,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         Starts, of which the best by likelihood counts; see `fit_wells`. 1 is k-means alone.
     covariance : {"diag", "full"}, default "diag"
         May the features of a well be correlated? See `fit_wells`.
-    max_wells : int, default 6
-        Largest number of wells that "auto" tries.
+    max_wells : int, optional
+        Largest number of wells that "auto" tries; by default as many as the data bear.
     n_folds : int, default 5
         Folds of the held-out likelihood.
     hidden, base, validation, max_seconds
@@ -105,8 +111,10 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     warnings_ : list of Diagnostic
         What the checks of the fit found; see `fastebm.diagnose`.
     held_out_ : ndarray of shape (candidates,) or None
-        Structured: ``n_wells``, ``log_likelihood`` (mean per held-out sample) and ``gain`` (lead of the best larger
-        number, in standard errors). None unless n_wells is "auto".
+        Structured: ``n_wells``, ``log_likelihood`` (mean per held-out sample) and ``gain`` (lead of the best number, in
+        standard errors). None unless n_wells is "auto".
+    candidates_ : ndarray of shape (candidates,) or None
+        What ``model="auto"`` tried, the likeliest first: see `fit_auto`.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -149,7 +157,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         learning_rate=None,
         n_init="auto",
         covariance="diag",
-        max_wells=6,
+        max_wells=None,
         n_folds=5,
         hidden="auto",
         base="auto",
@@ -210,16 +218,22 @@ class EnergyDensity(DensityMixin, BaseEstimator):
 
     def _fit(self, X, X_val):
         x = self._validated(X, reset=True)
-        if not isinstance(self.model, Energy) and self.model not in ("wells", "network"):
-            raise ValueError(f"model must be 'wells', 'network' or an energy, got {describe(self.model)}")
-        if self.model == "wells" and X_val is not None:
-            raise ValueError("X_val is for model='network' or an energy; model='wells' holds no rows out")
+        if not isinstance(self.model, Energy) and self.model not in MODELS:
+            raise ValueError(
+                f"model must be 'wells', 'auto', 'network' or an energy, got {describe(self.model)}"
+            )
+        if self.model in ("wells", "auto") and X_val is not None:
+            raise ValueError(
+                f"X_val is for model='network' or an energy; model={self.model!r} has folds of its own"
+            )
         rows, names, preparation = x, getattr(self, "feature_names_in_", None), None
         if self.preprocess is not None:
             # The fourth child of the seed: `fit` has the first two, `sample` the third.
             noise = _sequence(self.random_state).spawn(4)[3]
             x, preparation = prepare_rows(x, names, self.preprocess, noise)
             names = preparation.kept_names
+        if self.model == "auto":
+            return self._fit_auto(x, names, preparation, rows)
         if self.model != "wells":
             return self._fit_network(x, X_val, names, preparation, rows)
         chooser, stream = _sequence(self.random_state).spawn(2)
@@ -244,6 +258,22 @@ class EnergyDensity(DensityMixin, BaseEstimator):
                 held_out["log_likelihood"] += preparation.log_jacobian(rows).mean()
         fit = fit_rows(x, n_wells, seed=stream, **settings)
         self._adopt(fit if preparation is None else prepared(preparation, fit, rows), held_out)
+        return self
+
+    def _fit_auto(self, x, names, preparation, rows):
+        fit = fit_auto_rows(
+            x,
+            max_wells=self.max_wells,
+            n_folds=self.n_folds,
+            hidden=self.hidden,
+            max_seconds=self.max_seconds,
+            seed=_sequence(self.random_state).spawn(2)[1],
+            names=names,
+        )
+        if preparation is not None:
+            fit.candidates["log_likelihood"] += preparation.log_jacobian(rows).mean()
+            fit = prepared(preparation, fit, rows)
+        self._adopt(fit, None)
         return self
 
     def _fit_network(self, x, X_val, names, preparation, rows):
@@ -274,6 +304,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         for name in ("n_wells_", "weights_", "means_", "stds_", "covariances_"):
             # Of an earlier fit.
             self.__dict__.pop(name, None)
+        self.candidates_ = getattr(getattr(model, "inner", model), "candidates", None)
         self.energy_ = model.energy_
         self.training_ = model.training
         self.warnings_ = model.warnings

@@ -89,6 +89,16 @@ class SamplingInterrupted(KeyboardInterrupt):
         None if nothing was complete yet.
     n_steps : int
         Steps that every chain of the result has made, burn-in included.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> try:
+    ...     run = fe.MALA(0.1).run(fe.DoubleWell(2), [[1.0, 0.0]] * 8, 100, seed=1)
+    ... except fe.SamplingInterrupted as interrupted:
+    ...     run = interrupted.result
+    >>> run.x.shape
+    (8, 2)
     """
 
     def __init__(self, message, result, n_steps=0):

@@ -108,6 +108,10 @@ class FitSummary:
             words += ["--header", s["header"]]
         return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
 
+    def as_text(self) -> str:
+        """The table that the command prints."""
+        return as_text(self)
+
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
         order = np.argsort(-self.model.weights_)
@@ -263,6 +267,10 @@ def run(arguments, progress, output, print_json):
         from . import network
 
         return _finish(network.fit_table(source, table, arguments, progress), arguments, output, print_json)
+    if arguments.model == "auto":
+        from . import auto
+
+        return _finish(auto.fit_table(source, table, arguments, progress), arguments, output, print_json)
     summary = fit_table(
         source,
         table,
@@ -299,7 +307,7 @@ def _finish(summary, arguments, output, print_json):
     if arguments.json:
         print_json(summary.as_dict() | {"files": written})
     elif "-" not in written.values():
-        text = as_text(summary) if isinstance(summary, FitSummary) else summary.as_text()
+        text = summary.as_text()
         text += "".join(f"\nwrote           {path}" for path in written.values())
         output.say(arguments, text, summary.warnings)
 

@@ -272,8 +272,7 @@ cdef class Energy:
     has_exact_sample = property(lambda self: type(self).exact_sample is not Energy.exact_sample, doc=(
         "Can independent samples be drawn directly?"))
     annealing_base = property(lambda self: None, doc=(
-        "Energy from which annealing to this one begins, with a closed log Z and exact samples; None if it "
-        "knows none."))
+        "Energy from which annealing to this one begins, with a closed log Z and exact samples; None if none is known."))
     tilt = property(lambda self: None, doc=(
         "This energy less its `annealing_base`, as an energy that can be evaluated alone; None if it has none."))
     modes = property(lambda self: None, doc=(
@@ -300,10 +299,7 @@ cdef class Energy:
     def saturation(self, X):
         """Of a network: for each hidden layer, the share of its units whose slope is nearly zero at every row of X.
 
-        Returns
-        -------
-        ndarray of shape (n_layers,) or None
-            None for an energy without hidden layers.
+        An ndarray of shape (n_layers,), or None for an energy without hidden layers.
         """
         return None
 

@@ -70,6 +70,8 @@ class ScaledNetwork(html.Shown):
         Names of the features, if they were given.
     warnings, not_checked : list
         What the checks have to say, and what they did not look at.
+    candidates : ndarray or None
+        What `fit_auto` tried.
 
     Examples
     --------
@@ -92,6 +94,7 @@ class ScaledNetwork(html.Shown):
     names: tuple[str, ...] | None = None
     warnings: list = field(default_factory=list)
     not_checked: list = field(default_factory=list)
+    candidates: np.ndarray | None = None
 
     @property
     def n_features(self) -> int:
