@@ -103,8 +103,8 @@ class FitSummary:
             words += ["--updates", str(s["updates"])]
         if s["preprocess"] is not None:
             words += ["--preprocess", "auto"]
-        for name, period in s["cyclic"].items():
-            words += ["--cyclic", shlex.quote(f"{name}={period:g}")]
+        for pair in s["cyclic"] or ():
+            words += ["--cyclic", shlex.quote(pair)]
         if s["header"] != "auto":
             words += ["--header", s["header"]]
         return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
@@ -194,7 +194,7 @@ def fit_table(
         "n_init": n_init,
         "covariance": covariance,
         "preprocess": preprocess,
-        "cyclic": dict(cyclic or {}),
+        "cyclic": [f"{name}={period!r}" for name, period in (cyclic or {}).items()] or None,
         "header": header,
         "drop_na": table.dropped > 0,
     }
