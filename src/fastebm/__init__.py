@@ -199,6 +199,7 @@ _ROOMS = (
     "partition",
     "plotting",
     "reference",
+    "revisited",
 )
 
 if TYPE_CHECKING:

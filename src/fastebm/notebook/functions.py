@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from . import _compiled, _lists
 from .arguments import draw, finite, setstate
 from .buffer import SampleReplayBuffer
+from .hint import cold
 
 __all__ = [
     "SampleReplayBuffer",
@@ -25,6 +26,9 @@ __all__ = [
     "stable_logsumexp",
     "train_ebm",
 ]
+
+# (step_size, noise_std) of the chains in training.
+STEP = (0.055, 0.085)
 
 Record = tuple[int, float, float, float, list[float], int]
 
@@ -253,10 +257,16 @@ def train_ebm(
         [1, len(real_data)].
     FloatingPointError
         If a chain, an energy or theta leaves the range of floats; names the training step.
+
+    Warns
+    -----
+    FastEBMWarning
+        Once in a process: these chains are colder than the density that they stand for.
     """
     batch_size, steps = operator.index(batch_size), operator.index(steps)
     n_replay = int(batch_size * finite(replay_ratio, "replay_ratio"))
     capacity = 14000
+    cold(*STEP)
     theta, history, items = draw(
         _compiled.train,
         theta_init,

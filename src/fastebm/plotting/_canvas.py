@@ -37,6 +37,11 @@ def styles(n: int) -> list[dict]:
     return [{"color": CYCLE[i % 6], "linestyle": LINES[i // 6 % 4]} for i in range(n)]
 
 
+def missing_matplotlib() -> ImportError:
+    """What is raised where matplotlib cannot be imported."""
+    return ImportError(MISSING)
+
+
 def axes(ax, size=SIZE):
     """Return ax, or the Axes of a new figure."""
     if ax is not None:
@@ -44,7 +49,7 @@ def axes(ax, size=SIZE):
     try:
         import matplotlib.pyplot as plt
     except ImportError:
-        raise ImportError(MISSING) from None
+        raise missing_matplotlib() from None
     return plt.subplots(figsize=size, layout="constrained", dpi=DPI)[1]
 
 
@@ -124,7 +129,7 @@ def _agg():
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError:
-        raise ImportError(MISSING) from None
+        raise missing_matplotlib() from None
     return FigureCanvasAgg
 
 
@@ -168,8 +173,10 @@ def plain_ticks(ax, most: int = 6):
             self.large = len(locs) > 0 and 1e4 <= np.abs(locs).max() < 1e9
 
         def __call__(self, x, pos=None):
-            thousands = self.large and x == round(x)
-            return f"{x:,.0f}".replace("-", "\N{MINUS SIGN}") if thousands else super().__call__(x, pos)
+            if self.large and x == round(x):
+                return f"{x:,.0f}".replace("-", "\N{MINUS SIGN}")
+            # Only the power of ten above the axis needs to be set as mathematics.
+            return super().__call__(x, pos).removeprefix("$\\mathdefault{").removesuffix("}$")
 
     for axis in (ax.xaxis, ax.yaxis):
         if axis.get_scale() != "linear" or not isinstance(axis.get_major_formatter(), ScalarFormatter):
