@@ -380,9 +380,9 @@ def test_bad_noise(noise):
         fe.SGLD(0.1, noise_std=noise)
 
 
-def test_bar_without_tqdm_names_the_extra(monkeypatch):
+def test_bar_without_tqdm_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    with pytest.raises(ImportError, match="progress"):
+    with pytest.raises(ImportError, match="pip install tqdm"):
         fe.SGLD(0.1).sample(TWO_WELLS, [0.0], 1, progress=True)
 
 

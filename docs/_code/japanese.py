@@ -32,6 +32,16 @@ WORDS = {
     "eruption time (min)": "噴出時間（分）",
     "eruption (min)": "噴出時間（分）",
     "waiting (min)": "待ち時間（分）",
+    "density (1/min)": "密度（1/分）",
+    "data (positive phase)": "データ（正の位相）",
+    "chains (negative phase)": "連鎖（負の位相）",
+    "mean energy (nats)": "平均エネルギー（nat）",
+    "energy E(x) (nats)": "エネルギー E(x)（nat）",
+    "density": "密度",
+    "energy": "エネルギー",
+    "data": "データ",
+    "update": "更新",
+    "well": "井戸",
     "nats lost": "失われた nat 数",
     "truth": "真の分布",
     "model": "モデル",
@@ -39,8 +49,9 @@ WORDS = {
     "start": "出発点",
     "noise": "ノイズ",
 }
-# What stays as it is: formulas, units, names of functions and settings.
-KEPT = re.compile(r"[A-Za-z_]+\(|[a-z]+_[a-z_]+|temperature|\$[^$]*\$|nats?\b|KL|MALA|SGLD|ESS|\be?\d")
+# What stays as it is: names of settings; and formulas, units and names of functions.
+NAMES = re.compile(r"([A-Za-z]+_[A-Za-z_]+|temperature)")
+KEPT = re.compile(r"[A-Za-z]+\(|nats?\b|KL|MALA|SGLD|ESS")
 
 
 @cache
@@ -55,11 +66,18 @@ def family() -> list[str]:
 
 def _said(text: str) -> str:
     """The text in Japanese; a word without a translation is a warning, and so an error of the build."""
-    for word in sorted(WORDS, key=len, reverse=True):
-        text = text.replace(word, WORDS[word])
-    if left := re.findall(r"[A-Za-z]{3,}", KEPT.sub(" ", text)):
-        logging.getLogger(__name__).warning("no Japanese for %s of a figure's %r", left, text)
-    return text
+    parts = NAMES.split(text)
+    for i in range(0, len(parts), 2):
+        for word in sorted(WORDS, key=len, reverse=True):
+            parts[i] = parts[i].replace(word, WORDS[word])
+        if left := re.findall(r"[A-Za-z]{3,}", KEPT.sub(" ", parts[i])):
+            logging.getLogger(__name__).warning("no Japanese for %s of a figure's %r", left, text)
+    return "".join(parts)
+
+
+def _speaks(text: str) -> bool:
+    """Are there words? (The 10^2 of an axis is a formula.)"""
+    return "$" not in text and re.search("[A-Za-z]{3}", text) is not None
 
 
 def translate(figure) -> None:
@@ -67,10 +85,9 @@ def translate(figure) -> None:
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             labels = [label.get_text() for label in axis.get_ticklabels()]
-            if any(re.search("[A-Za-z]{3}", label) for label in labels):
+            if any(map(_speaks, labels)):
                 axis.set_ticks(axis.get_ticklocs(), [_said(label) for label in labels])
     for text in figure.findobj(matplotlib.text.Text):
         text.set_fontfamily(family())
-        if not re.search("[A-Za-z]{3}", text.get_text()):
-            continue
-        text.set_text(_said(text.get_text()))
+        if _speaks(text.get_text()):
+            text.set_text(_said(text.get_text()))

@@ -39,9 +39,10 @@ CODE = Path(__file__).resolve().parent.parent / "_code"
 class Page:
     """The namespace of a page, and what of it was computed before."""
 
-    def __init__(self):
+    def __init__(self, docname):
         self.space = {"__name__": "__page__"}
-        self.key = hashlib.sha256()
+        words = Path(japanese.__file__).read_bytes() if docname.startswith("ja/") else b""
+        self.key = hashlib.sha256(words)
         self.waiting = []
 
     def result(self, text, compute):
@@ -70,7 +71,7 @@ _pages: dict[str, Page] = {}
 
 
 def _page(env) -> Page:
-    return _pages.setdefault(env.docname, Page())
+    return _pages.setdefault(env.docname, Page(env.docname))
 
 
 def _here(name: str) -> bool:

@@ -1,8 +1,14 @@
-"""A link between a page and the same page in the other language, and the language of a page in its HTML."""
+"""Pages in two languages: a link between them, the language in the HTML, and no spaces where a Japanese line ends."""
 
 from __future__ import annotations
 
+import re
+
+from docutils import nodes
+
 LINK = '<p class="language"><a href="{href}" lang="{lang}" hreflang="{lang}">{name}</a></p>\n'
+KANJI = "[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]"
+LINE_END = re.compile(f"(?<={KANJI})\n(?={KANJI})")
 
 
 def _switch(app, pagename, templatename, context, doctree):
@@ -14,6 +20,16 @@ def _switch(app, pagename, templatename, context, doctree):
         context["body"] = LINK.format(href=context["pathto"](other), lang=lang, name=name) + context["body"]
 
 
+def _join_lines(app, doctree):
+    if not app.env.docname.startswith("ja/"):
+        return
+    for text in list(doctree.findall(nodes.Text)):
+        joined = LINE_END.sub("", text.astext())
+        if joined != text.astext() and not isinstance(text.parent, nodes.FixedTextElement):
+            text.parent.replace(text, nodes.Text(joined))
+
+
 def setup(app):
     app.connect("html-page-context", _switch)
+    app.connect("doctree-read", _join_lines)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -30,6 +30,7 @@ from .energies import (
     PythonEnergy,
     Rosenbrock,
     StudentT,
+    StudentTMixture,
     Sum,
     Tempered,
     WellMixture,
@@ -102,6 +103,8 @@ __all__ = [
     "NoiseLadder",
     "NonFiniteError",
     "PhiFour",
+    "PreparedDensity",
+    "Preprocessing",
     "PythonEnergy",
     "ReplayBuffer",
     "Rosenbrock",
@@ -116,6 +119,7 @@ __all__ = [
     "ScoreResult",
     "Shift",
     "StudentT",
+    "StudentTMixture",
     "Sum",
     "SweepResult",
     "Tempered",
@@ -136,6 +140,7 @@ __all__ = [
     "cycle",
     "diagnose",
     "ess",
+    "fit_auto",
     "fit_network",
     "fit_wells",
     "info",
@@ -164,6 +169,8 @@ _LATER = {
     "GradientReport": "diagnostics",
     "LogPartition": "partition.log_partition",
     "Sample": "sampling",
+    "PreparedDensity": "fitting.prepared",
+    "Preprocessing": "preprocess",
     "ScaledNetwork": "fitting.scaled_network",
     "ScaledWells": "fitting.scaled_wells",
     "SweepResult": "fitting.sweep",
@@ -173,6 +180,7 @@ _LATER = {
     "check_grad": "diagnostics",
     "diagnose": "diagnostics",
     "ess": "diagnostics",
+    "fit_auto": "fitting.auto",
     "fit_network": "fitting.network",
     "fit_wells": "fitting.scaled_wells",
     "load": "io",
@@ -198,6 +206,7 @@ _ROOMS = (
     "notebook",
     "partition",
     "plotting",
+    "preprocess",
     "reference",
     "revisited",
 )
@@ -216,13 +225,16 @@ if TYPE_CHECKING:
     )
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
+    from .fitting.auto import fit_auto
     from .fitting.network import fit_network
+    from .fitting.prepared import PreparedDensity
     from .fitting.scaled_network import ScaledNetwork
     from .fitting.scaled_wells import ScaledWells, fit_wells
     from .fitting.sweep import SweepResult, sweep
     from .io import load, save
     from .partition.certificate import Certificate, Comparison, certificate
     from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
+    from .preprocess import Preprocessing
     from .sampling import Sample, sample
     from .storage.outside import register
 

@@ -9,10 +9,13 @@ import numpy as np
 from ._runtime.check import describe
 from ._runtime.seed import seed_sequence
 from .energies.base import Energy
+from .fitting.auto import fit_auto_rows
 from .fitting.network import fit_network_rows
+from .fitting.prepared import PreparedDensity, prepared, wells_of
 from .fitting.scaled_network import ScaledNetwork
 from .fitting.scaled_wells import ScaledWells, fit_rows
 from .fitting.selection import choose_n_wells
+from .preprocess import prepare_rows
 
 try:
     from sklearn.base import BaseEstimator, DensityMixin
@@ -30,11 +33,14 @@ except ImportError as _error:
 
         def __new__(cls, *args, **kwargs):
             raise ImportError(
-                f"{cls.__name__} needs scikit-learn 1.6 or newer ({_reason}); install fastebm with its 'sklearn' "
-                "extra. fastebm.fit_wells fits the same density without it"
+                f"{cls.__name__} needs scikit-learn 1.6 or newer: pip install -U scikit-learn ({_reason}); "
+                "fastebm.fit_wells fits the same density without it"
             )
 
     DensityMixin, BaseEstimator = _NoMixin, _NoEstimator
+
+
+MODELS = ("wells", "auto", "network")
 
 
 class EnergyDensity(DensityMixin, BaseEstimator):
@@ -49,9 +55,11 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     Parameters
     ----------
     n_wells : int or "auto", default 2
-        Number of wells. "auto" takes the smallest number, up to `max_wells`, that no larger one beats in held-out
-        log-likelihood by more than three standard errors.
-    model : {"wells", "network"} or Energy, default "wells"
+        Number of wells. "auto" takes the smallest number that the best one leads in held-out log-likelihood by no more
+        than one standard error.
+    model : {"wells", "auto", "network"} or Energy, default "wells"
+        "auto" chooses by held-out likelihood among wells of all kinds and numbers and a network, see `fit_auto`; of the
+        parameters that follow only `max_wells`, `n_folds`, `hidden`, `max_seconds` and `preprocess` matter then.
         "network": see `fit_network`, which also falls back to wells, with a warning, where a network is not better.
         An energy is trained as it is, in the units of X, without being changed itself. The parameters that follow, up
         to `n_folds`, are then without effect, except for `n_updates`, `n_chains` and `learning_rate`.
@@ -69,12 +77,17 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         Starts, of which the best by likelihood counts; see `fit_wells`. 1 is k-means alone.
     covariance : {"diag", "full"}, default "diag"
         May the features of a well be correlated? See `fit_wells`.
-    max_wells : int, default 6
-        Largest number of wells that "auto" tries.
+    max_wells : int, optional
+        Largest number of wells that "auto" tries; by default as many as the data bear.
     n_folds : int, default 5
         Folds of the held-out likelihood.
     hidden, base, validation, max_seconds
         Of a network: see `fit_network`.
+    preprocess : None, "auto" or dict, default None
+        Transform the columns first. "auto" takes logarithms and Yeo-Johnson powers of skewed and of non-negative
+        columns, adds noise to rounded ones, and leaves out constants and copies; a dict has methods by name or number
+        of the column, as ``{"hour": ("cyclic", 24)}``. See `Preprocessing.fit`. Everything reported stays in the units
+        of X.
     random_state : None, int, numpy.random.RandomState, Generator or SeedSequence
         An int makes `fit` and `sample` repeat themselves, byte for byte. None uses NumPy's global state, as
         scikit-learn does.
@@ -91,15 +104,17 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         Variances of each well, or with "full" its covariance matrix, as `sklearn.mixture.GaussianMixture` has them.
     energy_ : Energy
         -log p(x) in the units of X: a `WellMixture` where its range of widths allows, else a `PythonEnergy`.
-    model_ : ScaledWells or ScaledNetwork
+    model_ : ScaledWells or ScaledNetwork, or PreparedDensity with preprocess
         The fit itself, with the standardisation (offset, scale) and the training run.
     training_ : TrainingResult or None
         The training run, in standardised units; None after EM.
     warnings_ : list of Diagnostic
         What the checks of the fit found; see `fastebm.diagnose`.
     held_out_ : ndarray of shape (candidates,) or None
-        Structured: ``n_wells``, ``log_likelihood`` (mean per held-out sample) and ``gain`` (lead of the best larger
-        number, in standard errors). None unless n_wells is "auto".
+        Structured: ``n_wells``, ``log_likelihood`` (mean per held-out sample) and ``gain`` (lead of the best number, in
+        standard errors). None unless n_wells is "auto".
+    candidates_ : ndarray of shape (candidates,) or None
+        What ``model="auto"`` tried, the likeliest first: see `fit_auto`.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -142,12 +157,13 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         learning_rate=None,
         n_init="auto",
         covariance="diag",
-        max_wells=6,
+        max_wells=None,
         n_folds=5,
         hidden="auto",
         base="auto",
         validation=0.2,
         max_seconds=None,
+        preprocess=None,
         random_state=None,
     ):
         self.n_wells = n_wells
@@ -164,6 +180,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         self.base = base
         self.validation = validation
         self.max_seconds = max_seconds
+        self.preprocess = preprocess
         self.random_state = random_state
 
     def fit(self, X, y=None, *, X_val=None):
@@ -201,12 +218,24 @@ class EnergyDensity(DensityMixin, BaseEstimator):
 
     def _fit(self, X, X_val):
         x = self._validated(X, reset=True)
-        if not isinstance(self.model, Energy) and self.model not in ("wells", "network"):
-            raise ValueError(f"model must be 'wells', 'network' or an energy, got {describe(self.model)}")
+        if not isinstance(self.model, Energy) and self.model not in MODELS:
+            raise ValueError(
+                f"model must be 'wells', 'auto', 'network' or an energy, got {describe(self.model)}"
+            )
+        if self.model in ("wells", "auto") and X_val is not None:
+            raise ValueError(
+                f"X_val is for model='network' or an energy; model={self.model!r} has folds of its own"
+            )
+        rows, names, preparation = x, getattr(self, "feature_names_in_", None), None
+        if self.preprocess is not None:
+            # The fourth child of the seed: `fit` has the first two, `sample` the third.
+            noise = _sequence(self.random_state).spawn(4)[3]
+            x, preparation = prepare_rows(x, names, self.preprocess, noise)
+            names = preparation.kept_names
+        if self.model == "auto":
+            return self._fit_auto(x, names, preparation, rows)
         if self.model != "wells":
-            return self._fit_network(x, None if X_val is None else self._validated(X_val, reset=False))
-        if X_val is not None:
-            raise ValueError("X_val is for model='network' or an energy; model='wells' holds no rows out")
+            return self._fit_network(x, X_val, names, preparation, rows)
         chooser, stream = _sequence(self.random_state).spawn(2)
         settings = {
             "recipe": self.recipe,
@@ -215,7 +244,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             "learning_rate": self.learning_rate,
             "n_init": self.n_init,
             "covariance": self.covariance,
-            "names": getattr(self, "feature_names_in_", None),
+            "names": names,
         }
         n_wells, held_out = self.n_wells, None
         if isinstance(n_wells, str):
@@ -224,10 +253,33 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             n_wells, held_out = choose_n_wells(
                 x, max_wells=self.max_wells, n_folds=self.n_folds, seed=chooser, **settings
             )
-        self._adopt(fit_rows(x, n_wells, seed=stream, **settings), held_out)
+            if preparation is not None:
+                # Of x, not of z. (Folds share the transforms, whose few parameters all rows have told.)
+                held_out["log_likelihood"] += preparation.log_jacobian(rows).mean()
+        fit = fit_rows(x, n_wells, seed=stream, **settings)
+        self._adopt(fit if preparation is None else prepared(preparation, fit, rows), held_out)
         return self
 
-    def _fit_network(self, x, x_val):
+    def _fit_auto(self, x, names, preparation, rows):
+        fit = fit_auto_rows(
+            x,
+            max_wells=self.max_wells,
+            n_folds=self.n_folds,
+            hidden=self.hidden,
+            max_seconds=self.max_seconds,
+            seed=_sequence(self.random_state).spawn(2)[1],
+            names=names,
+        )
+        if preparation is not None:
+            fit.candidates["log_likelihood"] += preparation.log_jacobian(rows).mean()
+            fit = prepared(preparation, fit, rows)
+        self._adopt(fit, None)
+        return self
+
+    def _fit_network(self, x, X_val, names, preparation, rows):
+        x_val = None if X_val is None else self._validated(X_val, reset=False)
+        if x_val is not None and preparation is not None:
+            x_val = preparation.transform(x_val)
         fit = fit_network_rows(
             x,
             self.model if isinstance(self.model, Energy) else None,
@@ -241,25 +293,26 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             max_seconds=self.max_seconds,
             # The second child, as for wells; `sample` has the third.
             seed=_sequence(self.random_state).spawn(2)[1],
-            names=getattr(self, "feature_names_in_", None),
+            names=names,
         )
-        self._adopt(fit, None)
+        self._adopt(fit if preparation is None else prepared(preparation, fit, rows), None)
         return self
 
-    def _adopt(self, model: ScaledWells | ScaledNetwork, held_out):
+    def _adopt(self, model: ScaledWells | ScaledNetwork | PreparedDensity, held_out):
         self.model_ = model
         self.held_out_ = held_out
         for name in ("n_wells_", "weights_", "means_", "stds_", "covariances_"):
             # Of an earlier fit.
             self.__dict__.pop(name, None)
+        self.candidates_ = getattr(getattr(model, "inner", model), "candidates", None)
         self.energy_ = model.energy_
         self.training_ = model.training
         self.warnings_ = model.warnings
-        wells = _wells_of(model)
+        wells = wells_of(model)
         if wells is not None:
             self._adopt_wells(wells)
 
-    def _adopt_wells(self, model: ScaledWells):
+    def _adopt_wells(self, model: ScaledWells | PreparedDensity):
         self.n_wells_ = model.n_wells
         self.weights_, self.means_, self.stds_ = model.weights_, model.means_, model.stds_
         self.covariances_ = model.covariances_ if model.covariance == "full" else self.stds_**2
@@ -298,14 +351,16 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         return np.log(len(log_p)) * self._n_free() - 2 * log_p.sum()
 
     def _n_free(self):
-        # The parameters of the wells; k counts as masses, which sum to 1, and c is not free.
+        # The parameters of the wells; k counts as masses, which sum to 1, and c is not free. Those of transforms too.
         check_is_fitted(self)
-        wells = _wells_of(self.model_)
+        wells = wells_of(self.model_)
         if wells is None:
             raise ValueError(
                 "the weights of a network are no count of free parameters; compare score(X) on rows that were not "
                 "fitted, or model_.held_out"
             )
+        if isinstance(wells, PreparedDensity):
+            return wells.wells.wells.n_params - 2 + wells.preparation.n_free
         return wells.wells.n_params - 2
 
     def predict_proba(self, X):
@@ -323,13 +378,13 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         x = self._validated(X, reset=False)
-        wells = _wells_of(self.model_)
+        wells = wells_of(self.model_)
         if wells is None:
             raise ValueError(
                 "a network has no wells to assign rows to; score_samples tells how likely rows are, and "
                 "EnergyDensity(model='wells') has predict and predict_proba"
             )
-        return wells.wells.shares((x - wells.offset) / wells.scale)
+        return wells._shares(x)
 
     def predict(self, X):
         """The well with the largest share at every row of X, counted from 0.
@@ -362,13 +417,6 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         sequence = _sequence(self.random_state if own else random_state)
         # The third child of the estimator's own seed: `fit` has the first two.
         return self.model_.sample(int(n_samples), seed=sequence.spawn(3)[2] if own else sequence)
-
-
-def _wells_of(model):
-    """The wells that are the density; None if a network is, or an energy of the user's."""
-    if isinstance(model, ScaledWells):
-        return model
-    return None if model.better else model.wells
 
 
 def _sequence(random_state) -> np.random.SeedSequence:

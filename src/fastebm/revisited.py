@@ -145,8 +145,8 @@ def best() -> WellMixture:
 def _figure(*shape, **options):
     try:
         import matplotlib.pyplot as plt
-    except ImportError:
-        raise missing_matplotlib() from None
+    except ImportError as error:
+        raise missing_matplotlib(error) from None
     return plt.subplots(*shape, layout="constrained", dpi=DPI, **options)[1]
 
 

@@ -59,6 +59,13 @@ class Sample(html.Shown):
         What was sampled, the object itself and no copy, for pictures; None after a pickle.
     every : int
         Steps from one draw of the trace to the next.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> drawn = fe.sample(fe.DoubleWell(2), 500, seed=1)
+    >>> drawn.x.shape, drawn.warnings, bool((drawn.ess >= 400).all())
+    ((500, 2), [], True)
     """
 
     x: np.ndarray

@@ -1,4 +1,4 @@
-"""The command line: fastebm demo | fit | score | sample | sweep | info | doctor | completion.
+"""The command line: fastebm demo | describe | fit | score | sample | compare | sweep | info | doctor | completion.
 
 Results go to standard output, everything else to standard error. Exit status 0: done. 1: doctor found something wrong.
 2: bad input or usage, with one line that says what to do. 130: interrupted.
@@ -7,7 +7,6 @@ Results go to standard output, everything else to standard error. Exit status 0:
 from __future__ import annotations
 
 import argparse
-import csv
 import importlib.util
 import json
 import os
@@ -16,8 +15,11 @@ import sys
 from .._runtime.info import __version__, info
 from .completion import SHELLS, script
 from .help import Formatter, ending
+from .options import names, natural, table_options
+from .words import spoken
 
 DEMO_PICTURE = "demo.png"
+TABLES = "CSV, Excel, Parquet, Feather, NPY or NPZ file, or - for standard input"
 
 
 def main(argv=None) -> int:
@@ -49,7 +51,7 @@ def main(argv=None) -> int:
             sys.stdout.flush()
         except OSError:
             _abandon_stdout()
-        print(f"fastebm: error: {_one_line(error)}", file=sys.stderr)
+        print(f"fastebm: error: {_said(error, arguments)}", file=sys.stderr)
         return 2
     return status
 
@@ -64,6 +66,15 @@ def _one_line(error) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
+def _said(error, arguments) -> str:
+    text = _one_line(error)
+    if type(error) is not ValueError:
+        return text
+    # The library speaks of X and of its arguments; here X is a file, and arguments are options.
+    source = getattr(arguments, "data", None)
+    return spoken(text, "standard input" if source == "-" else source)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fastebm",
@@ -73,10 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fastebm {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     _add_demo(commands)
+    _add_describe(commands)
     _add_fit(commands)
     _add_score(commands)
     _add_sample(commands)
     _add_sweep(commands)
+    _add_compare(commands)
     command = _command(commands, "info", _info, "show version, instruction set and number of threads")
     command.set_defaults(quiet=True)
     doctor = _command(
@@ -110,21 +123,8 @@ def _quiet(command):
 
 def _seed(command):
     command.add_argument(
-        "--seed", type=_natural, default=1, metavar="N", help="seed of everything random (default 1)"
+        "--seed", type=natural, default=1, metavar="N", help="seed of everything random (default 1)"
     )
-
-
-def _table(command):
-    command.add_argument(
-        "--columns", type=_names, metavar="A,B", help="columns by name or position (default: all)"
-    )
-    command.add_argument(
-        "--header",
-        choices=("auto", "yes", "no"),
-        default="auto",
-        help="does the first line hold names? (default: if none of its cells is a number)",
-    )
-    command.add_argument("--drop-na", action="store_true", help="leave out rows with missing cells")
 
 
 def _add_demo(commands):
@@ -135,17 +135,27 @@ def _add_demo(commands):
     _quiet(command)
 
 
+def _add_describe(commands):
+    command = _command(
+        commands, "describe", _describe, "show what is understood of a table, before it is fitted"
+    )
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    table_options(command, drop_na=False)
+    command.set_defaults(quiet=False)
+
+
 def _add_fit(commands):
     command = _command(
         commands, "fit", _fit, "fit a density of smooth wells, or a network, to a table of numbers"
     )
-    command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
-    _table(command)
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    table_options(command)
     command.add_argument(
         "--model",
-        choices=("wells", "network"),
+        choices=("wells", "auto", "network"),
         default="wells",
-        help="network: certified on rows held out, and wells again where they are as good (default wells)",
+        help="auto: wells of all kinds, or a network, by rows held out; network: certified on rows held out, and wells "
+        "again where they are as good (default wells)",
     )
     command.add_argument(
         "--wells", type=_wells, default=2, metavar="N", help="number of wells, or auto (default 2)"
@@ -159,7 +169,7 @@ def _add_fit(commands):
     )
     command.add_argument(
         "--updates",
-        type=_natural,
+        type=natural,
         metavar="N",
         help="training updates (default 800, of a network at most 4000)",
     )
@@ -176,9 +186,33 @@ def _add_fit(commands):
         default="diag",
         help="may the columns of a well be correlated? (default diag: no)",
     )
-    network = command.add_argument_group("with --model network")
+    command.add_argument(
+        "--max-wells",
+        type=_wells,
+        metavar="N",
+        help="with --model auto: largest number of wells of one fit (default: as many as the data bear)",
+    )
+    command.add_argument(
+        "--preprocess",
+        choices=("none", "auto"),
+        default="none",
+        help="auto: logarithms and powers of skewed and of non-negative columns, noise in rounded ones; constants and "
+        "copies left out (default none)",
+    )
+    command.add_argument(
+        "--cyclic",
+        type=_period,
+        action="append",
+        metavar="NAME=PERIOD",
+        help="a column on a circle, such as hour=24; turns --preprocess auto on",
+    )
+    network = command.add_argument_group("with --model network, or auto")
     network.add_argument(
-        "--hidden", type=_widths, default="auto", metavar="A,B", help="widths of the hidden layers, or auto"
+        "--hidden",
+        type=_widths,
+        default="auto",
+        metavar="A,B",
+        help="widths of the hidden layers (default auto)",
     )
     network.add_argument(
         "--base",
@@ -199,8 +233,8 @@ def _add_fit(commands):
 def _add_score(commands):
     command = _command(commands, "score", _score, "log-density of every row under a saved model")
     command.add_argument("model", metavar="MODEL")
-    command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
-    _table(command)
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    table_options(command)
     command.add_argument(
         "--out", metavar="FILE", help="write the log-density of every row (CSV, or NPY; - for stdout)"
     )
@@ -211,7 +245,7 @@ def _add_sample(commands):
     command = _command(commands, "sample", _sample, "draw from a saved model")
     command.add_argument("model", metavar="MODEL")
     command.add_argument(
-        "--n", type=_natural, default=1000, metavar="N", help="number of samples (default 1000)"
+        "--n", type=natural, default=1000, metavar="N", help="number of samples (default 1000)"
     )
     _seed(command)
     command.add_argument(
@@ -222,8 +256,8 @@ def _add_sample(commands):
 
 def _add_sweep(commands):
     command = _command(commands, "sweep", _sweep, "train with many settings and compare what they cost")
-    command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
-    _table(command)
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    table_options(command)
     command.add_argument(
         "--set",
         type=_setting,
@@ -239,10 +273,10 @@ def _add_sweep(commands):
         default="default",
         help="where every run starts from: the default trainer, or the teaching notebook's",
     )
-    command.add_argument("--wells", type=_natural, default=2, metavar="N", help="number of wells (default 2)")
-    command.add_argument("--updates", type=_natural, metavar="N", help="training updates of every run")
+    command.add_argument("--wells", type=natural, default=2, metavar="N", help="number of wells (default 2)")
+    command.add_argument("--updates", type=natural, metavar="N", help="training updates of every run")
     command.add_argument(
-        "--repeats", type=_natural, default=1, metavar="N", help="runs of every setting (default 1)"
+        "--repeats", type=natural, default=1, metavar="N", help="runs of every setting (default 1)"
     )
     command.add_argument(
         "--test", type=float, default=0.25, metavar="SHARE", help="share of rows held out (default 0.25)"
@@ -254,6 +288,26 @@ def _add_sweep(commands):
     command.add_argument(
         "--resume", metavar="RUNS.jsonl", help="file of finished runs, from which the same command goes on"
     )
+    _quiet(command)
+
+
+def _add_compare(commands):
+    command = _command(commands, "compare", _compare, "compare densities on rows held out of a table")
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    table_options(command)
+    command.add_argument(
+        "--methods",
+        type=names,
+        default=["auto", "em", "gm-diag", "gm-full", "kde"],
+        metavar="A,B",
+        help="auto, em (our diagonal wells), gm-diag, gm-full (GaussianMixture), kde (KernelDensity), gm-diag-raw, "
+        "gm-full-raw; the others are compared with the first (default: the first five)",
+    )
+    command.add_argument("--folds", type=natural, default=5, metavar="N", help="number of folds (default 5)")
+    command.add_argument(
+        "--max-seconds", type=float, metavar="S", help="stop training each network after so long; 0: none"
+    )
+    _seed(command)
     _quiet(command)
 
 
@@ -269,44 +323,38 @@ def _setting(text: str):
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _natural(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
-    return int(text)
-
-
 def _wells(text: str):
     if text == "auto":
         return text
-    number = _natural(text)
+    number = natural(text)
     if number == 0:
         raise argparse.ArgumentTypeError("at least one well, or auto")
     return number
 
 
+def _period(text: str) -> tuple[str, float]:
+    name, _, number = text.rpartition("=")
+    try:
+        period = float(number)
+    except ValueError:
+        period = 0.0
+    if not name or not 0 < period < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a column and its period, such as hour=24")
+    return name, period
+
+
 def _widths(text: str):
     if text == "auto":
         return text
-    widths = [_natural(part.strip()) for part in text.split(",")]
+    widths = [natural(part.strip()) for part in text.split(",")]
     if 0 in widths:
         raise argparse.ArgumentTypeError("a layer has at least one unit")
     return tuple(widths)
 
 
-def _names(text: str) -> list[str]:
-    names = [n.strip() for n in next(csv.reader([text], skipinitialspace=True), [])]
-    if not names or "" in names:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of column names such as a,b")
-    return names
-
-
 def _progress(arguments) -> bool:
     shown = not arguments.quiet and not arguments.json and sys.stderr is not None and sys.stderr.isatty()
     return shown and importlib.util.find_spec("tqdm") is not None
-
-
-def _has_matplotlib() -> bool:
-    return importlib.util.find_spec("matplotlib") is not None
 
 
 def _print_json(value) -> None:
@@ -343,10 +391,13 @@ def _demo(arguments):
     from . import demo, output
 
     picture = None if arguments.no_picture else arguments.out or DEMO_PICTURE
-    if picture and (arguments.out or _has_matplotlib()):
-        check_picture(picture)
-    elif picture:
-        print("fastebm: no picture: install fastebm with its 'plot' extra", file=sys.stderr)
+    try:
+        if picture:
+            check_picture(picture)
+    except ImportError as error:
+        if arguments.out:
+            raise
+        print(f"fastebm: no picture: {_one_line(error)}", file=sys.stderr)
         picture = None
     output.check_writable(picture)
     show = _progress(arguments)
@@ -363,10 +414,22 @@ def _demo(arguments):
         print(f"picture: {picture}")
 
 
+def _describe(arguments):
+    from . import describe
+
+    describe.run(arguments, _progress(arguments), _print_json)
+
+
 def _fit(arguments):
     from . import fit, output
 
     fit.run(arguments, _progress(arguments), output, _print_json)
+
+
+def _compare(arguments):
+    from . import auto, output
+
+    auto.run_compare(arguments, _progress(arguments), output, _print_json)
 
 
 def _score(arguments):

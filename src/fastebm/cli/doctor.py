@@ -32,6 +32,7 @@ EXTRAS = (
     ("tqdm", "tqdm", "progress bars"),
     ("pandas", "pandas", "data frames, tables of many kinds"),
     ("pyarrow", "pyarrow", "Parquet and Feather files"),
+    ("openpyxl", "openpyxl", "Excel workbooks"),
     ("scikit-learn", "sklearn", "EnergyDensity in pipelines and searches"),
     ("arviz", "arviz", "chains as InferenceData"),
     ("xarray", "xarray", "chains as data sets"),
@@ -137,7 +138,7 @@ def checked() -> list[dict]:
 
 
 def extras() -> list[dict]:
-    """The packages that fastebm can use: version (None: not installed), and the error of one that cannot be imported."""
+    """The packages that fastebm can use: version (None: not there), and the error of one that cannot be imported."""
     out = []
     for name, module, what in EXTRAS:
         found = {"package": name, "for": what, "version": None, "broken": None}

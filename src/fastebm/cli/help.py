@@ -6,6 +6,11 @@ import argparse
 
 EXAMPLES = {
     "demo": ["fastebm demo", "fastebm demo --seed 3 --out picture.svg", "fastebm demo --json --no-picture"],
+    "describe": [
+        "fastebm describe data.csv",
+        "fastebm describe data.xlsx --sheet measured --columns height,weight",
+        "fastebm describe data.txt --separator ';' --decimal , --json",
+    ],
     "fit": [
         "fastebm fit data.csv --out model.npz --plot fit.png --report report.html",
         "fastebm fit data.csv --columns height,weight --wells auto --covariance full --out model.npz",
@@ -24,6 +29,10 @@ EXAMPLES = {
     "sweep": [
         "fastebm sweep data.csv --set n_steps=1,5,30 --set learning_rate=0.01,0.1 --plot sweep.png",
         "fastebm sweep data.csv --recipe notebook --set sampler__noise_std=0.085,0.3317 --repeats 3",
+    ],
+    "compare": [
+        "fastebm compare data.csv",
+        "fastebm compare data.csv --columns height,weight --methods auto,gm-full --json",
     ],
     "info": ["fastebm info", "fastebm info --json"],
     "doctor": ["fastebm doctor", "fastebm doctor --quiet && echo sound"],

@@ -33,18 +33,25 @@ MOST_CURVES = 13
 
 
 def _draw_fit(summary, axes_pair):
-    model, table = summary.model, summary.table
-    energy = model.energy_
-    if model.n_features == 1:
-        plot_density(energy, table.x, labels=table.names, ax=axes_pair[0])
-        plot_energy(energy, table.x, labels=table.names, ax=axes_pair[1])
+    energy = summary.model.energy_
+    kept = _kept(summary)
+    x, names = summary.table.x[:, kept], [summary.table.names[j] for j in kept]
+    if energy.n_features == 1:
+        plot_density(energy, x, labels=names, ax=axes_pair[0])
+        # The wells of transformed columns are no parabolas.
+        plain = not hasattr(energy, "preparation")
+        plot_energy(energy, x, labels=names, wells=plain, ax=axes_pair[1])
         for ax, columns in zip(axes_pair, (2, 4), strict=True):
             legend_above(ax, columns)
     else:
-        plot_landscape(
-            energy, table.x, what="density", labels=table.names, log_partition=0.0, ax=axes_pair[0]
-        )
-        plot_landscape(energy, labels=table.names, ax=axes_pair[1], bounds=_bounds(table.x))
+        plot_landscape(energy, x, what="density", labels=names, log_partition=0.0, ax=axes_pair[0])
+        plot_landscape(energy, labels=names, ax=axes_pair[1], bounds=_bounds(x))
+
+
+def _kept(summary):
+    """The columns that the density is of, by number."""
+    model = summary.model
+    return list(model.preparation.kept if hasattr(model, "preparation") else range(model.n_features))
 
 
 def _bounds(x):
@@ -64,11 +71,12 @@ def _draw_training(training, axes_pair):
 
 
 def _pair_picture(summary):
-    x = summary.table.x[:, :MOST_PAIRS]
-    d = x.shape[1]
+    shown = _kept(summary)[:MOST_PAIRS]
+    d, names = len(shown), [summary.table.names[j] for j in shown]
     sheet = figure((1.9 * d + 0.8, 1.7 * d + 0.6))
-    drawn = summary.model.sample(2000, seed=0)[:, :d]
-    plot_pairs(x, model_samples=drawn, labels=summary.table.names[:d], ax=sheet.subplots(d, d, squeeze=False))
+    drawn = summary.model.sample(2000, seed=0)[:, shown]
+    x = summary.table.x[:, shown]
+    plot_pairs(x, model_samples=drawn, labels=names, ax=sheet.subplots(d, d, squeeze=False))
     return sheet
 
 
@@ -79,7 +87,7 @@ def fit_picture(summary):
     -------
     matplotlib Figure
     """
-    if summary.model.n_features > 2:
+    if summary.model.energy_.n_features > 2:
         return _pair_picture(summary)
     training = summary.model.training
     rows = 2 if training is not None and len(training.history) else 1
@@ -99,25 +107,37 @@ def panels(draw, n=2) -> list:
     return sheets
 
 
+def _in_units(model, z):
+    """States of the wells in units of the kept columns."""
+    inner = getattr(model, "inner", model)
+    x = inner.offset + inner.scale * z
+    if inner is model:
+        return x
+    rows = model.preparation.inverse(x.reshape(-1, x.shape[-1]), rounded=False)
+    return rows[:, model.preparation.kept].reshape(x.shape)
+
+
 def _draw_chains(summary, axes_pair):
     """Fresh chains from where training left its own (or from samples), shown in the units of the data."""
     left, right = axes_pair
-    model = summary.model
+    whole = summary.model
+    # Of transformed columns: the wells in units of these.
+    model = getattr(whole, "inner", whole)
     states = np.reshape(model.training.buffer.states, (-1, model.n_features)) if model.training else None
     start = model.wells.exact_sample(N_CHAINS, seed=0) if states is None else states[:N_CHAINS]
     # A quarter of the narrowest variance: MALA then accepts about 95 % of its moves.
     sampler = MALA(0.25 * float(principal_scales(model.wells).min()) ** 2)
     trace = sampler.sample(model.wells, start, N_STEPS, seed=0, thin=EVERY)
     plot_occupancy(model.wells, trace, every=EVERY, ax=right)
-    seen = model.offset + model.scale * trace
+    seen = _in_units(whole, trace)
+    labels = [summary.table.names[j] for j in _kept(summary)]
     if model.n_features <= 2:
-        labels = summary.table.names
         shown = seen[:, :, 0] if model.n_features == 1 else seen[:60]
-        plot_paths(model.energy_, shown, every=EVERY, labels=labels, ax=left)
+        plot_paths(whole.energy_, shown, every=EVERY, labels=labels, ax=left)
     else:
         store = ReplayBuffer(len(start))
-        store.push(model.offset[0] + model.scale[0] * start[:, 0])
-        plot_buffer(store, labels=summary.table.names[0], ax=left)
+        store.push(_in_units(whole, start)[:, 0])
+        plot_buffer(store, labels=labels[0], ax=left)
 
 
 def _data_table(table) -> str:

@@ -16,6 +16,7 @@ class Code(NamedTuple):
     cure: str
 
 
+COLUMNS = "The columns, with preprocess="
 TRAINING, CHAINS, DENSITY = "Training", "The chains", "The fitted density"
 ROWS, ENERGY, SAMPLES = "The rows", "The energy", "Samples of fe.sample"
 
@@ -180,6 +181,31 @@ CODES = {
         ROWS,
         "One point makes up a fifth of the rows or more: the likelihood of a well on it has no maximum.",
         "Remove repeated rows, or model the repeated value apart.",
+    ),
+    "constant_column": Code(
+        COLUMNS,
+        "Every row has the same value. The column is left out of the density; another value has log-density -inf.",
+        "Drop the column, or give rows in which it varies.",
+    ),
+    "duplicate_column": Code(
+        COLUMNS,
+        "A column is an exact linear function of another, and is left out of the density; samples have it computed.",
+        "Drop the column.",
+    ),
+    "rounded": Code(
+        COLUMNS,
+        "Values stand on a grid (integers, few decimals). The fit saw them with noise of a step; samples are rounded.",
+        "None where that is meant; leave a category out, and fit each of its values alone.",
+    ),
+    "zeros": Code(
+        COLUMNS,
+        "Exact zeros among values that are no grid: a density has no mass at a point, so they stand for a small cell.",
+        "Compare rows without zeros, or fit whether it is zero and how large it is apart.",
+    ),
+    "atom": Code(
+        COLUMNS,
+        "Many rows share one value among values that are no grid: a well that narrows onto it has no best likelihood.",
+        "If it stands for 'missing' or 'at the limit', leave these rows out, or fit them apart.",
     ),
     "gradient": Code(
         ENERGY,

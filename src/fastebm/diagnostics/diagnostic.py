@@ -26,6 +26,15 @@ class Diagnostic(html.Shown):
         The setting to change.
     severity : {"warning", "error"}
         "error": the result is unusable; "warning": it should not be trusted as it stands.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> cold = fe.SGLD(0.055, noise_std=0.085)
+    >>> x = fe.WellMixture().exact_sample(500, seed=1)
+    >>> (warning, *_) = fe.diagnose(fe.WellMixture(), x, sampler=cold, x0=x, n_steps=20)
+    >>> warning.code, round(warning.value, 3)
+    ('temperature', 0.066)
     """
 
     code: str

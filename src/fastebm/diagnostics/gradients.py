@@ -42,6 +42,13 @@ class GradientReport(html.Shown):
     precision : str
         In what the energy is computed, as its rounding shows: "float64", "float32", or the relative rounding itself,
         such as "rounding 3e-04"; "not repeatable" if two evaluations differ.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> report = fe.check_grad(fe.WellMixture(), [-2.0, 0.0, 1.5])
+    >>> report.ok, report.max_grad_error < report.limit, report.precision
+    (True, True, 'float64')
     """
 
     max_grad_error: float

@@ -70,6 +70,16 @@ class ScaledNetwork(html.Shown):
         Names of the features, if they were given.
     warnings, not_checked : list
         What the checks have to say, and what they did not look at.
+    candidates : ndarray or None
+        What `fit_auto` tried.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> X = fe.datasets.moons(400, seed=1)
+    >>> fit = fe.fit_network(X, hidden=(8,), n_updates=20, seed=1)
+    >>> fit.n_features, fit.score_samples(X).shape, fit.sample(3, seed=2).shape
+    (2, (400,), (3, 2))
     """
 
     network: Any
@@ -84,6 +94,7 @@ class ScaledNetwork(html.Shown):
     names: tuple[str, ...] | None = None
     warnings: list = field(default_factory=list)
     not_checked: list = field(default_factory=list)
+    candidates: np.ndarray | None = None
 
     @property
     def n_features(self) -> int:

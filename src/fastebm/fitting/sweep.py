@@ -43,6 +43,15 @@ class SweepResult(html.Shown):
         The settings that vary.
     shape : tuple of int or None
         Of the grid, with the repeats last; None for a list or random draws.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> X = fe.datasets.two_normals(500, seed=1)
+    >>> trainer = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=50)
+    >>> result = fe.sweep(trainer, X, {"n_steps": [1, 5]}, seed=1, diagnose=False)
+    >>> result.names, result.shape, len(result.table["log_likelihood"])
+    (('n_steps',), (2, 1), 2)
     """
 
     table: dict[str, np.ndarray]

@@ -27,7 +27,19 @@ MAX_SHARE = 0.1
 
 
 class UntrustedEstimateError(ValueError):
-    """log Z was asked for as a number, but only a bracket is known. ``.estimate`` holds it."""
+    """log Z was asked for as a number, but only a bracket is known. ``.estimate`` holds it.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> wells = fe.WellMixture.from_mixture([0.5, 0.5], np.full((2, 30), [[-9.0], [9.0]]), np.ones((2, 30)))
+    >>> hidden = fe.PythonEnergy(wells.energy, wells.grad, 30)  # nothing is known of it
+    >>> try:
+    ...     fe.log_partition(hidden, X=wells.exact_sample(50, seed=1), n_steps=3, n_chains=20, seed=1).value
+    ... except fe.UntrustedEstimateError as error:
+    ...     print(error.estimate.method, error.estimate.trusted)
+    ais False
+    """
 
     def __init__(self, message, estimate):
         super().__init__(message)
@@ -65,6 +77,13 @@ class LogPartition(html.Shown):
         Forward chains; 0 for the other methods.
     reverse : tuple of three floats, or None
         What the reverse runs alone say: log Z, its standard error, and the spread of their log-weights.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> found = fe.log_partition(fe.DoubleWell(2), seed=1)
+    >>> found.trusted, found.lower <= found.value <= found.upper
+    (True, True)
     """
 
     method: str

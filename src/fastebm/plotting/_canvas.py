@@ -29,7 +29,7 @@ SIZE, MAP_SIZE, DPI = (5.6, 3.5), (5.6, 4.2), 160
 PAPER, INK = "#16181c", "#d8dade"
 # Of a legend in a small panel.
 TIGHT = {"handlelength": 1.4, "columnspacing": 0.9, "handletextpad": 0.4, "borderaxespad": 0.2}
-MISSING = "pictures need matplotlib; install fastebm with its 'plot' extra"
+MISSING = "pictures need matplotlib: pip install matplotlib"
 
 
 def styles(n: int) -> list[dict]:
@@ -37,9 +37,9 @@ def styles(n: int) -> list[dict]:
     return [{"color": CYCLE[i % 6], "linestyle": LINES[i // 6 % 4]} for i in range(n)]
 
 
-def missing_matplotlib() -> ImportError:
+def missing_matplotlib(error: ImportError) -> ImportError:
     """What is raised where matplotlib cannot be imported."""
-    return ImportError(MISSING)
+    return ImportError(f"{MISSING} ({error})")
 
 
 def axes(ax, size=SIZE):
@@ -48,8 +48,8 @@ def axes(ax, size=SIZE):
         return ax
     try:
         import matplotlib.pyplot as plt
-    except ImportError:
-        raise missing_matplotlib() from None
+    except ImportError as error:
+        raise missing_matplotlib(error) from None
     return plt.subplots(figsize=size, layout="constrained", dpi=DPI)[1]
 
 
@@ -128,8 +128,8 @@ def colour_bar(ax, filled, label: str, ticks: int = 6):
 def _agg():
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
-    except ImportError:
-        raise missing_matplotlib() from None
+    except ImportError as error:
+        raise missing_matplotlib(error) from None
     return FigureCanvasAgg
 
 

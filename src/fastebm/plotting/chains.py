@@ -154,6 +154,12 @@ def plot_buffer(buffer, energy=None, *, what="states", per_update=None, labels=N
     ------
     ValueError, TypeError
         If the buffer is empty or not one of one feature.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> result = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20).fit(fe.datasets.two_normals(seed=1), seed=1)
+    >>> ax = fe.plotting.plot_buffer(result.buffer, result.energy)
     """
     choice(what, "what", ("states", "age"))
     if not hasattr(buffer, "states") or not hasattr(buffer, "n_features"):
@@ -204,6 +210,13 @@ def plot_occupancy(energy, trace, *, every=1, ax=None):
     ------
     TypeError, ValueError
         If the energy's modes are not known or the trace does not fit it.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> truth = fe.datasets.two_normals_truth()
+    >>> trace = fe.MALA(0.05).sample(truth, [-2.0, 2.0] * 20, 200, seed=1, thin=10)
+    >>> ax = fe.plotting.plot_occupancy(truth, trace, every=10)
     """
     if as_energy(energy).modes is None:
         raise TypeError(f"energy must know its modes, such as a WellMixture, got {energy!r}")

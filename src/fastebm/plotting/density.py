@@ -52,6 +52,14 @@ def plot_density(energy, X=None, *, bounds=None, labels=None, reference=None, ax
     ------
     ValueError, TypeError
         If the energy is not one of one feature, or X is not finite data.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> x = fe.datasets.load_old_faithful()[:, 0]
+    >>> ax = fe.plotting.plot_density(fe.initial_wells(x, 2, seed=1), x, labels="eruption time (min)")
+    >>> ax.get_xlabel()
+    'eruption time (min)'
     """
     an_energy(energy, (1,), "plot_landscape or plot_pairs")
     x = None if X is None else column(X)
@@ -86,6 +94,11 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> ax = fe.plotting.plot_energy(fe.datasets.two_normals_truth(), bounds=(-5, 5))
     """
     an_energy(energy, (1,), "plot_landscape")
     x = None if X is None else column(X)
@@ -93,9 +106,11 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
     (label,) = names(labels, 1)
     grid = np.linspace(low, high, CURVE_POINTS)
     e = energy.energy(grid)
-    bottom = e.min()
+    # Behind a wall there is nothing to draw.
+    e[np.isposinf(e)] = np.nan
+    bottom = np.nanmin(e)
     # Beyond a lone row the energy may rise to thousands of nats: most of the curve decides how much is seen.
-    top = min(e.max(), bottom + max(SEEN * (np.quantile(e, 0.8) - bottom), 4.0))
+    top = min(np.nanmax(e), bottom + max(SEEN * (np.nanquantile(e, 0.8) - bottom), 4.0))
     room = top - bottom or 1.0
     ax = axes(ax)
     if wells and energy.modes is not None and energy.has_log_partition:

@@ -78,6 +78,11 @@ def plot_landscape(
     ------
     ValueError, TypeError
         If the energy is not one of two features, or X or chains are not finite.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> ax = fe.plotting.plot_landscape(fe.MuellerBrown(), bounds=[(-1.5, 1.2), (-0.4, 2.0)])
     """
     an_energy(energy, (2,), "plot_energy for one and plot_pairs for more than two")
     choice(what, "what", ("energy", "density"))
@@ -180,6 +185,12 @@ def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=200
     Returns
     -------
     ndarray of matplotlib Axes, of shape (n_features, n_features)
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> X = fe.datasets.load_old_faithful()
+    >>> ax = fe.plotting.plot_pairs(X, fe.initial_wells(X, 2, seed=1), labels=("eruption (min)", "waiting (min)"))
     """
     width = np.shape(X)[1] if np.ndim(X) == 2 else 1
     if width < 2:

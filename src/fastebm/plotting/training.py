@@ -54,6 +54,12 @@ def plot_phases(result, *, ax=None):
     ------
     TypeError, ValueError
         If result is neither, or holds no update.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> result = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20).fit(fe.datasets.two_normals(seed=1), seed=1)
+    >>> ax = fe.plotting.plot_phases(result)
     """
     history = _history(result)
     ax = axes(ax)
@@ -72,6 +78,12 @@ def plot_gap(result, *, ax=None):
     """Draw the energy gap, mean E(data) - mean E(chains), against the update; arguments and errors as `plot_phases`.
 
     A ScoreResult has no gap: TypeError.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> result = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20).fit(fe.datasets.two_normals(seed=1), seed=1)
+    >>> ax = fe.plotting.plot_gap(result)
     """
     history = _history(result)
     if "loss" in history.dtype.names:
@@ -101,6 +113,12 @@ def plot_parameters(result, *, names=None, ax=None):
     ------
     TypeError, ValueError
         If result is neither, holds no update, or a name is not that of a parameter.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> result = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=20).fit(fe.datasets.two_normals(seed=1), seed=1)
+    >>> ax = fe.plotting.plot_parameters(result, names=["m1", "m2"])
     """
     history = _history(result)
     if hasattr(result, "theta_trace"):

@@ -38,7 +38,15 @@ cdef Key key_of(object seed) except *:
 
 
 cdef class Sampler:
-    """Moves a population of independent chains. This is the contract; use `SGLD`, `MALA` or `IndependenceMH`."""
+    """Moves a population of independent chains. This is the contract; use `SGLD`, `MALA` or `IndependenceMH`.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> sampler = fe.MALA(0.05)
+    >>> isinstance(sampler, fe.Sampler), sampler.adjusted, sampler.temperature
+    (True, True, 1.0)
+    """
 
     def __cinit__(self, *args, **kwargs):
         check_heap_type(type(self))

@@ -41,6 +41,13 @@ class SampleResult(html.Shown):
         What was sampled, the object itself and no copy, for pictures; None of a result from a file or a pickle.
     every : int
         The k of `thin`, steps from one record of the trace to the next; 1 without a trace.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> run = fe.MALA(0.05).run(fe.WellMixture(), [0.0] * 10, 100, seed=1, thin=20)
+    >>> run.x.shape, run.trace.shape, run.n_clipped
+    ((10,), (5, 10), 0)
     """
 
     x: np.ndarray

@@ -42,6 +42,13 @@ class Tuning(html.Shown):
         Of the second half of the last rounds; None if nothing had to be tuned.
     n_steps : int
         Steps that each chain took.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> found = fe.tune(fe.MALA("auto"), fe.Gaussian(0.0, 4.0), [0.0] * 200, seed=1)
+    >>> isinstance(found.sampler.step_size, float), found.x.shape, 0.3 < found.acceptance_rate < 0.9
+    (True, (200,), True)
     """
 
     sampler: object

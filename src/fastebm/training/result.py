@@ -59,6 +59,13 @@ class TrainingResult(html.Shown):
         The evaluation, by its update, whose theta this is.
     thinned : tuple of two ndarray, or None
         Updates and thetas of a thinned trace; None where the history has theta of every update.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> result = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=800).fit(fe.datasets.two_normals(seed=1), seed=1)
+    >>> result.warnings, len(result.history), result.acceptance_rate > 0.9
+    ([], 800, True)
     """
 
     energy: Energy

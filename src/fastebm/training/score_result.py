@@ -34,6 +34,14 @@ class ScoreResult(html.Shown):
         What it did not look at, and why; empty if every check ran.
     thinned : tuple of two ndarray, or None
         Updates and thetas of a thinned trace; None where the history has theta of every update.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> X = fe.datasets.two_normals(1000, seed=1)
+    >>> result = fe.ScoreMatching(fe.WellMixture(), noise_std=0.5, n_updates=100).fit(X, seed=1)
+    >>> result.history["loss"].shape, result.energy.n_features
+    ((100,), 1)
     """
 
     energy: Energy
