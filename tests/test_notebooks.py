@@ -22,7 +22,9 @@ def test_there_is_one_in_each_language():
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 def test_a_notebook_is_what_its_source_says(source):
     text = source.with_suffix(".ipynb").read_text(encoding="utf-8")
-    assert text == build.notebook(source.read_text(encoding="utf-8")), "run python examples/notebooks/build.py"
+    assert text == build.notebook(source.read_text(encoding="utf-8")), (
+        "run python examples/notebooks/build.py"
+    )
     cells = json.loads(text)["cells"]
     assert len({cell["id"] for cell in cells}) == len(cells) > 30
     assert not any(cell.get("outputs") for cell in cells)
