@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import random
 import warnings
+from collections.abc import Callable
 from functools import cache
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -50,6 +52,14 @@ TEMPERATURE = SGLD(0.055, noise_std=0.085).temperature
 START = [0.0, -0.2, 0.0, 0.0, 0.2, 0.0, 0.0]
 
 
+Function = TypeVar("Function", bound=Callable)
+
+
+def _kept(function: Function) -> Function:
+    """`cache`, which keeps the signature for those who read types."""
+    return cast(Function, cache(function))
+
+
 def _seeded(call):
     """What call() gives after ``random.seed(31)``, as in the notebook; the global generator is put back."""
     before = random.getstate()
@@ -86,7 +96,7 @@ def left(energy: Energy) -> float:
     return float(np.exp(energy.log_prob(GRID))[GRID < 0].sum() * STEP)
 
 
-@cache
+@_kept
 def notebook_run() -> tuple[WellMixture, np.ndarray]:
     """The notebook itself, seed 31: its energy and the 2,600 samples that it shows."""
     with warnings.catch_warnings():
@@ -96,7 +106,7 @@ def notebook_run() -> tuple[WellMixture, np.ndarray]:
     return WellMixture(theta=theta), np.array(_seeded(lambda: notebook.draw_model_samples(theta)))
 
 
-@cache
+@_kept
 def exact_run(n_updates: int = 381) -> WellMixture:
     """The notebook's updates with the model's exact expectation in place of chains."""
     rng, bound = np.random.default_rng(3), np.array([3.0, 4.0, 3.0, 3.0, 4.0, 3.0, np.inf])
@@ -117,26 +127,26 @@ def _fitted(trainer) -> TrainingResult:
         return trainer.fit(DATA, seed=3)
 
 
-@cache
+@_kept
 def cold(n_updates: int = 381) -> TrainingResult:
     """The notebook's recipe, compiled: its noise is too cold for its step."""
     return _fitted(ContrastiveDivergence.notebook(n_updates=n_updates))
 
 
-@cache
+@_kept
 def warm(n_updates: int = 381) -> TrainingResult:
     """The same with noise of temperature 1, and nothing else changed."""
     return _fitted(ContrastiveDivergence.notebook(sampler=WARM, n_updates=n_updates))
 
 
-@cache
+@_kept
 def good(n_updates: int = 800) -> TrainingResult:
     """The default recipe, from the notebook's start."""
     start = WellMixture(theta=START)
     return _fitted(ContrastiveDivergence(start, n_updates=n_updates))
 
 
-@cache
+@_kept
 def best() -> WellMixture:
     """The maximum-likelihood fit to the same data."""
     return maximum_likelihood_wells(DATA)

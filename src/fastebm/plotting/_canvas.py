@@ -163,30 +163,9 @@ def encoded(sheet, path: str | None = None, dpi: float | str = "figure") -> byte
 
 def plain_ticks(ax, most: int = 6):
     """Numbers at the ticks as people write them: 20,000 and no offset; about `most` of them on the axis of x."""
-    from matplotlib.ticker import MaxNLocator, ScalarFormatter
+    from ._ticks import plain
 
-    class Plain(ScalarFormatter):
-        large = False
-
-        def set_locs(self, locs):
-            super().set_locs(locs)
-            self.large = len(locs) > 0 and 1e4 <= np.abs(locs).max() < 1e9
-
-        def __call__(self, x, pos=None):
-            if self.large and x == round(x):
-                return f"{x:,.0f}".replace("-", "\N{MINUS SIGN}")
-            # Only the power of ten above the axis needs to be set as mathematics.
-            return super().__call__(x, pos).removeprefix("$\\mathdefault{").removesuffix("}$")
-
-    for axis in (ax.xaxis, ax.yaxis):
-        if axis.get_scale() != "linear" or not isinstance(axis.get_major_formatter(), ScalarFormatter):
-            continue
-        formatter = Plain(useOffset=False, useMathText=True)
-        formatter.set_powerlimits((-4, 9))
-        axis.set_major_formatter(formatter)
-        if axis is ax.xaxis or most < 6:
-            axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
-    return ax
+    return plain(ax, most)
 
 
 def night(sheet) -> None:
