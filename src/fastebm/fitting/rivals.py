@@ -116,7 +116,7 @@ def need_sklearn(methods) -> None:
         import sklearn.mixture  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            f"{', '.join(theirs)} need scikit-learn ({error}): pip install scikit-learn; {' and '.join(OURS)} need nothing"
+            f"{', '.join(theirs)} need scikit-learn ({error}): pip install scikit-learn; {' and '.join(OURS)} do not"
         ) from None
 
 
