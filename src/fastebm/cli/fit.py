@@ -99,6 +99,8 @@ class FitSummary:
             words += ["--n-init", str(s["n_init"])]
         if s["covariance"] != "diag":
             words += ["--covariance", s["covariance"]]
+        if s["tails"] != "normal":
+            words += ["--tails", s["tails"]]
         if s["updates"] != 800:
             words += ["--updates", str(s["updates"])]
         if s["preprocess"] is not None:
@@ -115,7 +117,7 @@ class FitSummary:
 
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
-        order = np.argsort(-self.model.weights_)
+        order, df = np.argsort(-self.model.weights_), self.model.degrees_of_freedom_
         training = self.model.training
         return {
             "fastebm": __version__,
@@ -129,6 +131,7 @@ class FitSummary:
             "means": self.model.means_[order].tolist(),
             "widths": self.model.stds_[order].tolist(),
             "covariances": self.model.covariances_[order].tolist(),
+            "degrees_of_freedom": None if df is None else df[order].tolist(),
             "log_likelihood": self.log_likelihood,
             "held_out": [
                 {"n_wells": int(k), "log_likelihood": float(v), "lead_of_more_wells": float(g)}
@@ -155,6 +158,7 @@ def fit_table(
     updates,
     n_init="auto",
     covariance="diag",
+    tails="normal",
     header="auto",
     preprocess=None,
     cyclic=None,
@@ -168,6 +172,7 @@ def fit_table(
         "n_updates": updates,
         "n_init": n_init,
         "covariance": covariance,
+        "tails": tails,
         "names": table.names,
     }
     begin = time.perf_counter()
@@ -193,6 +198,7 @@ def fit_table(
         "updates": updates,
         "n_init": n_init,
         "covariance": covariance,
+        "tails": tails,
         "preprocess": preprocess,
         "cyclic": [f"{name}={period!r}" for name, period in (cyclic or {}).items()] or None,
         "header": header,
@@ -211,6 +217,12 @@ def as_text(summary: FitSummary) -> str:
     for j, weight, cells in summary.wells():
         lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
     lines += ["", *summary.correlations()]
+    if facts["degrees_of_freedom"] is not None:
+        lines.append(
+            "tails           "
+            + ", ".join(f"{df:.3g}" for df in facts["degrees_of_freedom"])
+            + " degrees of freedom"
+        )
     lines += [f"column          {name}: {said}" for name, said in facts["transforms"].items()]
     lines.append(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)")
     for row in facts["held_out"]:
@@ -282,6 +294,7 @@ def run(arguments, progress, output, print_json):
         updates=800 if arguments.updates is None else arguments.updates,
         n_init=arguments.n_init,
         covariance=arguments.covariance,
+        tails=arguments.tails,
         header=arguments.header,
         preprocess=preprocess,
         cyclic=dict(arguments.cyclic or ()),

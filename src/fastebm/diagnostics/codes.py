@@ -155,7 +155,7 @@ CODES = {
     "wide_mode": Code(
         DENSITY,
         "A well is as wide as it can be, mostly for a few rows that are far from all others.",
-        "One well more, or remove those rows.",
+        "One well more, wells with heavy tails (tails='student'), or remove those rows.",
     ),
     "network_not_better": Code(
         DENSITY,
@@ -175,7 +175,7 @@ CODES = {
     "outliers": Code(
         ROWS,
         "A value is a thousand times as far from the median as most: it pulls wells and stretches ranges.",
-        "Correct, clip or remove such rows before the fit.",
+        "Wells with heavy tails (tails='student'), or correct, clip or remove such rows before the fit.",
     ),
     "duplicates": Code(
         ROWS,

@@ -102,6 +102,11 @@ class PreparedDensity(html.Shown):
         return kept @ np.abs(self.preparation._loadings).T
 
     @property
+    def degrees_of_freedom_(self) -> np.ndarray | None:
+        """Degrees of freedom of each well with heavy tails, shape (n_wells,); None of normal wells."""
+        return self._of_wells("degrees_of_freedom_")
+
+    @property
     def covariance(self) -> str:
         """Of the wells: "diag" or "full"."""
         return self._of_wells("covariance")
