@@ -69,6 +69,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         Starts, of which the best by likelihood counts; see `fit_wells`. 1 is k-means alone.
     covariance : {"diag", "full"}, default "diag"
         May the features of a well be correlated? See `fit_wells`.
+    polish : "auto" or False, default "auto"
+        Take trained wells on to the exact optimum that they belong to; see `fit_wells`.
     max_wells : int, default 6
         Largest number of wells that "auto" tries.
     n_folds : int, default 5
@@ -142,6 +144,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         learning_rate=None,
         n_init="auto",
         covariance="diag",
+        polish="auto",
         max_wells=6,
         n_folds=5,
         hidden="auto",
@@ -158,6 +161,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.n_init = n_init
         self.covariance = covariance
+        self.polish = polish
         self.max_wells = max_wells
         self.n_folds = n_folds
         self.hidden = hidden
@@ -215,6 +219,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             "learning_rate": self.learning_rate,
             "n_init": self.n_init,
             "covariance": self.covariance,
+            "polish": self.polish,
             "names": getattr(self, "feature_names_in_", None),
         }
         n_wells, held_out = self.n_wells, None

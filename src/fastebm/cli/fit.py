@@ -113,6 +113,7 @@ class FitSummary:
                 for k, v, g in (self.held_out.tolist() if self.held_out is not None else [])
             ],
             "acceptance_rate": training.acceptance_rate if training else None,
+            "polished": self.model.polished,
             "gained_by_check": self.model.gained,
             "warnings": self.warnings,
             "not_checked": list(self.model.not_checked),
@@ -192,7 +193,7 @@ def as_text(summary: FitSummary) -> str:
     lines.append(f"fitted in       {summary.seconds:.2f} s")
     if summary.model.gained:
         lines.append(
-            f"taken           EM's wells, {summary.model.gained:.2g} nats per row better than the trained ones"
+            f"polished        by EM: {summary.model.gained:.2g} nats per row above the trained wells"
         )
     lines += facts["warnings"] + [f"not checked     {skipped}" for skipped in facts["not_checked"]]
     if not facts["warnings"] and not facts["not_checked"]:
