@@ -8,8 +8,8 @@ from ..energies.well_mixture import WellMixture
 from .search import climb_on, collapsed, wells_of, widths_of
 from .splits import built
 
-# A climb ends at a gain below this, in nats a row, or after so many steps. Masses lie in flat directions: on 40 mixtures
-# in three features they end within 0.00014 of where a climb without end takes them, and at 1e-8 within 0.0043.
+# A climb ends at a gain below this, in nats a row, or after so many steps. Masses lie in flat directions: on 40
+# mixtures in three features they end within 0.00014 of where a climb without end takes them, and at 1e-8 within 0.0043.
 TOLERANCE, STEPS = 1e-11, 5000
 
 
