@@ -87,6 +87,7 @@ __all__ = [
     "DoubleWell",
     "Energy",
     "EnergyDensity",
+    "EnergyNovelty",
     "Explanation",
     "FastEBMWarning",
     "Flip",
@@ -165,6 +166,7 @@ _LATER = {
     "Comparison": "partition.certificate",
     "Diagnostic": "diagnostics",
     "EnergyDensity": "estimator",
+    "EnergyNovelty": "novelty",
     "Explanation": "answers",
     "GradientReport": "diagnostics",
     "LogPartition": "partition.log_partition",
@@ -229,6 +231,7 @@ if TYPE_CHECKING:
     from .fitting.scaled_wells import ScaledWells, fit_wells
     from .fitting.sweep import SweepResult, sweep
     from .io import load, save
+    from .novelty import EnergyNovelty
     from .partition.certificate import Certificate, Comparison, certificate
     from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
     from .sampling import Sample, sample

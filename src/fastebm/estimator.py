@@ -1,4 +1,4 @@
-"""A scikit-learn density estimator. This is the one module of the package that imports scikit-learn."""
+"""A scikit-learn density estimator."""
 
 from __future__ import annotations
 
@@ -7,37 +7,16 @@ import numbers
 import numpy as np
 
 from ._runtime.check import describe
-from ._runtime.seed import seed_sequence
+from .answers.mixin import Answers
+from .answers.scikit import BaseEstimator, DensityMixin, check_is_fitted, sequence_of, validate_data
 from .energies.base import Energy
 from .fitting.network import fit_network_rows
 from .fitting.scaled_network import ScaledNetwork
 from .fitting.scaled_wells import ScaledWells, fit_rows
 from .fitting.selection import choose_n_wells
 
-try:
-    from sklearn.base import BaseEstimator, DensityMixin
-    from sklearn.utils import check_random_state
-    from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError as _error:
-    # The class can still be imported, documented and named; it cannot be constructed.
-    _reason = str(_error)
 
-    class _NoMixin:
-        """Stands in for scikit-learn's mixin."""
-
-    class _NoEstimator:
-        """Stands in for scikit-learn's base class and refuses to be constructed."""
-
-        def __new__(cls, *args, **kwargs):
-            raise ImportError(
-                f"{cls.__name__} needs scikit-learn 1.6 or newer ({_reason}); install fastebm with its 'sklearn' "
-                "extra. fastebm.fit_wells fits the same density without it"
-            )
-
-    DensityMixin, BaseEstimator = _NoMixin, _NoEstimator
-
-
-class EnergyDensity(DensityMixin, BaseEstimator):
+class EnergyDensity(Answers, DensityMixin, BaseEstimator):
     """Density estimation with an energy: smooth wells, a network, or one of your own.
 
     By default the density is a Gaussian mixture with diagonal or full covariances, trained as an energy-based model.
@@ -211,7 +190,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             return self._fit_network(x, None if X_val is None else self._validated(X_val, reset=False))
         if X_val is not None:
             raise ValueError("X_val is for model='network' or an energy; model='wells' holds no rows out")
-        chooser, stream = _sequence(self.random_state).spawn(2)
+        chooser, stream = sequence_of(self.random_state).spawn(2)
         settings = {
             "recipe": self.recipe,
             "n_updates": 800 if self.n_updates is None else self.n_updates,
@@ -245,7 +224,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             learning_rate=self.learning_rate,
             max_seconds=self.max_seconds,
             # The second child, as for wells; `sample` has the third.
-            seed=_sequence(self.random_state).spawn(2)[1],
+            seed=sequence_of(self.random_state).spawn(2)[1],
             names=getattr(self, "feature_names_in_", None),
         )
         self._adopt(fit, None)
@@ -364,7 +343,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         if not isinstance(n_samples, numbers.Integral) or isinstance(n_samples, bool) or n_samples < 1:
             raise ValueError(f"n_samples must be an integer of at least 1, got {describe(n_samples)}")
         own = random_state is None
-        sequence = _sequence(self.random_state if own else random_state)
+        sequence = sequence_of(self.random_state if own else random_state)
         # The third child of the estimator's own seed: `fit` has the first two.
         return self.model_.sample(int(n_samples), seed=sequence.spawn(3)[2] if own else sequence)
 
@@ -374,17 +353,3 @@ def _wells_of(model):
     if isinstance(model, ScaledWells):
         return model
     return None if model.better else model.wells
-
-
-def _sequence(random_state) -> np.random.SeedSequence:
-    if isinstance(random_state, np.random.SeedSequence):
-        # A copy: spawning must not change what fit does the next time.
-        return np.random.SeedSequence(
-            random_state.entropy, spawn_key=random_state.spawn_key, pool_size=random_state.pool_size
-        )
-    if isinstance(random_state, np.random.Generator):
-        return seed_sequence(random_state)
-    if isinstance(random_state, numbers.Integral):
-        return seed_sequence(int(random_state))
-    words = check_random_state(random_state).randint(0, 2**32, size=4, dtype=np.uint32)
-    return seed_sequence([int(w) for w in words])

@@ -337,8 +337,20 @@ def score(arguments, progress, output, print_json):
         "lowest": float(log_p.min()),
         "highest": float(log_p.max()),
     }
+    found = None
+    if arguments.flag is not None:
+        from .answers import flags
+
+        found = flags(arguments.model, table, log_p, arguments.flag)
+        facts |= found.facts()
     if arguments.out:
-        output.write(arguments.out, _encoded(arguments.out, log_p[:, None], ("log_density",)))
+        plain = found is None
+        data = (
+            _encoded(arguments.out, log_p[:, None], ("log_density",))
+            if plain
+            else found.encoded(arguments.out)
+        )
+        output.write(arguments.out, data)
     if arguments.out == "-":
         return
     if arguments.json:
@@ -348,6 +360,8 @@ def score(arguments, progress, output, print_json):
     print(f"{arguments.data}: {len(log_p):,} rows{dropped}")
     reach = f"{facts['lowest']:.4f} to {facts['highest']:.4f}"
     print(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row ({reach})")
+    if found is not None:
+        print(found.as_text())
 
 
 def _matching(arguments, names, width, progress) -> Table:

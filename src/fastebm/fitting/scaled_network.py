@@ -67,6 +67,8 @@ class ScaledNetwork:
         rows), ``gain`` (lower end of the difference) and ``gain_error``.
     names : tuple of str or None
         Names of the features, if they were given.
+    held_out_scores : ndarray of shape (n,) or None
+        Sorted log-densities of those rows under the density, in units of x.
     warnings, not_checked : list
         What the checks have to say, and what they did not look at.
     """
@@ -83,6 +85,7 @@ class ScaledNetwork:
     names: tuple[str, ...] | None = None
     warnings: list = field(default_factory=list)
     not_checked: list = field(default_factory=list)
+    held_out_scores: np.ndarray | None = None
 
     @property
     def n_features(self) -> int:

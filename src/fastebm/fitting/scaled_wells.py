@@ -13,6 +13,7 @@ from ..energies.base import Energy
 from ..energies.python_energy import PythonEnergy
 from ..energies.well_mixture import WellMixture
 from ..energies.well_theta import COVARIANCES, LOG_L_LIMIT
+from ..mixtures.held_out import held_out_scores
 from ..mixtures.normalise import normalised
 from ..mixtures.optimum import STARTS, optimum
 from ..mixtures.polish import polished
@@ -76,6 +77,9 @@ class ScaledWells:
         the check of the training run from other starts. 0 where the trained ones were best.
     polished : bool
         Did EM go on from what training had found? ``training.energy`` is as it was trained.
+    held_out_scores : ndarray of shape (n,) or None
+        Sorted log-densities, in units of x, of up to 5,000 rows under wells that have not seen them: the scale on which
+        `fastebm score --flag` calls a row odd. None without the checks.
     """
 
     wells: WellMixture
@@ -88,6 +92,7 @@ class ScaledWells:
     gained: float = 0.0
     n_init: int = 1
     polished: bool = False
+    held_out_scores: np.ndarray | None = None
 
     @property
     def n_wells(self) -> int:
@@ -315,7 +320,18 @@ def fit_rows(
             starts += STARTS if starts < STARTS else 0
             if best.gain > WORTH:
                 wells, gained = best.wells, gained + best.gain
-    fit = ScaledWells(wells, offset, scale, training, named, gained=gained, n_init=starts, polished=climbs)
+    scores = held_out_scores(z, wells, look) if diagnose else None
+    fit = ScaledWells(
+        wells,
+        offset,
+        scale,
+        training,
+        named,
+        gained=gained,
+        n_init=starts,
+        polished=climbs,
+        held_out_scores=None if scores is None else scores - float(np.log(scale).sum()),
+    )
     return conclude(fit, z, diagnose, strict)
 
 
