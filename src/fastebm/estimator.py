@@ -14,6 +14,7 @@ from .fitting.network import fit_network_rows
 from .fitting.scaled_network import ScaledNetwork
 from .fitting.scaled_wells import ScaledWells, fit_rows
 from .fitting.selection import choose_n_wells
+from .fitting.weighted import checked_weights, thinned
 
 
 class EnergyDensity(Answers, DensityMixin, BaseEstimator):
@@ -149,7 +150,7 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         self.max_seconds = max_seconds
         self.random_state = random_state
 
-    def fit(self, X, y=None, *, X_val=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None):
         """Fit the density to X.
 
         Parameters
@@ -158,6 +159,9 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
             Finite real numbers, at least two rows.
         y : None
             Ignored; there for pipelines.
+        sample_weight : array-like of shape (n_samples,), optional
+            For wells: how many rows each stands for, up to a factor; see `fit_wells`. With ``n_wells="auto"`` the
+            number is chosen on a sample of the rows, each kept with a probability that goes with its weight.
         X_val : array-like of shape (n, n_features), optional
             For a network: rows that are held out, in place of a share of X.
 
@@ -175,17 +179,23 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         """
         before = dict(vars(self))
         try:
-            return self._fit(X, X_val)
+            return self._fit(X, X_val, sample_weight)
         except BaseException:
             # Validation notes the new features first; a fit that fails leaves the old one whole.
             vars(self).clear()
             vars(self).update(before)
             raise
 
-    def _fit(self, X, X_val):
+    def _fit(self, X, X_val, sample_weight):
         x = self._validated(X, reset=True)
+        weights = checked_weights(sample_weight, len(x))
         if not isinstance(self.model, Energy) and self.model not in ("wells", "network"):
             raise ValueError(f"model must be 'wells', 'network' or an energy, got {describe(self.model)}")
+        if self.model != "wells" and weights is not None:
+            raise ValueError(
+                "sample_weight is for model='wells'; for a network, draw rows by their weights: "
+                "X[numpy.random.default_rng(0).choice(len(X), len(X), p=w / w.sum())]"
+            )
         if self.model != "wells":
             return self._fit_network(x, None if X_val is None else self._validated(X_val, reset=False))
         if X_val is not None:
@@ -206,9 +216,13 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
             if n_wells != "auto":
                 raise ValueError(f"n_wells must be an integer or 'auto', got {describe(n_wells)}")
             n_wells, held_out = choose_n_wells(
-                x, max_wells=self.max_wells, n_folds=self.n_folds, seed=chooser, **settings
+                x if weights is None else thinned(x, weights, np.random.default_rng(chooser.spawn(1)[0])),
+                max_wells=self.max_wells,
+                n_folds=self.n_folds,
+                seed=chooser,
+                **settings,
             )
-        self._adopt(fit_rows(x, n_wells, seed=stream, **settings), held_out)
+        self._adopt(fit_rows(x, n_wells, weights=weights, seed=stream, **settings), held_out)
         return self
 
     def _fit_network(self, x, x_val):

@@ -11,7 +11,7 @@ from .scaled_wells import SELECTION_ROWS, fit_rows, fit_wells
 # In standard errors. Old Faithful's two columns, 20 seeds: the best lead over two wells is 1.0 to 2.2.
 SIGNIFICANT = 3.0
 # What is not given is as in fit_wells; each fold has a seed of its own.
-DEFAULTS = {k: v for k, v in (fit_wells.__kwdefaults__ or {}).items() if k != "seed"}
+DEFAULTS = {k: v for k, v in (fit_wells.__kwdefaults__ or {}).items() if k not in ("seed", "sample_weight")}
 # The fits of the folds are compared by rows that they have not seen: nothing else looks at them.
 UNCHECKED = {"diagnose": False, "strict": False}
 HELD_OUT = np.dtype([("n_wells", np.int64), ("log_likelihood", np.float64), ("gain", np.float64)])

@@ -13,7 +13,9 @@ from .splits import built
 TOLERANCE, STEPS = 1e-11, 5000
 
 
-def polished(x: np.ndarray, wells: WellMixture) -> tuple[WellMixture, float]:
+def polished(
+    x: np.ndarray, wells: WellMixture, weights: np.ndarray | None = None
+) -> tuple[WellMixture, float]:
     """Steps of expectation-maximisation from the given wells, none of which lowers the likelihood.
 
     Parameters
@@ -22,6 +24,8 @@ def polished(x: np.ndarray, wells: WellMixture) -> tuple[WellMixture, float]:
         Checked rows.
     wells : WellMixture
         Normalised.
+    weights : ndarray of shape (n_samples,), optional
+        How many rows each stands for: positive, of mean 1.
 
     Returns
     -------
@@ -30,10 +34,10 @@ def polished(x: np.ndarray, wells: WellMixture) -> tuple[WellMixture, float]:
     gain : float
         Mean log-likelihood above that of the given wells, in nats a row; at least 0.
     """
-    before = float(wells.log_prob(x).mean())
-    end = climb_on(x, wells_of(wells), widths_of(wells), TOLERANCE, STEPS)
+    before = float(np.average(wells.log_prob(x), weights=weights))
+    end = climb_on(x, wells_of(wells), widths_of(wells), TOLERANCE, STEPS, weights=weights)
     if collapsed(end):
         return wells, 0.0
     best = built((end.weights, end.means, end.spread))
-    gain = float(best.log_prob(x).mean()) - before
+    gain = float(np.average(best.log_prob(x), weights=weights)) - before
     return (best, gain) if gain > 0 else (wells, 0.0)
