@@ -10,6 +10,11 @@ import subprocess
 import sys
 import sysconfig
 
+if sys.version_info < (3, 11):  # noqa: UP036 (pip asks here before it reads requires-python, after Cython's minutes)
+    raise SystemExit(
+        f"fastebm needs Python 3.11 or newer; this is {platform.python_version()} ({sys.executable})"
+    )
+
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext

@@ -53,6 +53,20 @@ def test_the_table_fits_the_files(tree):
     assert done.returncode == 0, done.stderr
 
 
+def test_an_older_python_is_refused_before_anything_is_imported(tree):
+    """As one line, and not after Cython has worked for minutes."""
+    shutil.rmtree(tree.parent / "stub")
+    code = "import runpy, sys; sys.modules['Cython'] = None; sys.version_info = (3, 10, 13)"
+    done = subprocess.run(
+        [sys.executable, "-c", code + "; runpy.run_path('setup.py')"],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("fastebm needs Python 3.11 or newer; this is ")
+
+
 def test_a_name_without_a_file_stops_the_build(tree):
     (tree / "src/fastebm/energies/well_mixture.pyx").unlink()
     assert (

@@ -382,7 +382,7 @@ def test_without_scikit_learn():
         "try:\n"
         "    EnergyDensity(3, random_state=1)\n"
         "except ImportError as error:\n"
-        "    assert \"'sklearn' extra\" in str(error), error\n"
+        "    assert 'pip install -U scikit-learn (' in str(error), error\n"
         "else:\n"
         "    raise AssertionError('constructed')\n"
         "x = np.random.default_rng(0).normal(size=(100, 2))\n"

@@ -17,6 +17,7 @@ ROOMS = [
     "energies",
     "samplers",
     "storage",
+    "preprocess",
     "mixtures",
     "training",
     "partition",
@@ -46,6 +47,8 @@ ONLY: dict[str, set[str]] = {
     # Names the types that a file may hold.
     "storage": {"_runtime", "energies", "samplers"},
     "mixtures": {"_runtime", "kernels", "energies"},
+    # Tables of numbers, and no energy.
+    "preprocess": {"_runtime"},
     "datasets": {"_runtime", "energies"},
     "interop": {"_runtime", "energies"},
     # Yardsticks that share nothing with what they measure.
@@ -54,7 +57,10 @@ ONLY: dict[str, set[str]] = {
 }
 # In these rooms a file is one thing of a kind, and knows the contract of its kind, never another of it.
 # Beside it stand what energies made of energies share, and the preconditioner that samplers share.
-CONTRACT = {"energies": {"base", "combined", "normals"}, "samplers": {"base", "result", "scales", "state"}}
+CONTRACT = {
+    "energies": {"base", "combined", "display", "normals"},
+    "samplers": {"base", "result", "scales", "state"},
+}
 # (room, file): (the siblings it may import, why).
 EXCEPTIONS: dict[tuple[str, str], tuple[set[str], str]] = {
     ("energies", "well_mixture"): ({"well_theta"}, "the layout of its own theta, in NumPy"),
@@ -63,6 +69,7 @@ EXCEPTIONS: dict[tuple[str, str], tuple[set[str], str]] = {
 # Files that import a module whose name they are given, and whose names those are.
 GIVEN_NAMES = {
     "__init__.py": "the package's own table of what is loaded later",
+    "cli/doctor.py": "other packages: all that fastebm can use",
     "interchange.py": "other packages: pandas, xarray, ArviZ",
 }
 # Rooms that ask an energy or a sampler for facts, and never for its class.

@@ -8,6 +8,7 @@ from ._runtime.errors import (
     FastEBMWarning,
     ModelFileError,
     NonFiniteError,
+    SamplingInterrupted,
     TrainingError,
     TrainingInterrupted,
     UntrustedFitError,
@@ -65,8 +66,8 @@ from .training import (
     annealed_langevin,
     noise_ladder,
 )
+from .training.after_fit import CERTIFY as _CERTIFY
 from .training.after_fit import CHECKS as _CHECKS
-from .training.result import CERTIFY as _CERTIFY
 
 __all__ = [
     "HMC",
@@ -105,6 +106,8 @@ __all__ = [
     "NoiseLadder",
     "NonFiniteError",
     "PhiFour",
+    "PreparedDensity",
+    "Preprocessing",
     "PythonEnergy",
     "ReplayBuffer",
     "Rosenbrock",
@@ -112,6 +115,7 @@ __all__ = [
     "Sample",
     "SampleResult",
     "Sampler",
+    "SamplingInterrupted",
     "ScaledNetwork",
     "ScaledWells",
     "ScoreMatching",
@@ -171,6 +175,8 @@ _LATER = {
     "GradientReport": "diagnostics",
     "LogPartition": "partition.log_partition",
     "Sample": "sampling",
+    "PreparedDensity": "fitting.prepared",
+    "Preprocessing": "preprocess",
     "ScaledNetwork": "fitting.scaled_network",
     "ScaledWells": "fitting.scaled_wells",
     "SweepResult": "fitting.sweep",
@@ -208,6 +214,7 @@ _ROOMS = (
     "notebook",
     "partition",
     "plotting",
+    "preprocess",
     "reference",
 )
 
@@ -227,6 +234,7 @@ if TYPE_CHECKING:
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
     from .fitting.network import fit_network
+    from .fitting.prepared import PreparedDensity
     from .fitting.scaled_network import ScaledNetwork
     from .fitting.scaled_wells import ScaledWells, fit_wells
     from .fitting.sweep import SweepResult, sweep
@@ -234,6 +242,7 @@ if TYPE_CHECKING:
     from .novelty import EnergyNovelty
     from .partition.certificate import Certificate, Comparison, certificate
     from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
+    from .preprocess import Preprocessing
     from .sampling import Sample, sample
     from .storage.outside import register
 

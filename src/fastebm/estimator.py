@@ -11,10 +11,12 @@ from .answers.mixin import Answers
 from .answers.scikit import BaseEstimator, DensityMixin, check_is_fitted, sequence_of, validate_data
 from .energies.base import Energy
 from .fitting.network import fit_network_rows
+from .fitting.prepared import PreparedDensity, prepared, wells_of
 from .fitting.scaled_network import ScaledNetwork
 from .fitting.scaled_wells import ScaledWells, fit_rows
 from .fitting.selection import choose_n_wells
 from .fitting.weighted import checked_weights, thinned
+from .preprocess import prepare_rows
 
 
 class EnergyDensity(Answers, DensityMixin, BaseEstimator):
@@ -57,6 +59,11 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         Folds of the held-out likelihood.
     hidden, base, validation, max_seconds
         Of a network: see `fit_network`.
+    preprocess : None, "auto" or dict, default None
+        Transform the columns first. "auto" takes logarithms and Yeo-Johnson powers of skewed and of non-negative
+        columns, adds noise to rounded ones, and leaves out constants and copies; a dict has methods by name or number
+        of the column, as ``{"hour": ("cyclic", 24)}``. See `Preprocessing.fit`. Everything reported stays in the units
+        of X.
     random_state : None, int, numpy.random.RandomState, Generator or SeedSequence
         An int makes `fit` and `sample` repeat themselves, byte for byte. None uses NumPy's global state, as
         scikit-learn does.
@@ -73,7 +80,7 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         Variances of each well, or with "full" its covariance matrix, as `sklearn.mixture.GaussianMixture` has them.
     energy_ : Energy
         -log p(x) in the units of X: a `WellMixture` where its range of widths allows, else a `PythonEnergy`.
-    model_ : ScaledWells or ScaledNetwork
+    model_ : ScaledWells or ScaledNetwork, or PreparedDensity with preprocess
         The fit itself, with the standardisation (offset, scale) and the training run.
     training_ : TrainingResult or None
         The training run, in standardised units; None after EM.
@@ -131,6 +138,7 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         base="auto",
         validation=0.2,
         max_seconds=None,
+        preprocess=None,
         random_state=None,
     ):
         self.n_wells = n_wells
@@ -148,6 +156,7 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         self.base = base
         self.validation = validation
         self.max_seconds = max_seconds
+        self.preprocess = preprocess
         self.random_state = random_state
 
     def fit(self, X, y=None, sample_weight=None, *, X_val=None):
@@ -196,10 +205,16 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
                 "sample_weight is for model='wells'; for a network, draw rows by their weights: "
                 "X[numpy.random.default_rng(0).choice(len(X), len(X), p=w / w.sum())]"
             )
-        if self.model != "wells":
-            return self._fit_network(x, None if X_val is None else self._validated(X_val, reset=False))
-        if X_val is not None:
+        if self.model == "wells" and X_val is not None:
             raise ValueError("X_val is for model='network' or an energy; model='wells' holds no rows out")
+        rows, names, preparation = x, getattr(self, "feature_names_in_", None), None
+        if self.preprocess is not None:
+            # The fourth child of the seed: `fit` has the first two, `sample` the third.
+            noise = sequence_of(self.random_state).spawn(4)[3]
+            x, preparation = prepare_rows(x, names, self.preprocess, noise)
+            names = preparation.kept_names
+        if self.model != "wells":
+            return self._fit_network(x, X_val, names, preparation, rows)
         chooser, stream = sequence_of(self.random_state).spawn(2)
         settings = {
             "recipe": self.recipe,
@@ -209,7 +224,7 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
             "n_init": self.n_init,
             "covariance": self.covariance,
             "polish": self.polish,
-            "names": getattr(self, "feature_names_in_", None),
+            "names": names,
         }
         n_wells, held_out = self.n_wells, None
         if isinstance(n_wells, str):
@@ -222,10 +237,17 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
                 seed=chooser,
                 **settings,
             )
-        self._adopt(fit_rows(x, n_wells, weights=weights, seed=stream, **settings), held_out)
+            if preparation is not None:
+                # Of x, not of z. (Folds share the transforms, whose few parameters all rows have told.)
+                held_out["log_likelihood"] += preparation.log_jacobian(rows).mean()
+        fit = fit_rows(x, n_wells, weights=weights, seed=stream, **settings)
+        self._adopt(fit if preparation is None else prepared(preparation, fit, rows), held_out)
         return self
 
-    def _fit_network(self, x, x_val):
+    def _fit_network(self, x, X_val, names, preparation, rows):
+        x_val = None if X_val is None else self._validated(X_val, reset=False)
+        if x_val is not None and preparation is not None:
+            x_val = preparation.transform(x_val)
         fit = fit_network_rows(
             x,
             self.model if isinstance(self.model, Energy) else None,
@@ -239,12 +261,12 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
             max_seconds=self.max_seconds,
             # The second child, as for wells; `sample` has the third.
             seed=sequence_of(self.random_state).spawn(2)[1],
-            names=getattr(self, "feature_names_in_", None),
+            names=names,
         )
-        self._adopt(fit, None)
+        self._adopt(fit if preparation is None else prepared(preparation, fit, rows), None)
         return self
 
-    def _adopt(self, model: ScaledWells | ScaledNetwork, held_out):
+    def _adopt(self, model: ScaledWells | ScaledNetwork | PreparedDensity, held_out):
         self.model_ = model
         self.held_out_ = held_out
         for name in ("n_wells_", "weights_", "means_", "stds_", "covariances_"):
@@ -253,11 +275,11 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         self.energy_ = model.energy_
         self.training_ = model.training
         self.warnings_ = model.warnings
-        wells = _wells_of(model)
+        wells = wells_of(model)
         if wells is not None:
             self._adopt_wells(wells)
 
-    def _adopt_wells(self, model: ScaledWells):
+    def _adopt_wells(self, model: ScaledWells | PreparedDensity):
         self.n_wells_ = model.n_wells
         self.weights_, self.means_, self.stds_ = model.weights_, model.means_, model.stds_
         self.covariances_ = model.covariances_ if model.covariance == "full" else self.stds_**2
@@ -296,14 +318,16 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         return np.log(len(log_p)) * self._n_free() - 2 * log_p.sum()
 
     def _n_free(self):
-        # The parameters of the wells; k counts as masses, which sum to 1, and c is not free.
+        # The parameters of the wells; k counts as masses, which sum to 1, and c is not free. Those of transforms too.
         check_is_fitted(self)
-        wells = _wells_of(self.model_)
+        wells = wells_of(self.model_)
         if wells is None:
             raise ValueError(
                 "the weights of a network are no count of free parameters; compare score(X) on rows that were not "
                 "fitted, or model_.held_out"
             )
+        if isinstance(wells, PreparedDensity):
+            return wells.wells.wells.n_params - 2 + wells.preparation.n_free
         return wells.wells.n_params - 2
 
     def predict_proba(self, X):
@@ -321,13 +345,13 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         x = self._validated(X, reset=False)
-        wells = _wells_of(self.model_)
+        wells = wells_of(self.model_)
         if wells is None:
             raise ValueError(
                 "a network has no wells to assign rows to; score_samples tells how likely rows are, and "
                 "EnergyDensity(model='wells') has predict and predict_proba"
             )
-        return wells.wells.shares((x - wells.offset) / wells.scale)
+        return wells._shares(x)
 
     def predict(self, X):
         """The well with the largest share at every row of X, counted from 0.
@@ -360,10 +384,3 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         sequence = sequence_of(self.random_state if own else random_state)
         # The third child of the estimator's own seed: `fit` has the first two.
         return self.model_.sample(int(n_samples), seed=sequence.spawn(3)[2] if own else sequence)
-
-
-def _wells_of(model):
-    """The wells that are the density; None if a network is, or an energy of the user's."""
-    if isinstance(model, ScaledWells):
-        return model
-    return None if model.better else model.wells

@@ -30,7 +30,7 @@ def conditional_sample(model, given, n_samples, *, seed=None, **options) -> Samp
 
     Parameters
     ----------
-    model : Energy, ScaledWells, ScaledNetwork or EnergyDensity
+    model : Energy, EnergyDensity, or what a fit returned
     given : array-like of shape (n_features,), or dict
         The row with NaN in every cell that is to be drawn; or {name or number of a feature: value}.
     n_samples : int
@@ -61,21 +61,18 @@ def conditional_sample(model, given, n_samples, *, seed=None, **options) -> Samp
     place = place_of(model)
     row = _row(given, place)
     n = integer(n_samples, "n_samples", 1)
-    known = np.isfinite(row)
-    observed = np.flatnonzero(known)
-    rest = Conditioned(place.energy, observed, place.inwards(row)[observed])
+    z = place.inwards(row[None])[0]
+    observed = np.flatnonzero(~np.isnan(z))
+    if len(observed) == len(z):
+        raise ValueError("the cells to draw follow from the others: they are constant, or copies of them")
+    rest = Conditioned(place.energy, observed, z[observed])
     if place.chains is not None and not rest.has_exact_sample:
-        options.setdefault("x0", place.chains[:, ~known])
+        options.setdefault("x0", place.chains[:, rest.free])
     drawn = sample(rest, n, seed=seed, **options)
-    whole = np.tile(row, (n, 1))
-    whole[:, ~known] = place.outwards(_widened(drawn.x, ~known, place))[:, ~known]
-    return dataclasses.replace(drawn, x=whole)
-
-
-def _widened(x, free, place):
-    whole = np.zeros((len(x), place.n_features))
-    whole[:, free] = x
-    return whole
+    whole = np.tile(z, (n, 1))
+    whole[:, rest.free] = drawn.x
+    x = np.where(np.isnan(row), place.outwards(whole), row)
+    return dataclasses.replace(drawn, x=x)
 
 
 def _row(given, place: Place) -> np.ndarray:
@@ -112,7 +109,7 @@ def impute(model, X, *, how="mean", seed=None) -> np.ndarray:
 
     Parameters
     ----------
-    model : Energy, ScaledWells, ScaledNetwork or EnergyDensity
+    model : Energy, EnergyDensity, or what a fit returned
     X : array-like of shape (n_samples, n_features)
         NaN where a cell is missing; a row may miss all of them.
     how : {"mean", "draw"}, default "mean"
@@ -134,6 +131,9 @@ def impute(model, X, *, how="mean", seed=None) -> np.ndarray:
 
     Notes
     -----
+    Of a transformed column (``preprocess=``) the mean is that of the transformed values, mapped back: near its median.
+    Of a cyclic one, values near the ends of its period are rough.
+
     Exact for wells and normal laws. For any other energy, Langevin steps with an accept step move the missing cells of
     all rows at once, the others held fixed, until the chains of every row agree (R-hat); a `FastEBMWarning` says for
     how many rows they do not.
@@ -152,11 +152,12 @@ def impute(model, X, *, how="mean", seed=None) -> np.ndarray:
     if not missing.any():
         return x
     z = place.inwards(x)
+    gaps = np.isnan(z)
     mixture = place.energy._normal_mixture()
     if mixture is None:
-        filled = _by_chains(place, z, missing, how, seed)
+        filled = _by_chains(place, z, gaps, how, seed)
     else:
-        filled = _exactly(mixture, z, missing, how, np.random.default_rng(seed_sequence(seed)))
+        filled = _exactly(mixture, z, gaps, how, np.random.default_rng(seed_sequence(seed)))
     x[missing] = place.outwards(filled)[missing]
     return x
 

@@ -60,7 +60,7 @@ def explain(model, X, *, bounds=None) -> Explanation:
 
     Parameters
     ----------
-    model : Energy, ScaledWells, ScaledNetwork or EnergyDensity
+    model : Energy, EnergyDensity, or what a fit returned
     X : array-like of shape (n_samples, n_features)
     bounds : sequence of (low, high), one for each feature, optional
         Where a cell may be, in the units of X: for an energy without closed conditional forms, whose cells are moved
@@ -80,7 +80,8 @@ def explain(model, X, *, bounds=None) -> Explanation:
     -----
     Closed form for wells and normal laws: with d = x - m_k and P_k the precision of part k, its conditional for cell j
     has the mean x_j - (P_k d)_j / P_k,jj, the variance 1 / P_k,jj and a weight in which the cell is integrated out. The
-    likeliest value is a mode of that mixture. log Z is not needed for ``nats``.
+    likeliest value is a mode of that mixture. log Z is not needed for ``nats``. A transformed column
+    (``preprocess=``) is compared as it is after the transform.
 
     Examples
     --------
@@ -99,8 +100,14 @@ def explain(model, X, *, bounds=None) -> Explanation:
     else:
         ranges = _ranges(bounds, place)
         nats, best, surprise = _in_blocks(_along, (place.energy, ranges), z, POINTS * z.shape[1])
-    surprise = surprise + np.log(place.scale)
-    return Explanation(nats, place.outwards(best), surprise, nats.argmax(axis=1), place.names)
+    surprise = surprise - place.log_slopes(x)
+    kept = place.kept
+    whole = np.zeros((3, *x.shape))
+    # Left-out columns follow from the others, and are what they are.
+    whole[0][:, kept], whole[2][:, kept] = nats, surprise
+    whole[1] = x
+    whole[1][:, kept] = place.outwards(best)[:, kept]
+    return Explanation(whole[0], whole[1], whole[2], whole[0].argmax(axis=1), place.names)
 
 
 def _in_blocks(function, of, z, numbers):
@@ -146,7 +153,7 @@ def _log_sum(terms):
 
 
 def _ranges(bounds, place: Place):
-    d = place.n_features
+    d = len(place.scale)
     if bounds is None:
         if not place.standard:
             raise ValueError(
@@ -156,7 +163,8 @@ def _ranges(bounds, place: Place):
     if len(bounds) != d:
         raise ValueError(f"bounds must hold a (low, high) for each of {d} features, got {describe(bounds)}")
     ends = np.array([interval(b, f"bounds[{j}]") for j, b in enumerate(bounds)], dtype=float)
-    return place.inwards(ends[:, 0]), place.inwards(ends[:, 1])
+    low, high = place.inwards(ends.T)
+    return low, high
 
 
 def _along(of, z):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 from .._runtime.check import describe
 from ..energies.base import Energy
+from ..fitting.prepared import PreparedDensity
 from ..fitting.scaled_network import ScaledNetwork
 from ..fitting.scaled_wells import ScaledWells
+from ..preprocess import Preprocessing
+from ..preprocess.dropped import Copy
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Place:
     """A density of x = offset + scale z.
 
     Attributes
@@ -22,7 +26,7 @@ class Place(NamedTuple):
     offset, scale : ndarray of shape (n_features,)
         In units of x.
     names : tuple of str or None
-        Of the features.
+        Of the columns of x.
     chains : ndarray of shape (n, n_features) or None
         States of chains that ran towards the density, in units of z: where to start others.
     standard : bool
@@ -38,16 +42,80 @@ class Place(NamedTuple):
 
     @property
     def n_features(self) -> int:
-        """Dimension of x."""
+        """Columns of x."""
         return self.energy.n_features
 
-    def inwards(self, x):
-        """From x to z; NaN stays NaN."""
+    @property
+    def kept(self) -> np.ndarray:
+        """The columns of x that z has."""
+        return np.arange(self.n_features)
+
+    def inwards(self, x: np.ndarray) -> np.ndarray:
+        """From rows of x to rows of z; NaN stays NaN."""
         return (x - self.offset) / self.scale
 
-    def outwards(self, z):
-        """From z to x."""
+    def outwards(self, z: np.ndarray) -> np.ndarray:
+        """From rows of z to rows of x."""
         return self.offset + self.scale * z
+
+    def log_slopes(self, x: np.ndarray) -> np.ndarray:
+        """log(dz/dx) of every cell of the kept columns."""
+        return np.broadcast_to(-np.log(self.scale), x.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPlace(Place):
+    """A density of transformed columns: x, then y = preparation(x), then z = (y - offset) / scale.
+
+    Of a cyclic column only the period that was fitted counts, not its images: what is said near its ends is rough.
+
+    Attributes
+    ----------
+    preparation : Preprocessing
+    """
+
+    preparation: Preprocessing | None = None
+
+    @property
+    def n_features(self) -> int:
+        return self.preparation.n_features
+
+    @property
+    def kept(self) -> np.ndarray:
+        return np.array(self.preparation.kept)
+
+    def inwards(self, x):
+        x = self._from_copies(x)
+        y = np.full((len(x), len(self.kept)), np.nan)
+        for i, column in enumerate(self.kept):
+            action, own = self.preparation.columns[column].action, x[:, column]
+            known = ~np.isnan(own)
+            if (own[known] <= action.low).any():
+                row = int(np.flatnonzero(known & (own <= action.low))[0])
+                raise ValueError(
+                    f"row {row}: {own[row]:.6g} is not above {action.low:.6g}, the bound of column "
+                    f"{self.preparation.columns[column].name!r}"
+                )
+            y[known, i] = action.forward(own[known])
+        return super().inwards(y)
+
+    def _from_copies(self, x):
+        # A missing cell may be told by a copy of its column.
+        x = x.copy()
+        for j, column in enumerate(self.preparation.columns):
+            if isinstance(column.action, Copy):
+                source = column.action.source
+                gap = np.isnan(x[:, source]) & ~np.isnan(x[:, j])
+                x[gap, source] = (x[gap, j] - column.action.offset) / column.action.slope
+        return x
+
+    def outwards(self, z):
+        return self.preparation._restored(super().outwards(z))
+
+    def log_slopes(self, x):
+        actions = [self.preparation.columns[j].action for j in self.kept]
+        own = np.stack([a.log_slope(x[:, j]) for a, j in zip(actions, self.kept, strict=True)], axis=1)
+        return own - np.log(self.scale)
 
 
 def place_of(model) -> Place:
@@ -55,7 +123,7 @@ def place_of(model) -> Place:
 
     Parameters
     ----------
-    model : Energy, ScaledWells, ScaledNetwork, or an estimator that has one as ``model_``
+    model : Energy, what a fit returned, or an estimator that has that as ``model_``
 
     Raises
     ------
@@ -63,6 +131,16 @@ def place_of(model) -> Place:
         If it is none of these, or an estimator that is not fitted.
     """
     fitted = getattr(model, "model_", model)
+    if isinstance(fitted, PreparedDensity):
+        inner = place_of(fitted.inner)
+        return PreparedPlace(
+            inner.energy,
+            inner.offset,
+            inner.scale,
+            fitted.names,
+            inner.chains,
+            preparation=fitted.preparation,
+        )
     if isinstance(fitted, ScaledNetwork) and not fitted.better:
         fitted = fitted.wells
     if isinstance(fitted, Energy):

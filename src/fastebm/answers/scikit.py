@@ -42,8 +42,8 @@ except ImportError as _error:
 
         def __new__(cls, *args, **kwargs):
             raise ImportError(
-                f"{cls.__name__} needs scikit-learn 1.6 or newer ({_reason}); install fastebm with its 'sklearn' "
-                "extra. fastebm.fit_wells fits the same density without it"
+                f"{cls.__name__} needs scikit-learn 1.6 or newer: pip install -U scikit-learn ({_reason}); "
+                "fastebm.fit_wells fits the same density without it"
             )
 
 

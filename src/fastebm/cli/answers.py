@@ -28,7 +28,7 @@ class Flags:
     odd : ndarray of bool, shape (n_samples,)
     log_p : ndarray of shape (n_samples,)
     why : Explanation
-        Of the odd rows, in their order.
+        Of the odd rows inside the support, in their order.
     table : Table
     """
 
@@ -52,7 +52,12 @@ class Flags:
         }
 
     def _rows(self):
-        for i, row in enumerate(np.flatnonzero(self.odd)):
+        i = -1
+        for row in np.flatnonzero(self.odd):
+            if not np.isfinite(self.log_p[row]):
+                yield int(row) + 1, None, None, None, None
+                continue
+            i += 1
             j = int(self.why.column[i])
             value, best = float(self.table.x[row, j]), float(self.why.likeliest[i, j])
             yield int(row) + 1, float(self.log_p[row]), self.table.names[j], value, best
@@ -65,8 +70,11 @@ class Flags:
         lines.append(
             f"expected        {expected:.3g}, if all were rows like those of the fit ({100 * self.rate:g} %)"
         )
-        rows = sorted(self._rows(), key=lambda row: row[1])
+        rows = sorted(self._rows(), key=lambda row: -np.inf if row[1] is None else row[1])
         for row, p, name, value, best in rows[:LISTED]:
+            if name is None:
+                lines.append(f"row {row:<12,}outside the support of the model")
+                continue
             lines.append(
                 f"row {row:<12,}{p:.2f} nats, most of all by {name} = {value:g} (likeliest: {best:.4g})"
             )
@@ -76,7 +84,7 @@ class Flags:
         """Of every row the log-density, the flag (0 or 1) and the column: its name, or in NPY its number, from 1."""
         columns = np.zeros(len(self.odd), dtype=int)
         if self.why is not None:
-            columns[self.odd] = self.why.column + 1
+            columns[self.odd & np.isfinite(self.log_p)] = self.why.column + 1
         if path.lower().endswith(".npy"):
             binary = io.BytesIO()
             np.save(binary, np.column_stack([self.log_p, self.odd, columns]), allow_pickle=False)
@@ -85,7 +93,7 @@ class Flags:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["log_density", "flag", "column"])
         for p, odd, j in zip(self.log_p.tolist(), self.odd.tolist(), columns.tolist(), strict=True):
-            writer.writerow([repr(p), int(odd), self.table.names[j - 1] if odd else ""])
+            writer.writerow([repr(p), int(odd), self.table.names[j - 1] if j else ""])
         return text.getvalue().encode()
 
 
@@ -99,7 +107,8 @@ def flags(path: str, table: Table, log_p: np.ndarray, share: float) -> Flags:
     """
     model = load(path)
     model = getattr(model, "model_", model)
-    scores = getattr(model, "held_out_scores", None)
+    preparation = getattr(model, "preparation", None)
+    scores = getattr(model if preparation is None else model.inner, "held_out_scores", None)
     if scores is None or not len(scores):
         raise ValueError(
             f"{path} holds no log-densities of held-out rows, which --flag compares with; fit it again with fastebm fit"
@@ -110,5 +119,13 @@ def flags(path: str, table: Table, log_p: np.ndarray, share: float) -> Flags:
             f"--flag {100 * share:g}% takes more held-out rows than the {len(scores):,} of {path}; "
             f"--flag {100 * smallest_rate(len(scores)):.2g}% is the least that they can tell"
         )
-    odd = log_p < limit
-    return Flags(share, limit, odd, log_p, explain(model, table.x[odd]) if odd.any() else None, table)
+    compared = log_p
+    if preparation is not None:
+        # Held-out rows were scored after the transforms, so these are too. Outside the support all are odd.
+        inside = np.isfinite(log_p)
+        compared = np.full(len(log_p), -np.inf)
+        compared[inside] = model.inner.score_samples(preparation.transform(table.x[inside]))
+    odd = compared < limit
+    # Rows outside the support have no conditional densities: no column is named.
+    named = odd & np.isfinite(log_p)
+    return Flags(share, limit, odd, log_p, explain(model, table.x[named]) if named.any() else None, table)

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import shlex
+import sys
 import time
 from dataclasses import dataclass
 from warnings import catch_warnings, simplefilter
@@ -17,12 +18,14 @@ from .._runtime.errors import FastEBMWarning
 from .._runtime.info import __version__
 from .._runtime.seed import seed_sequence
 from ..energies import Energy
+from ..fitting.prepared import PreparedDensity
 from ..fitting.scaled_network import ScaledNetwork
 from ..fitting.scaled_wells import ScaledWells, fit_wells
 from ..fitting.selection import select_n_wells
 from ..io import load, save
 from ..training.result import TrainingResult
-from .tables import Table, TableError, read_table
+from .tables import Table, TableError, asked, joined
+from .words import spoken
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +34,7 @@ class FitSummary:
 
     source: str
     table: Table
-    model: ScaledWells
+    model: ScaledWells | PreparedDensity
     held_out: np.ndarray | None
     settings: dict
     seconds: float
@@ -64,21 +67,30 @@ class FitSummary:
         lines = []
         for j in np.argsort(-self.model.weights_):
             scales = self.model.stds_[j]
-            r = (self.model.covariances_[j] / np.outer(scales, scales))[rows, columns]
+            product = np.outer(scales, scales)
+            # A constant column has no correlations.
+            r = np.divide(self.model.covariances_[j], product, out=0.0 * product, where=product > 0)[
+                rows, columns
+            ]
             top = np.argsort(-np.abs(r))[:3]
             pairs = [f"{names[columns[p]]} and {names[rows[p]]} {r[p]:+.2f}" for p in top]
             lines.append(f"correlated      well {j + 1}: {', '.join(pairs)}")
         return lines
 
+    def transforms(self) -> dict[str, str]:
+        """What was done with every column, and why; empty without --preprocess."""
+        preparation = getattr(self.model, "preparation", None)
+        return {} if preparation is None else {c.name: str(c) for c in preparation.columns}
+
     @property
     def warnings(self) -> list[str]:
         """What the diagnostics had to say about the fit, a line each."""
-        return [" ".join(str(w).split()) for w in self.model.warnings]
+        return [spoken(str(w)) for w in self.model.warnings]
 
     def command(self) -> str:
         """The command that gives this fit again."""
         s = self.settings
-        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(_joined(self.table.names))]
+        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(joined(self.table.names))]
         words += ["--wells", str(s["wells"]), "--seed", str(s["seed"])]
         if s["recipe"] != "auto":
             words += ["--recipe", s["recipe"]]
@@ -88,9 +100,13 @@ class FitSummary:
             words += ["--covariance", s["covariance"]]
         if s["updates"] != 800:
             words += ["--updates", str(s["updates"])]
+        if s["preprocess"] is not None:
+            words += ["--preprocess", "auto"]
+        for name, period in s["cyclic"].items():
+            words += ["--cyclic", shlex.quote(f"{name}={period:g}")]
         if s["header"] != "auto":
             words += ["--header", s["header"]]
-        return " ".join(words + ["--drop-na"] * s["drop_na"])
+        return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
 
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
@@ -115,8 +131,9 @@ class FitSummary:
             "acceptance_rate": training.acceptance_rate if training else None,
             "polished": self.model.polished,
             "gained_by_check": self.model.gained,
+            "transforms": self.transforms(),
             "warnings": self.warnings,
-            "not_checked": list(self.model.not_checked),
+            "not_checked": [spoken(s) for s in self.model.not_checked],
             "settings": self.settings,
             "seconds": self.seconds,
             "command": self.command(),
@@ -134,6 +151,8 @@ def fit_table(
     n_init="auto",
     covariance="diag",
     header="auto",
+    preprocess=None,
+    cyclic=None,
     progress=False,
 ) -> FitSummary:
     """Fit a table; with wells="auto", choose the number first."""
@@ -149,13 +168,14 @@ def fit_table(
     begin = time.perf_counter()
     chooser, stream = seed_sequence(seed).spawn(2)
     held_out, n_wells = None, wells
-    if wells == "auto":
-        n_wells, held_out = select_n_wells(table.x, seed=chooser, **settings)
+    how = None if preprocess is None else {n: ("cyclic", period) for n, period in (cyclic or {}).items()}
     try:
+        if wells == "auto":
+            n_wells, held_out = select_n_wells(table.x, seed=chooser, preprocess=how, **settings)
         with catch_warnings():
             # They are printed with the table.
             simplefilter("ignore", FastEBMWarning)
-            model = fit_wells(table.x, n_wells, seed=stream, progress=progress, **settings)
+            model = fit_wells(table.x, n_wells, seed=stream, progress=progress, preprocess=how, **settings)
     except ValueError as error:
         # The library speaks of X; here X has a name.
         raise (
@@ -168,6 +188,8 @@ def fit_table(
         "updates": updates,
         "n_init": n_init,
         "covariance": covariance,
+        "preprocess": preprocess,
+        "cyclic": dict(cyclic or {}),
         "header": header,
         "drop_na": table.dropped > 0,
     }
@@ -184,6 +206,7 @@ def as_text(summary: FitSummary) -> str:
     for j, weight, cells in summary.wells():
         lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
     lines += ["", *summary.correlations()]
+    lines += [f"column          {name}: {said}" for name, said in facts["transforms"].items()]
     lines.append(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)")
     for row in facts["held_out"]:
         mark = "  <- chosen" if row["n_wells"] == facts["n_wells"] else ""
@@ -203,6 +226,9 @@ def as_text(summary: FitSummary) -> str:
 
 def plus_minus(mean: float, width: float) -> str:
     """Centre and width of a well, to three digits of the width."""
+    if width == 0:
+        # A column that is constant.
+        return f"{mean:.8g}"
     decimals = max(0, 2 - math.floor(math.log10(width)))
     return (
         f"{mean:.{decimals}f} ± {width:.{decimals}f}"
@@ -213,12 +239,6 @@ def plus_minus(mean: float, width: float) -> str:
 
 def _count(wells: int) -> str:
     return f"{wells} well{'s' * (wells != 1)}"
-
-
-def _joined(names) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(names)
-    return buffer.getvalue()
 
 
 # ---- commands ----
@@ -233,14 +253,13 @@ def run(arguments, progress, output, print_json):
     output.check_writable(arguments.out, arguments.plot, arguments.report)
     if arguments.plot or arguments.report:
         check_picture(arguments.plot)
-    table = read_table(
-        arguments.data,
-        arguments.columns,
-        header=arguments.header,
-        drop_na=arguments.drop_na,
-        progress=progress,
-    )
+    table = asked(arguments, progress)
     source = "standard input" if arguments.data == "-" else arguments.data
+    preprocess = (
+        "auto" if arguments.cyclic else {"none": None}.get(arguments.preprocess, arguments.preprocess)
+    )
+    if arguments.model == "network" and preprocess is not None:
+        raise ValueError("--preprocess and --cyclic are for --model wells; leave them out")
     if arguments.model == "network":
         from . import network
 
@@ -255,6 +274,8 @@ def run(arguments, progress, output, print_json):
         n_init=arguments.n_init,
         covariance=arguments.covariance,
         header=arguments.header,
+        preprocess=preprocess,
+        cyclic=dict(arguments.cyclic or ()),
         progress=progress,
     )
     _finish(summary, arguments, output, print_json)
@@ -279,9 +300,9 @@ def _finish(summary, arguments, output, print_json):
     if arguments.json:
         print_json(summary.as_dict() | {"files": written})
     elif "-" not in written.values():
-        print(as_text(summary) if isinstance(summary, FitSummary) else summary.as_text())
-        for path in written.values():
-            print(f"wrote           {path}")
+        text = as_text(summary) if isinstance(summary, FitSummary) else summary.as_text()
+        text += "".join(f"\nwrote           {path}" for path in written.values())
+        output.say(arguments, text, summary.warnings)
 
 
 def _page_of(summary):
@@ -313,7 +334,7 @@ def _density(path, needs):
     model = getattr(model, "model_", model)
     if isinstance(model, TrainingResult):
         model = model.energy
-    if isinstance(model, (ScaledWells, ScaledNetwork)):
+    if isinstance(model, (ScaledWells, ScaledNetwork, PreparedDensity)):
         return model.score_samples, model.sample, model.names, model.n_features
     if isinstance(model, Energy):
         if not known(model):
@@ -327,12 +348,17 @@ def score(arguments, progress, output, print_json):
     output.check_writable(arguments.out)
     log_prob, _, names, width = _density(arguments.model, SCORED)
     table = _matching(arguments, names, width, progress)
-    log_p = log_prob(table.x)
+    with catch_warnings(record=True) as said:
+        simplefilter("always", FastEBMWarning)
+        log_p = log_prob(table.x)
+    for one in said:
+        print(f"fastebm: warning: {one.message}", file=sys.stderr)
     facts = {
         "data": arguments.data,
         "columns": list(table.names),
         "n_rows": len(log_p),
         "n_dropped": table.dropped,
+        "n_outside": int(np.isneginf(log_p).sum()),
         "log_likelihood": float(log_p.mean()),
         "lowest": float(log_p.min()),
         "highest": float(log_p.max()),
@@ -354,31 +380,20 @@ def score(arguments, progress, output, print_json):
     if arguments.out == "-":
         return
     if arguments.json:
-        print_json(facts | {"files": {"out": arguments.out} if arguments.out else {}})
+        # JSON has no infinity: what is not a number is null, and n_outside says why.
+        numbers = {k: None if isinstance(v, float) and math.isinf(v) else v for k, v in facts.items()}
+        print_json(numbers | {"files": {"out": arguments.out} if arguments.out else {}})
         return
     dropped = f" ({table.dropped:,} with missing cells left out)" if table.dropped else ""
-    print(f"{arguments.data}: {len(log_p):,} rows{dropped}")
     reach = f"{facts['lowest']:.4f} to {facts['highest']:.4f}"
-    print(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row ({reach})")
-    if found is not None:
-        print(found.as_text())
+    mean = f"log-likelihood  {facts['log_likelihood']:.4f} nats per row ({reach})"
+    text = f"{arguments.data}: {len(log_p):,} rows{dropped}\n{mean}"
+    output.say(arguments, text if found is None else f"{text}\n{found.as_text()}")
 
 
 def _matching(arguments, names, width, progress) -> Table:
     """The columns of the data that the model knows: by its names, or by position."""
-    read = {"header": arguments.header, "drop_na": arguments.drop_na, "progress": progress}
-    missing = None
-    if arguments.columns is None and names is not None and arguments.data != "-":
-        try:
-            return read_table(arguments.data, names, **read)
-        except TableError as error:
-            missing = error if ": no column " in str(error) else None
-            if missing is None:
-                raise
-    table = read_table(arguments.data, arguments.columns, **read)
-    if missing is not None and table.names[0] != "column 1":
-        # The file has names, and not those of the model: their order says nothing.
-        raise missing
+    table = asked(arguments, progress, names)
     if table.x.shape[1] != width:
         wanted = f" ({', '.join(names)})" if names else ""
         raise TableError(

@@ -12,8 +12,8 @@ from .._runtime.info import __version__
 from .._runtime.seed import seed_sequence
 from ..fitting.network import fit_network
 from ..fitting.scaled_network import ScaledNetwork
-from .fit import _joined
-from .tables import Table
+from .tables import Table, joined
+from .words import spoken
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class NetworkSummary:
     @property
     def warnings(self) -> list[str]:
         """What the diagnostics had to say about the fit, a line each."""
-        return [" ".join(str(w).split()) for w in self.model.warnings]
+        return [spoken(str(w)) for w in self.model.warnings]
 
     @property
     def widths(self) -> list[int]:
@@ -44,7 +44,7 @@ class NetworkSummary:
     def command(self) -> str:
         """The command that gives this fit again."""
         s = self.settings
-        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(_joined(self.table.names))]
+        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(joined(self.table.names))]
         words += ["--model network --seed", str(s["seed"])]
         if s["hidden"] != "auto":
             words += ["--hidden", ",".join(map(str, s["hidden"]))]
@@ -58,7 +58,7 @@ class NetworkSummary:
             words += ["--max-seconds", f"{s['max_seconds']:g}"]
         if s["header"] != "auto":
             words += ["--header", s["header"]]
-        return " ".join(words + ["--drop-na"] * s["drop_na"])
+        return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
 
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
@@ -86,7 +86,7 @@ class NetworkSummary:
             "best_update": training.best_update,
             "acceptance_rate": training.acceptance_rate,
             "warnings": self.warnings,
-            "not_checked": list(model.not_checked),
+            "not_checked": [spoken(s) for s in model.not_checked],
             "settings": self.settings,
             "seconds": self.seconds,
             "command": self.command(),
@@ -119,27 +119,21 @@ class NetworkSummary:
 def fit_table(source, table: Table, arguments, progress=False) -> NetworkSummary:
     """Fit a table as the arguments of the command say."""
     begin = time.perf_counter()
-    try:
-        with catch_warnings():
-            # They are printed with the table.
-            simplefilter("ignore", FastEBMWarning)
-            model = fit_network(
-                table.x,
-                hidden=arguments.hidden,
-                base=arguments.base,
-                validation=arguments.validation,
-                n_updates=arguments.updates,
-                max_seconds=arguments.max_seconds,
-                # The second child, as the estimator and the wells have it.
-                seed=seed_sequence(arguments.seed).spawn(2)[1],
-                progress=progress,
-                names=table.names,
-            )
-    except ValueError as error:
-        # The library speaks of X; here X has a name.
-        raise (
-            type(error)(str(error).replace("X: ", f"{source}: ", 1)) if type(error) is ValueError else error
-        ) from None
+    with catch_warnings():
+        # They are printed with the table.
+        simplefilter("ignore", FastEBMWarning)
+        model = fit_network(
+            table.x,
+            hidden=arguments.hidden,
+            base=arguments.base,
+            validation=arguments.validation,
+            n_updates=arguments.updates,
+            max_seconds=arguments.max_seconds,
+            # The second child, as the estimator and the wells have it.
+            seed=seed_sequence(arguments.seed).spawn(2)[1],
+            progress=progress,
+            names=table.names,
+        )
     used = {
         "model": "network",
         "hidden": arguments.hidden if isinstance(arguments.hidden, str) else list(arguments.hidden),

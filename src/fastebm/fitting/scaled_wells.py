@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import check_size, choice, describe, integer, rows, samples
 from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
@@ -19,10 +20,12 @@ from ..mixtures.optimum import STARTS, optimum
 from ..mixtures.polish import polished
 from ..mixtures.search import n_starts, search, widths_of
 from ..mixtures.starts import check_distinct, place_wells
+from ..preprocess import prepare_rows
 from ..training.after_fit import check_strict, conclude
 from ..training.contrastive import ContrastiveDivergence
 from ..training.recipes import GLOBAL_MOVE_FEATURES
 from ..training.result import TrainingResult
+from .prepared import PreparedDensity, prepared
 from .weighted import NOT_CHECKED, checked_weights, written_out
 
 RECIPES = ("auto", "contrastive", "em")
@@ -55,7 +58,7 @@ class _Rescaled:
 
 
 @dataclass(frozen=True, eq=False)
-class ScaledWells:
+class ScaledWells(html.Shown):
     """A fitted density. Below, "units of x" are the user's.
 
     Attributes
@@ -81,6 +84,14 @@ class ScaledWells:
     held_out_scores : ndarray of shape (n,) or None
         Sorted log-densities, in units of x, of up to 5,000 rows under wells that have not seen them: the scale on which
         `fastebm score --flag` calls a row odd. None without the checks.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> fit = fe.fit_wells(fe.datasets.load_old_faithful(), 2, seed=1)
+    >>> print(fit.means_[np.argsort(fit.means_[:, 0])].round(1))
+    [[ 2.  54.5]
+     [ 4.3 79.9]]
     """
 
     wells: WellMixture
@@ -148,12 +159,28 @@ class ScaledWells:
         rescaled = _Rescaled(normalised(self.wells), self.offset, self.scale)
         return PythonEnergy(rescaled.energy, rescaled.grad, self.n_features)
 
+    def _html(self) -> str:
+        head = ("well", "weight", *(self.names or [f"x{i + 1}" for i in range(self.n_features)]))
+        wells = [
+            (j + 1, f"{w:.4f}", *(f"{m:.4g} ± {s:.3g}" for m, s in zip(mean, std, strict=True)))
+            for j, (w, mean, std) in enumerate(zip(self.weights_, self.means_, self.stds_, strict=True))
+        ]
+        rows = [("wells", self.n_wells), ("covariance", self.covariance)]
+        rows += [("found by", "EM" if self.training is None else "contrastive training")]
+        return html.card(
+            "ScaledWells", rows, html.table(wells, head), html.verdict(self.warnings, self.not_checked)
+        )
+
     def score_samples(self, X) -> np.ndarray:
         """log p(x) of every row of X, shape (n_samples,), a density per unit of x."""
         return self._log_prob(samples(X, self.n_features)[0])
 
     def _log_prob(self, x: np.ndarray) -> np.ndarray:
         return self.wells.log_prob((x - self.offset) / self.scale) - float(np.log(self.scale).sum())
+
+    def _shares(self, x: np.ndarray) -> np.ndarray:
+        """Share of each well in the density at every row of x, shape (n_samples, n_wells)."""
+        return self.wells.shares((x - self.offset) / self.scale)
 
     def sample(self, n: int, seed=None) -> np.ndarray:
         """Draw n independent samples, shape (n, n_features), in units of x."""
@@ -197,9 +224,10 @@ def fit_wells(
     seed=None,
     progress=False,
     names=None,
+    preprocess=None,
     diagnose=True,
     strict=False,
-) -> ScaledWells:
+) -> ScaledWells | PreparedDensity:
     """Fit a well mixture to X in any units.
 
     Parameters
@@ -235,6 +263,8 @@ def fit_wells(
         Show a progress bar (needs tqdm).
     names : sequence of str, optional
         Names of the features, for messages.
+    preprocess : None, "auto" or dict, default None
+        Transform the columns first: see `Preprocessing.fit`. The fit is then a `PreparedDensity`.
     diagnose : bool, default True
         Check the fit (`fastebm.diagnose`): its ``warnings`` say what was found, and an error among them is a
         `FastEBMWarning` too. A trained fit is compared with EM from itself and from other starts, and the better one
@@ -244,7 +274,7 @@ def fit_wells(
 
     Returns
     -------
-    ScaledWells
+    ScaledWells, or PreparedDensity with preprocess
 
     Raises
     ------
@@ -254,26 +284,34 @@ def fit_wells(
         If training meets a value that is not finite.
     UntrustedFitError
         With strict=True, if there are warnings. It carries the fit.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> fit = fe.fit_wells(fe.datasets.load_old_faithful()[:, 0], 2, seed=1)
+    >>> fit.warnings, fit.weights_.round(2), fit.sample(3, seed=2).shape
+    ([], array([0.35, 0.65]), (3, 1))
     """
     check_strict(strict, diagnose)
+    settings = {
+        "recipe": recipe,
+        "n_updates": n_updates,
+        "n_chains": n_chains,
+        "learning_rate": learning_rate,
+        "n_init": n_init,
+        "covariance": covariance,
+        "polish": polish,
+        "progress": progress,
+        "diagnose": diagnose,
+    }
     x = rows(X)
-    return fit_rows(
-        x,
-        n_wells,
-        recipe=recipe,
-        n_updates=n_updates,
-        n_chains=n_chains,
-        learning_rate=learning_rate,
-        n_init=n_init,
-        covariance=covariance,
-        polish=polish,
-        weights=checked_weights(sample_weight, len(x)),
-        seed=seed,
-        progress=progress,
-        names=names,
-        diagnose=diagnose,
-        strict=strict,
-    )
+    settings["weights"] = checked_weights(sample_weight, len(x))
+    if preprocess is None:
+        return fit_rows(x, n_wells, seed=seed, names=names, strict=strict, **settings)
+    noise, stream = seed_sequence(seed).spawn(2)
+    z, preparation = prepare_rows(x, names, preprocess, noise)
+    fit = fit_rows(z, n_wells, seed=stream, names=preparation.kept_names, **settings)
+    return prepared(preparation, fit, x, diagnose, strict)
 
 
 def fit_rows(

@@ -6,19 +6,24 @@ import numpy as np
 
 from .._runtime.check import integer, rows
 from .._runtime.seed import seed_sequence
+from ..preprocess import prepare_rows
 from .scaled_wells import SELECTION_ROWS, fit_rows, fit_wells
 
 # In standard errors. Old Faithful's two columns, 20 seeds: the best lead over two wells is 1.0 to 2.2.
 SIGNIFICANT = 3.0
 # What is not given is as in fit_wells; each fold has a seed of its own.
-DEFAULTS = {k: v for k, v in (fit_wells.__kwdefaults__ or {}).items() if k not in ("seed", "sample_weight")}
+DEFAULTS = {
+    k: v
+    for k, v in (fit_wells.__kwdefaults__ or {}).items()
+    if k not in ("seed", "preprocess", "sample_weight")
+}
 # The fits of the folds are compared by rows that they have not seen: nothing else looks at them.
 UNCHECKED = {"diagnose": False, "strict": False}
 HELD_OUT = np.dtype([("n_wells", np.int64), ("log_likelihood", np.float64), ("gain", np.float64)])
 
 
 def select_n_wells(
-    X, *, max_wells: int = 6, n_folds: int = 5, seed=None, **settings
+    X, *, max_wells: int = 6, n_folds: int = 5, seed=None, preprocess=None, **settings
 ) -> tuple[int, np.ndarray]:
     """Choose the number of wells by cross-validation.
 
@@ -34,6 +39,8 @@ def select_n_wells(
     n_folds : int, default 5
         At least 2.
     seed : None, int, SeedSequence or Generator
+    preprocess : None, "auto" or dict, default None
+        As in `fit_wells`. All rows decide on the transforms, which have a parameter or two each.
     **settings
         Of `fit_wells`.
 
@@ -53,7 +60,16 @@ def select_n_wells(
     ----------
     Nadeau and Bengio, Inference for the generalization error, Machine Learning 52, 2003 (the standard error).
     """
-    return choose_n_wells(rows(X), max_wells=max_wells, n_folds=n_folds, seed=seed, **(DEFAULTS | settings))
+    x, settings = rows(X), DEFAULTS | settings
+    if preprocess is None:
+        return choose_n_wells(x, max_wells=max_wells, n_folds=n_folds, seed=seed, **settings)
+    noise, stream = seed_sequence(seed).spawn(2)
+    z, preparation = prepare_rows(x, settings["names"], preprocess, noise)
+    settings["names"] = preparation.kept_names
+    n_wells, table = choose_n_wells(z, max_wells=max_wells, n_folds=n_folds, seed=stream, **settings)
+    # Of x, not of z.
+    table["log_likelihood"] += preparation.log_jacobian(x).mean()
+    return n_wells, table
 
 
 def choose_n_wells(x: np.ndarray, *, max_wells, n_folds, seed, **settings) -> tuple[int, np.ndarray]:

@@ -7,12 +7,30 @@ import math
 import numpy as np
 
 from .._runtime.check import choice, integer, samples
-from ._canvas import BLUE, GREY, ORANGE, an_energy, axes, bins, names, span, spread_of
+from ._canvas import (
+    BLUE,
+    GREY,
+    MAP_SIZE,
+    ORANGE,
+    TIGHT,
+    an_energy,
+    axes,
+    bins,
+    colour_bar,
+    names,
+    plain_ticks,
+    span,
+    spread_of,
+)
 
 GRID = 160
-# Levels above the lowest energy; at 10 nats the density is 5e-5 of its peak.
-DEEPEST = 10.0
+# The colours of an energy end where this share of the map lies below, and at least at 4 nats (a density of 2 % of its
+# peak): walls that rise to thousands of nats leave the wells their colours.
+SHOWN, SHALLOWEST = 0.8, 4.0
+LEVELS = 20
 POINTS = 4000
+# Inches of a figure of all pairs, at most.
+WIDEST = 10.0
 
 
 def plot_landscape(
@@ -36,7 +54,8 @@ def plot_landscape(
     X : array-like of shape (n_samples, 2), optional
         Data, drawn as points (at most 4000 of them, evenly spaced through X).
     what : {"energy", "density"}, default "energy"
-        The energy above its lowest value on the map, cut at 10 nats, or the density.
+        The energy above its lowest value on the map, or the density. The colours of the energy end where eight tenths
+        of the map lie below, for an energy can rise to any height at the edges.
     bounds : pair of (low, high), optional
         Intervals of the two features; by default the ranges of the data (or of the chains) and 8 % more.
     labels : (str, str), optional
@@ -59,6 +78,11 @@ def plot_landscape(
     ------
     ValueError, TypeError
         If the energy is not one of two features, or X or chains are not finite.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> ax = fe.plotting.plot_landscape(fe.MuellerBrown(), bounds=[(-1.5, 1.2), (-0.4, 2.0)])
     """
     an_energy(energy, (2,), "plot_energy for one and plot_pairs for more than two")
     choice(what, "what", ("energy", "density"))
@@ -78,20 +102,19 @@ def plot_landscape(
     points = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
     e = energy.energy(points).reshape(GRID, GRID)
     if what == "energy":
-        value, levels, label = e - e.min(), np.linspace(0, DEEPEST, 21), "energy above the minimum (nats)"
+        value, label = e - e.min(), "energy above the minimum (nats)"
+        levels = _levels(max(float(np.quantile(value, SHOWN)), SHALLOWEST))
         extend, colours = "max", "cividis"
     else:
         if log_partition is None and not energy.has_log_partition:
             cell = (u[1] - u[0]) * (v[1] - v[0])
             log_partition = np.log(np.exp(e.min() - e).sum() * cell) - e.min()
         log_partition = energy.log_partition() if log_partition is None else log_partition
-        value, levels, label = np.exp(-e - log_partition), 20, "density"
-        extend, colours = "neither", "Blues"
-    ax = axes(ax, (6.4, 4.6))
+        value, label = np.exp(-e - log_partition), "density"
+        levels, extend, colours = LEVELS, "neither", "Blues"
+    ax = axes(ax, MAP_SIZE)
     filled = ax.contourf(u, v, value, levels=levels, cmap=colours, extend=extend)
-    bar = ax.figure.colorbar(filled, ax=ax, label=label)
-    if what == "energy":
-        bar.set_ticks(np.arange(0, DEEPEST + 1, 2))
+    colour_bar(ax, filled, label)
     if x is not None:
         shown = x[:: math.ceil(len(x) / POINTS)]
         ax.plot(
@@ -110,7 +133,14 @@ def plot_landscape(
     if moving is not None:
         ax.plot(*moving.T, "o", ms=3.6, color=ORANGE, mec="black", mew=0.4, label="chains")
     ax.set(xlabel=first, ylabel=second, xlim=(x0, x1), ylim=(y0, y1))
-    return ax
+    return plain_ticks(ax)
+
+
+def _levels(top):
+    """About 20 levels from 0 to about top, evenly spaced, in round numbers."""
+    step = 10.0 ** math.floor(math.log10(top / LEVELS))
+    step *= min((1.0, 2.0, 2.5, 5.0, 10.0), key=lambda m: abs(math.log(top / (LEVELS * m * step))))
+    return step * np.arange(math.ceil(top / step - 1e-9) + 1)
 
 
 def _arrows(ax, energy, u, v, across, colour):
@@ -126,8 +156,10 @@ def _arrows(ax, energy, u, v, across, colour):
     drawn *= (size / (size + max(np.median(size), 1e-300)))[:, None]
     x, y = np.meshgrid(a, b)
     dx, dy = (0.95 * cell * drawn).T.reshape(2, across, across)
-    style = {"angles": "xy", "scale_units": "xy", "scale": 1, "pivot": "mid", "width": 0.0032}
-    ax.quiver(x, y, dx, dy, color=colour, alpha=0.75, zorder=2.5, **style)
+    # An edge, for the map is dark in the wells and bright above them.
+    style = {"angles": "xy", "scale_units": "xy", "scale": 1, "pivot": "mid", "width": 0.004}
+    edge = {"edgecolor": "black", "linewidth": 0.4} if colour == "white" else {}
+    ax.quiver(x, y, dx, dy, color=colour, alpha=0.8, zorder=2.5, **style, **edge)
 
 
 def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=2000, seed=0, ax=None):
@@ -153,6 +185,12 @@ def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=200
     Returns
     -------
     ndarray of matplotlib Axes, of shape (n_features, n_features)
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> X = fe.datasets.load_old_faithful()
+    >>> ax = fe.plotting.plot_pairs(X, fe.initial_wells(X, 2, seed=1), labels=("eruption (min)", "waiting (min)"))
     """
     width = np.shape(X)[1] if np.ndim(X) == 2 else 1
     if width < 2:
@@ -179,7 +217,6 @@ def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=200
                 cell.hist(
                     model[:, i], edges, density=True, histtype="step", color=BLUE, lw=1.5, label="model"
                 )
-            cell.set_yticks([])
             cell.set_ylim(0, 1.45 * cell.get_ylim()[1])
         elif i > j or model is not None:
             drawn, colour = (x, GREY) if i > j else (model, BLUE)
@@ -189,17 +226,26 @@ def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=200
         else:
             cell.set_axis_off()
         cell.set_xlim(limits[j])
+        if cell.axison:
+            plain_ticks(cell, 4)
+            for axis in (cell.xaxis, cell.yaxis):
+                axis.get_offset_text().set_fontsize("x-small")
+        if i == j:
+            cell.set_yticks([])
         cell.tick_params(labelsize="x-small", labelbottom=i == width - 1, labelleft=j == 0 and i > 0)
         if i == width - 1:
             cell.set_xlabel(text[j], fontsize="small")
         if j == 0:
             cell.set_ylabel(text[i] if i else "density", fontsize="small")
-    grid[0, 0].legend(frameon=False, fontsize="x-small", loc="upper center", ncols=2)
+    grid[0, 0].legend(frameon=False, fontsize="x-small", loc="upper center", ncols=2, **TIGHT)
+    grid[0, 0].figure.align_ylabels(grid[:, 0])
     return grid
 
 
 def _grid(width: int):
-    axes_of = axes(None, (1.9 * width + 0.8, 1.7 * width + 0.6))
+    wide, high = 1.9 * width + 0.8, 1.7 * width + 0.6
+    part = min(1.0, WIDEST / wide)
+    axes_of = axes(None, (part * wide, part * high))
     figure = axes_of.figure
     axes_of.remove()
     return figure.subplots(width, width, squeeze=False)
