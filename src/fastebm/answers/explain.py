@@ -38,6 +38,14 @@ class Explanation:
         The cell with the largest nats.
     names : tuple of str or None
         Of the columns.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> wells = fe.WellMixture.from_mixture([0.5, 0.5], [[-1.0, 0.0], [1.0, 5.0]], [[0.3, 1.0], [0.3, 1.0]])
+    >>> said = fe.explain(wells, [[1.0, 8.0]])
+    >>> said.column_names, said.nats.round(1).tolist()
+    (['column 2'], [[0.0, 4.5]])
     """
 
     nats: np.ndarray

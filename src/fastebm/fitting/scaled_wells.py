@@ -91,7 +91,7 @@ class ScaledWells(html.Shown):
     >>> fit = fe.fit_wells(fe.datasets.load_old_faithful(), 2, seed=1)
     >>> print(fit.means_[np.argsort(fit.means_[:, 0])].round(1))
     [[ 2.  54.5]
-     [ 4.3 79.9]]
+     [ 4.3 80. ]]
     """
 
     wells: WellMixture
