@@ -14,7 +14,8 @@ DRAWS = 4000
 
 
 class Closed:
-    """Marginals of a mixture of normal laws, in the units of x.
+    """Marginals of a mixture of normal laws, in the units of x, as wide as half a cell of the grid at least: a needle
+    between two points of the grid would not be seen.
 
     Parameters
     ----------
@@ -32,28 +33,28 @@ class Closed:
         self.draws = place.outwards(mixture.sample(DRAWS, np.random.default_rng(seed)))
 
     def along(self, j: int, t: np.ndarray) -> np.ndarray:
-        """Density of feature j at t."""
-        variances = self.covariances[:, j, j]
+        """Density of feature j at t, evenly spaced."""
+        variances = self.covariances[:, j, j] + (0.5 * (t[1] - t[0])) ** 2
         apart = t[:, None] - self.means[:, j]
         return np.exp(-0.5 * apart**2 / variances) @ (self.shares / np.sqrt(2 * math.pi * variances))
 
-    def over(self, i: int, j: int, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-        """Density of features i and j on the grid, shape (len(v), len(u))."""
-        return self._at(i, j, np.stack(np.meshgrid(u, v), axis=-1))
+    def over(self, i: int, j: int, u: np.ndarray, v: np.ndarray, masses) -> tuple[np.ndarray, np.ndarray]:
+        """(density of features i and j on an even grid, shape (len(v), len(u)); levels above which such masses lie)"""
+        cell = np.diag([(0.5 * (u[1] - u[0])) ** 2, (0.5 * (v[1] - v[0])) ** 2])
+        wide = self.covariances[:, [[i], [j]], [i, j]] + cell
+        density = self._at(self.means[:, (i, j)], wide, np.stack(np.meshgrid(u, v), axis=-1))
+        levels = np.quantile(
+            self._at(self.means[:, (i, j)], wide, self.draws[:, (i, j)]), 1.0 - np.asarray(masses)
+        )
+        return density, levels
 
-    def _at(self, i, j, points):
-        both = np.ix_(range(len(self.shares)), (i, j), (i, j))
-        inverse = np.linalg.inv(self.covariances[both])
+    def _at(self, means, covariances, points):
         total = np.zeros(points.shape[:-1])
-        for share, mean, precision in zip(self.shares, self.means[:, (i, j)], inverse, strict=True):
+        for share, mean, covariance in zip(self.shares, means, covariances, strict=True):
             apart = points - mean
-            cost = np.einsum("...d,de,...e->...", apart, precision, apart)
-            total += share * math.sqrt(np.linalg.det(precision)) / (2 * math.pi) * np.exp(-0.5 * cost)
+            cost = np.einsum("...d,de,...e->...", apart, np.linalg.inv(covariance), apart)
+            total += share / (2 * math.pi * math.sqrt(np.linalg.det(covariance))) * np.exp(-0.5 * cost)
         return total
-
-    def levels(self, i: int, j: int, masses, density) -> np.ndarray:
-        """Densities above which so much mass lies."""
-        return np.quantile(self._at(i, j, self.draws[:, (i, j)]), 1.0 - np.asarray(masses))
 
 
 class Sampled:
@@ -74,19 +75,17 @@ class Sampled:
         width = 0.5 * self.spread[j] * len(self.x) ** (-1 / 5)
         return _smooth(counts, width / (t[1] - t[0])) / (len(self.x) * (t[1] - t[0]))
 
-    def over(self, i, j, u, v):
-        """Density of features i and j on an even grid, shape (len(v), len(u))."""
+    def over(self, i, j, u, v, masses):
+        """(density of features i and j on an even grid, shape (len(v), len(u)); levels above which such masses lie)"""
         counts, _, _ = np.histogram2d(self.x[:, j], self.x[:, i], (_edges(v), _edges(u)))
         across, up = (0.5 * self.spread[k] * len(self.x) ** (-1 / 6) for k in (i, j))
         rows = np.apply_along_axis(_smooth, 1, counts, across / (u[1] - u[0]))
         whole = np.apply_along_axis(_smooth, 0, rows, up / (v[1] - v[0]))
-        return whole / (len(self.x) * (u[1] - u[0]) * (v[1] - v[0]))
-
-    def levels(self, i, j, masses, density):
-        """Densities above which so much mass lies, by the cells of the grid."""
-        order = np.sort(density.ravel())[::-1]
-        mass = np.cumsum(order) / order.sum()
-        return order[np.minimum(np.searchsorted(mass, masses), len(order) - 1)]
+        order = np.sort(whole.ravel())[::-1]
+        inside = np.searchsorted(np.cumsum(order) / order.sum(), masses)
+        levels = order[np.minimum(inside, len(order) - 1)]
+        size = len(self.x) * (u[1] - u[0]) * (v[1] - v[0])
+        return whole / size, levels / size
 
 
 def _edges(t):

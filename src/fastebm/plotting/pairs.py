@@ -148,8 +148,8 @@ def _cloud(cell, x, told, features, limits):
     if told is None:
         return
     u, v = (np.linspace(*limit, GRID) for limit in limits)
-    density = told[0].over(*features, u, v)
-    levels = np.sort(told[0].levels(*features, MASSES, density))
+    density, levels = told[0].over(*features, u, v, MASSES)
+    levels = np.sort(levels)
     if (np.diff(levels) > 0).all():
         cell.contour(u, v, density, levels=levels, colors=BLUE, linewidths=(0.7, 1.0, 1.4))
 
