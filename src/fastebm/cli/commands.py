@@ -235,6 +235,13 @@ def _add_score(commands):
     command.add_argument("data", metavar="DATA", help=TABLES)
     table_options(command)
     command.add_argument(
+        "--flag",
+        type=_rate,
+        metavar="RATE",
+        help="mark odd rows, at this rate of false alarms (1%% or 0.01): less likely than all but so many of the rows "
+        "that the fit had held out, with the column that makes them so",
+    )
+    command.add_argument(
         "--out", metavar="FILE", help="write the log-density of every row (CSV, or NPY; - for stdout)"
     )
     _quiet(command)
@@ -320,6 +327,16 @@ def _setting(text: str):
         return setting(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate between 0 and 1, such as 1% or 0.01")
+    return value
 
 
 def _wells(text: str):

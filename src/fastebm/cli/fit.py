@@ -138,6 +138,7 @@ class FitSummary:
                 for k, v, g in (self.held_out.tolist() if self.held_out is not None else [])
             ],
             "acceptance_rate": training.acceptance_rate if training else None,
+            "polished": self.model.polished,
             "gained_by_check": self.model.gained,
             "transforms": self.transforms(),
             "warnings": self.warnings,
@@ -233,7 +234,7 @@ def as_text(summary: FitSummary) -> str:
     lines.append(f"fitted in       {summary.seconds:.2f} s")
     if summary.model.gained:
         lines.append(
-            f"taken           EM's wells, {summary.model.gained:.2g} nats per row better than the trained ones"
+            f"polished        by EM: {summary.model.gained:.2g} nats per row above the trained wells"
         )
     lines += facts["warnings"] + [f"not checked     {skipped}" for skipped in facts["not_checked"]]
     if not facts["warnings"] and not facts["not_checked"]:
@@ -385,8 +386,20 @@ def score(arguments, progress, output, print_json):
         "lowest": float(log_p.min()),
         "highest": float(log_p.max()),
     }
+    found = None
+    if arguments.flag is not None:
+        from .answers import flags
+
+        found = flags(arguments.model, table, log_p, arguments.flag)
+        facts |= found.facts()
     if arguments.out:
-        output.write(arguments.out, _encoded(arguments.out, log_p[:, None], ("log_density",)))
+        plain = found is None
+        data = (
+            _encoded(arguments.out, log_p[:, None], ("log_density",))
+            if plain
+            else found.encoded(arguments.out)
+        )
+        output.write(arguments.out, data)
     if arguments.out == "-":
         return
     if arguments.json:
@@ -397,7 +410,8 @@ def score(arguments, progress, output, print_json):
     dropped = f" ({table.dropped:,} with missing cells left out)" if table.dropped else ""
     reach = f"{facts['lowest']:.4f} to {facts['highest']:.4f}"
     mean = f"log-likelihood  {facts['log_likelihood']:.4f} nats per row ({reach})"
-    output.say(arguments, f"{arguments.data}: {len(log_p):,} rows{dropped}\n{mean}")
+    text = f"{arguments.data}: {len(log_p):,} rows{dropped}\n{mean}"
+    output.say(arguments, text if found is None else f"{text}\n{found.as_text()}")
 
 
 def _matching(arguments, names, width, progress) -> Table:

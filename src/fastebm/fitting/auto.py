@@ -171,7 +171,10 @@ def fit_auto_rows(
     better = network is not None and network.better
     table = _table(found, jacobian, network, seconds, better)
     wells = conclude(
-        replace(wells, candidates=table), (raw - offset) / scale, diagnose, strict and not better
+        replace(wells, candidates=table, held_out_scores=np.sort(found.scores) - jacobian),
+        (raw - offset) / scale,
+        diagnose,
+        strict and not better,
     )
     if not better:
         return wells
