@@ -207,6 +207,11 @@ CODES = {
         "Many rows share one value among values that are no grid: a well that narrows onto it has no best likelihood.",
         "If it stands for 'missing' or 'at the limit', leave these rows out, or fit them apart.",
     ),
+    "few_values": Code(
+        ROWS,
+        "A column has ten values or fewer. fit_auto leaves it as it is, and wells narrow onto them as far as they can.",
+        "Leave the column out and fit its values apart, or give preprocess='auto', which spreads them.",
+    ),
     "gradient": Code(
         ENERGY,
         "The gradient is not that of the energy, and chains follow the gradient.",
