@@ -208,6 +208,7 @@ _ROOMS = (
     "plotting",
     "preprocess",
     "reference",
+    "revisited",
 )
 
 if TYPE_CHECKING:

@@ -77,6 +77,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         Starts, of which the best by likelihood counts; see `fit_wells`. 1 is k-means alone.
     covariance : {"diag", "full"}, default "diag"
         May the features of a well be correlated? See `fit_wells`.
+    tails : {"normal", "student"}, default "normal"
+        Of the wells: with "student" they bear outliers. See `fit_wells`.
     max_wells : int, optional
         Largest number of wells that "auto" tries; by default as many as the data bear.
     n_folds : int, default 5
@@ -102,8 +104,11 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         Centre and standard deviation of each well, in the units of X.
     covariances_ : ndarray of shape ``(n_wells_, n_features)``, or ``(n_wells_, n_features, n_features)``
         Variances of each well, or with "full" its covariance matrix, as `sklearn.mixture.GaussianMixture` has them.
+    degrees_of_freedom_ : ndarray of shape ``(n_wells_,)``
+        Of each well; only with ``tails="student"``.
     energy_ : Energy
-        -log p(x) in the units of X: a `WellMixture` where its range of widths allows, else a `PythonEnergy`.
+        -log p(x) in the units of X: a `WellMixture` or a `StudentTMixture` where its range of widths allows, else a
+        `PythonEnergy`.
     model_ : ScaledWells or ScaledNetwork, or PreparedDensity with preprocess
         The fit itself, with the standardisation (offset, scale) and the training run.
     training_ : TrainingResult or None
@@ -157,6 +162,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         learning_rate=None,
         n_init="auto",
         covariance="diag",
+        tails="normal",
         max_wells=None,
         n_folds=5,
         hidden="auto",
@@ -174,6 +180,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.n_init = n_init
         self.covariance = covariance
+        self.tails = tails
         self.max_wells = max_wells
         self.n_folds = n_folds
         self.hidden = hidden
@@ -244,6 +251,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             "learning_rate": self.learning_rate,
             "n_init": self.n_init,
             "covariance": self.covariance,
+            "tails": self.tails,
             "names": names,
         }
         n_wells, held_out = self.n_wells, None
@@ -301,7 +309,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     def _adopt(self, model: ScaledWells | ScaledNetwork | PreparedDensity, held_out):
         self.model_ = model
         self.held_out_ = held_out
-        for name in ("n_wells_", "weights_", "means_", "stds_", "covariances_"):
+        for name in ("n_wells_", "weights_", "means_", "stds_", "covariances_", "degrees_of_freedom_"):
             # Of an earlier fit.
             self.__dict__.pop(name, None)
         self.candidates_ = getattr(getattr(model, "inner", model), "candidates", None)
@@ -316,6 +324,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         self.n_wells_ = model.n_wells
         self.weights_, self.means_, self.stds_ = model.weights_, model.means_, model.stds_
         self.covariances_ = model.covariances_ if model.covariance == "full" else self.stds_**2
+        if model.degrees_of_freedom_ is not None:
+            self.degrees_of_freedom_ = model.degrees_of_freedom_
 
     def _validated(self, X, reset):
         if isinstance(X, np.ma.MaskedArray) and np.ma.getmaskarray(X).any():

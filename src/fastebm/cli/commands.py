@@ -180,12 +180,11 @@ def _add_fit(commands):
         metavar="N",
         help="starts, of which the best counts (default: about 10)",
     )
-    command.add_argument(
-        "--covariance",
-        choices=("diag", "full"),
-        default="diag",
-        help="may the columns of a well be correlated? (default diag: no)",
-    )
+    for name, options, said in (
+        ("--covariance", ("diag", "full"), "may the columns of a well be correlated? (default diag: no)"),
+        ("--tails", ("normal", "student"), "student: wells bear outliers, by EM (default normal)"),
+    ):
+        command.add_argument(name, choices=options, default=options[0], help=said)
     command.add_argument(
         "--max-wells",
         type=_wells,

@@ -59,6 +59,7 @@ def separator(text: str) -> str:
     """One sign, or the name of one."""
     from .tables.text import SEPARATORS
 
-    if len(text) != 1 and text not in SEPARATORS:
+    sign = len(text) == 1 and text.isascii() and not text.isalnum() and text not in "\"'.+-#%"
+    if not sign and text not in SEPARATORS:
         raise argparse.ArgumentTypeError(f"{text!r} is not one sign, tab, space, comma, semicolon or bar")
     return text

@@ -14,7 +14,8 @@ from ..energies.base import Energy
 from ..energies.python_energy import PythonEnergy
 from ..energies.student_mixture import StudentTMixture
 from ..energies.well_mixture import WellMixture
-from ..energies.well_theta import COVARIANCES, LOG_L_LIMIT
+from ..energies.well_theta import COVARIANCES
+from ..mixtures.heavy import search_heavy
 from ..mixtures.normalise import normalised
 from ..mixtures.optimum import STARTS, optimum
 from ..mixtures.search import n_starts, search, widths_of
@@ -27,6 +28,7 @@ from ..training.result import TrainingResult
 from .prepared import PreparedDensity, prepared
 
 RECIPES = ("auto", "contrastive", "em")
+TAILS = ("normal", "student")
 # The number of wells is chosen on at most this many rows.
 SELECTION_ROWS = 20_000
 # (learning rate of Adam, chains) with a global move, and without one, where the chains carry Jarzynski weights. Mean
@@ -50,7 +52,7 @@ WORTH = 1e-3
 class _Rescaled:
     """Energy and gradient of standardised wells, as functions of x in the user's units. Picklable."""
 
-    def __init__(self, wells: WellMixture, offset: np.ndarray, scale: np.ndarray):
+    def __init__(self, wells: WellMixture | StudentTMixture, offset: np.ndarray, scale: np.ndarray):
         self.wells, self.offset, self.scale = wells, offset, scale
         self.log_jacobian = float(np.log(scale).sum())
 
@@ -67,7 +69,7 @@ class ScaledWells(html.Shown):
 
     Attributes
     ----------
-    wells : WellMixture
+    wells : WellMixture or StudentTMixture
         The energy on standardised data z = (x - offset) / scale.
     offset, scale : ndarray of shape (n_features,)
         Mean and standard deviation of the data, in units of x; of columns with far outliers, after these were drawn
@@ -128,6 +130,17 @@ class ScaledWells(html.Shown):
     @property
     def stds_(self) -> np.ndarray:
         """Standard deviations, shape (n_wells, n_features), in units of x."""
+        return self.scale * self.wells.stds_
+
+    @property
+    def degrees_of_freedom_(self) -> np.ndarray | None:
+        """Degrees of freedom of each well with heavy tails, shape (n_wells,); None of normal wells."""
+        return getattr(self.wells, "degrees_of_freedom_", None)
+
+    @property
+    def scales_(self) -> np.ndarray:
+        """Scales, shape (n_wells, n_features), in units of x: of normal wells `stds_`, of others the root of
+        (df - 2) / df times as much."""
         return self.scale * self.wells.mode_scales
 
     @property
@@ -137,32 +150,20 @@ class ScaledWells(html.Shown):
 
     @property
     def covariances_(self) -> np.ndarray:
-        """Covariances, shape (n_wells, n_features, n_features), in units of x squared; scale matrices if heavy."""
-        matrices = self.wells.covariances_ if self._df is None else self.wells.scale_matrices_
-        return np.outer(self.scale, self.scale) * matrices
-
-    @property
-    def _df(self):
-        """Degrees of freedom of wells with heavy tails; None of normal ones."""
-        return getattr(self.wells, "degrees_of_freedom_", None)
+        """Covariances, shape (n_wells, n_features, n_features), in units of x squared."""
+        return np.outer(self.scale, self.scale) * self.wells.covariances_
 
     @property
     def energy_(self) -> Energy:
         """The normalised energy -log p(x) in units of x.
 
-        A `WellMixture` where its range of widths (0.0581 to 8.61, of full wells 0.00064 to 775) allows it. Else a
-        `PythonEnergy` of the same density, slower to sample; its log Z is 0 too, though it does not know that.
+        A `WellMixture` where its range of widths (0.0581 to 8.61, of full wells 0.00064 to 775) allows it, or a
+        `StudentTMixture` (0.00064 to 775). Else a `PythonEnergy` of the same density, slower to sample; its log Z is 0
+        too, though it does not know that.
         """
-        if self._df is not None:
-            return self._heavy_energy()
-        if self.covariance == "full":
-            lower = self.wells._factors() / self.scale[:, None]
-            if (np.abs(np.log(np.diagonal(lower, axis1=1, axis2=2))) <= LOG_L_LIMIT).all():
-                return WellMixture.from_mixture(self.weights_, self.means_, covariances=self.covariances_)
-        else:
-            narrowest, widest = self.wells.scale_limits
-            if ((self.stds_ >= narrowest) & (self.stds_ <= widest)).all():
-                return WellMixture.from_mixture(self.weights_, self.means_, self.stds_)
+        same = self.wells._rescaled(self.offset, self.scale)
+        if same is not None:
+            return same
         rescaled = _Rescaled(normalised(self.wells), self.offset, self.scale)
         return PythonEnergy(rescaled.energy, rescaled.grad, self.n_features)
 
@@ -173,24 +174,12 @@ class ScaledWells(html.Shown):
             for j, (w, mean, std) in enumerate(zip(self.weights_, self.means_, self.stds_, strict=True))
         ]
         rows = [("wells", self.n_wells), ("covariance", self.covariance)]
+        if self.degrees_of_freedom_ is not None:
+            rows += [("degrees of freedom", ", ".join(f"{df:.3g}" for df in self.degrees_of_freedom_))]
         rows += [("found by", "EM" if self.training is None else "contrastive training")]
         return html.card(
             "ScaledWells", rows, html.table(wells, head), html.verdict(self.warnings, self.not_checked)
         )
-
-    def _heavy_energy(self):
-        wells, df = self.wells, self._df
-        try:
-            if self.covariance == "full":
-                matrices = np.outer(self.scale, self.scale) * wells.scale_matrices_
-                return StudentTMixture.from_mixture(
-                    self.weights_, self.means_, None, df, scale_matrices=matrices
-                )
-            return StudentTMixture.from_mixture(self.weights_, self.means_, self.stds_, df)
-        except ValueError:
-            # Beyond its range of widths.
-            rescaled = _Rescaled(wells, self.offset, self.scale)
-            return PythonEnergy(rescaled.energy, rescaled.grad, self.n_features)
 
     def score_samples(self, X) -> np.ndarray:
         """log p(x) of every row of X, shape (n_samples,), a density per unit of x."""
@@ -250,6 +239,7 @@ def fit_wells(
     learning_rate=None,
     n_init="auto",
     covariance="diag",
+    tails="normal",
     seed=None,
     progress=False,
     names=None,
@@ -280,6 +270,9 @@ def fit_wells(
         kept above 0.00064 of those of the data (and below 775), by clipping the eigenvalues of its covariance; a well
         that ends there is reported where it costs likelihood, and one with fewer rows than 2 (n_features + 1) is taken
         only if no start leads to anything else.
+    tails : {"normal", "student"}, default "normal"
+        Of the wells. With "student" they bear outliers, as those of a `StudentTMixture`, each with its own degrees of
+        freedom between 2.1 and 200, found by likelihood: ``recipe`` is "auto" or "em".
     seed : None, int, SeedSequence or Generator
     progress : bool, default False
         Show a progress bar (needs tqdm).
@@ -322,6 +315,7 @@ def fit_wells(
         "learning_rate": learning_rate,
         "n_init": n_init,
         "covariance": covariance,
+        "tails": tails,
         "progress": progress,
         "diagnose": diagnose,
     }
@@ -344,6 +338,7 @@ def fit_rows(
     learning_rate,
     n_init,
     covariance="diag",
+    tails="normal",
     seed,
     progress=False,
     names=None,
@@ -354,14 +349,20 @@ def fit_rows(
     k = integer(n_wells, "n_wells", 1)
     choice(recipe, "recipe", RECIPES)
     choice(covariance, "covariance", COVARIANCES)
+    heavy = choice(tails, "tails", TAILS) == "student"
+    if heavy and recipe == "contrastive":
+        raise ValueError(
+            "tails='student' is fitted by likelihood, not by recipe='contrastive': leave the recipe out, or train a "
+            "StudentTMixture with ContrastiveDivergence"
+        )
     offset, scale = standardise(x, names)
     z = (x - offset) / scale
     start, stream, look = seed_sequence(seed).spawn(3)
     named = None if names is None else tuple(map(str, names))
     mixing = z.shape[1] <= GLOBAL_MOVE_FEATURES
-    by_likelihood = recipe == "em" or (recipe == "auto" and not mixing)
+    by_likelihood = heavy or recipe == "em" or (recipe == "auto" and not mixing)
     starts = n_starts(n_init, z, k, covariance)
-    wells = _start(z, k, starts, start, by_likelihood, covariance)
+    wells = _start(z, k, starts, start, by_likelihood, covariance, heavy)
     training, gained = None, 0.0
     if not by_likelihood:
         rate, chains = MIXING if mixing else WEIGHTED
@@ -384,12 +385,14 @@ def fit_rows(
     return conclude(fit, z, diagnose, strict)
 
 
-def _start(z, k, n_init, seed, climbed, covariance):
+def _start(z, k, n_init, seed, climbed, covariance, heavy=False):
     """The best that n_init starts lead to; without climbed, of a single one the k-means groups themselves."""
     if n_init == 1 and not climbed:
         return place_wells(z, k, seed, covariance)
     check_size(z)
     check_distinct(z, k)
+    if heavy:
+        return search_heavy(z, k, n_init=n_init, seed=seed, covariance=covariance).wells
     return search(
         z,
         k,
