@@ -28,6 +28,7 @@ html_math_renderer = "mathml"
 exclude_patterns = ["_build", "truth_table.rst"]
 
 html_theme = "furo"
+smartquotes = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 html_title = "fastebm"
