@@ -16,6 +16,7 @@ from fastebm.energies.probe import quartic_functions
 from network_oracle import NetworkOracle
 from oracle import (
     AffineOracle,
+    ConditionedOracle,
     FullWellsOracle,
     FunctionOracle,
     GaussianOracle,
@@ -308,6 +309,24 @@ def affine(name, scale, offset) -> EnergyCase:
     )
 
 
+def conditioned(name, inner, observed, values, closed) -> EnergyCase:
+    def oracle(energy):
+        within = inner.make()
+        within.theta = energy.theta
+        return ConditionedOracle(inner.oracle(within), within.n_features, observed, values)
+
+    return EnergyCase(
+        name=name,
+        make=lambda: fe.Conditioned(inner.make(), observed, values),
+        oracle=oracle,
+        theta_low=inner.theta_low,
+        theta_high=inner.theta_high,
+        laplacian_rel=1e-6,
+        has_log_partition=closed,
+        has_exact_sample=closed,
+    )
+
+
 def make_compiled():
     functions = quartic_functions()
     return fe.CompiledEnergy(
@@ -471,6 +490,8 @@ ENERGIES = (
     combined("tempered-gaussian", lambda a: fe.Tempered(a, 0.6), [("gaussian", 2)], True, factor=1 / 0.6),
     affine("affine", [0.5, -2.0], [1.0, -0.5]),
     affine("affine-matrix", [[0.5, 0.3], [-0.4, 1.2]], [0.2, 0.1]),
+    conditioned("conditioned", wells(2, 3), [2, 0], [0.4, -1.1], True),
+    conditioned("conditioned-rbm", rbm(3, 4), [1], [0.7], False),
     EnergyCase(
         name="compiled",
         make=make_compiled,

@@ -357,6 +357,32 @@ class AffineOracle(Oracle):
         return Value(np.array(total), np.array(size * 10.0))
 
 
+class ConditionedOracle(Oracle):
+    """An oracle of some features, the others fixed. The trace of its Hessian is that of differences of its gradient."""
+
+    def __init__(self, inner, n_features, observed, values):
+        self.inner, self.whole = inner, np.zeros(n_features)
+        self.whole[list(observed)] = values
+        self.free = [d for d in range(n_features) if d not in observed]
+
+    def _wide(self, x):
+        whole = self.whole.copy()
+        whole[self.free] = x
+        return whole.tolist()
+
+    def energy(self, x):
+        return self.inner.energy(self._wide(x))
+
+    def grad(self, x):
+        value = self.inner.grad(self._wide(x))
+        return Value(np.asarray(value.value)[self.free], np.asarray(value.scale)[self.free])
+
+    def param_grad(self, x):
+        return self.inner.param_grad(self._wide(x))
+
+    laplacian = AffineOracle.laplacian
+
+
 class RBMOracle(Oracle):
     """Every state of the hidden units, summed: exp(-E) = sum_h exp(-E(x, h))."""
 

@@ -29,7 +29,19 @@ ROOMS = [
     "reference",
 ]
 # What a user meets first: they may import every room, and the doors before them.
-DOORS = ["estimator", "io", "interchange", "sampling", "plotting", "revisited", "cli", "__main__", "density"]
+DOORS = [
+    "interchange",
+    "sampling",
+    "answers",
+    "estimator",
+    "novelty",
+    "io",
+    "plotting",
+    "revisited",
+    "cli",
+    "__main__",
+    "density",
+]
 ORDER = ROOMS + DOORS
 # Rooms that may know less than what is below them.
 ONLY: dict[str, set[str]] = {

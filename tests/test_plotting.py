@@ -276,12 +276,39 @@ def test_the_night_side_of_a_picture():
 def test_pairs():
     grid = plotting.plot_pairs(X[3], THREE, labels=["a (m)", "b (s)", "c (kg)"])
     assert grid.shape == (3, 3) and [ax.get_xlabel() for ax in grid[-1]] == ["a (m)", "b (s)", "c (kg)"]
-    below, above = grid[2, 0].lines[0].get_xydata(), grid[0, 2].lines[0].get_xydata()
-    assert np.array_equal(below, X[3][:, [0, 2]])
-    assert np.array_equal(above, THREE.exact_sample(2000, 0)[:, [2, 0]])
+    assert np.array_equal(grid[2, 0].lines[0].get_xydata(), X[3][:, [0, 2]])
+    assert not grid[0, 2].axison and len(grid[2, 0].collections) == 1
     own = plt.figure().subplots(3, 3)
     assert plotting.plot_pairs(X[3], ax=own)[1, 1] is own[1, 1]
-    assert not own[0, 2].axison
+    assert not own[0, 2].axison and not own[2, 0].collections
+
+
+def test_contours_of_pairs_hold_the_mass_that_they_say():
+    # The curve on the diagonal is the marginal, and the levels are those of the density of two features.
+    two = fe.WellMixture.from_mixture(THREE.weights_, THREE.means_[:, [0, 2]], THREE.stds_[:, [0, 2]])
+    x = THREE.exact_sample(40_000, seed=9)
+    levels = {}
+    for name, options in {"closed": {}, "sampled": {"model_samples": x}}.items():
+        grid = plotting.plot_pairs(X[3], None if options else THREE, **options)
+        t, p = grid[1, 1].lines[0].get_xydata().T
+        one = fe.WellMixture.from_mixture(THREE.weights_, THREE.means_[:, 1], THREE.stds_[:, 1])
+        exact = np.exp(one.log_prob(t))
+        assert np.abs(p - exact).max() < (0.003 if name == "closed" else 0.06) * exact.max()
+        levels[name] = grid[2, 0].collections[0].levels
+        inside = [(np.exp(two.log_prob(x[:, [0, 2]])) > level).mean() for level in levels[name]]
+        assert inside == pytest.approx([0.99, 0.9, 0.5], abs=0.03)
+    # A needle is seen, however thin.
+    needle = fe.WellMixture.from_mixture(
+        [0.5, 0.5], [[0.0, 0.0], [3.0, 3.0]], covariances=[np.eye(2), 1e-6 * np.eye(2)]
+    )
+    t, p = plotting.plot_pairs(needle.exact_sample(300, 1), needle)[0, 0].lines[0].get_xydata().T
+    assert p[np.abs(t - 3) < 0.2].sum() * (t[1] - t[0]) == pytest.approx(0.5, abs=0.02)
+    # In the units of a fit.
+    scale = np.array([1.0, 100.0, 0.01])
+    moved = fe.ScaledWells(THREE, np.zeros(3), scale, names=("a", "b", "c"))
+    grid = plotting.plot_pairs(X[3] * scale, moved, columns=[2, 0])
+    assert grid.shape == (2, 2) and [ax.get_xlabel() for ax in grid[-1]] == ["c", "a"]
+    assert grid[1, 0].collections[0].levels == pytest.approx(levels["closed"] / 0.01, rel=0.1)
 
 
 def test_density_map_has_area_one_and_arrows_are_the_score():
@@ -314,6 +341,9 @@ def test_density_map_has_area_one_and_arrows_are_the_score():
         (lambda: plotting.plot_landscape(ONE), ValueError, "plot_energy for one"),
         (lambda: plotting.plot_pairs(X[1]), ValueError, "at least two features"),
         (lambda: plotting.plot_pairs(X[3], ax=np.zeros((2, 2))), ValueError, r"shape \(3, 3\)"),
+        (lambda: plotting.plot_pairs(X[3], TWO), ValueError, "X has 3 features, the model has 2"),
+        (lambda: plotting.plot_pairs(np.ones((5, 9))), ValueError, "at most 8; choose with columns="),
+        (lambda: plotting.plot_pairs(X[3], columns=[1]), ValueError, "2 to 8 different features"),
         (lambda: plotting.plot_phases([1, 2]), TypeError, "must be a TrainingResult"),
         (lambda: plotting.plot_gap(SCORES), TypeError, "use plot_phases"),
         (lambda: plotting.plot_paths(RUN[1], TRACE[1]), TypeError, "comes with the result"),

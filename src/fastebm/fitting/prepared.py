@@ -75,6 +75,11 @@ class PreparedDensity(html.Shown):
         return getattr(self.inner, "gained", 0.0)
 
     @property
+    def polished(self) -> bool:
+        """Of wells: did EM go on from what training had found?"""
+        return getattr(self.inner, "polished", False)
+
+    @property
     def wells(self):
         """The `ScaledWells` of z that are the density; None if a network is, or an energy of the user's."""
         return wells_of(self.inner)

@@ -205,9 +205,11 @@ def wells_of(energy: WellMixture) -> Wells:
     return energy.weights_, energy.means_, spread
 
 
-def climb_on(x: np.ndarray, start: Wells, std_range, tol: float, max_iter: int, n_threads: int = 1) -> Climb:
-    """Climb from start on all rows of x."""
-    return _climb(Blocks(x), start, std_range, tol, max_iter, n_threads)
+def climb_on(
+    x: np.ndarray, start: Wells, std_range, tol: float, max_iter: int, n_threads: int = 1, weights=None
+) -> Climb:
+    """Climb from start on all rows of x, which may have weights."""
+    return _climb(Blocks(x, weights), start, std_range, tol, max_iter, n_threads)
 
 
 def _climb(blocks, start, std_range, tol, max_iter, n_threads=1):
