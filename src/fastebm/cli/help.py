@@ -12,14 +12,14 @@ EXAMPLES = {
         "fastebm describe data.txt --separator ';' --decimal , --json",
     ],
     "fit": [
-        "fastebm fit data.csv --out model.npz --plot fit.png --report report.html",
+        "fastebm fit data.csv --model auto --out model.npz --plot fit.png --report report.html",
         "fastebm fit data.csv --columns height,weight --wells auto --covariance full --out model.npz",
         "fastebm fit data.csv --model network --max-seconds 60 --out model.npz",
         "cut -d, -f2 data.csv | fastebm fit - --wells 3 --json",
     ],
     "score": [
         "fastebm score model.npz new.csv",
-        "fastebm score model.npz new.csv --out scores.csv",
+        "fastebm score model.npz new.csv --flag 1% --out scores.csv",
         "fastebm score model.npz new.csv --out - | sort -g | head -5",
     ],
     "sample": [
