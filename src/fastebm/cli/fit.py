@@ -24,6 +24,7 @@ from ..fitting.scaled_wells import ScaledWells, fit_wells
 from ..fitting.selection import select_n_wells
 from ..io import load, save
 from ..training.result import TrainingResult
+from .figures import counted, plus_minus
 from .tables import Table, TableError, asked
 from .tables import joined as _joined
 from .words import spoken
@@ -99,12 +100,14 @@ class FitSummary:
             words += ["--n-init", str(s["n_init"])]
         if s["covariance"] != "diag":
             words += ["--covariance", s["covariance"]]
+        if s["tails"] != "normal":
+            words += ["--tails", s["tails"]]
         if s["updates"] != 800:
             words += ["--updates", str(s["updates"])]
         if s["preprocess"] is not None:
             words += ["--preprocess", "auto"]
-        for name, period in s["cyclic"].items():
-            words += ["--cyclic", shlex.quote(f"{name}={period:g}")]
+        for pair in s["cyclic"] or ():
+            words += ["--cyclic", shlex.quote(pair)]
         if s["header"] != "auto":
             words += ["--header", s["header"]]
         return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
@@ -115,7 +118,7 @@ class FitSummary:
 
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
-        order = np.argsort(-self.model.weights_)
+        order, df = np.argsort(-self.model.weights_), self.model.degrees_of_freedom_
         training = self.model.training
         return {
             "fastebm": __version__,
@@ -129,12 +132,14 @@ class FitSummary:
             "means": self.model.means_[order].tolist(),
             "widths": self.model.stds_[order].tolist(),
             "covariances": self.model.covariances_[order].tolist(),
+            "degrees_of_freedom": None if df is None else df[order].tolist(),
             "log_likelihood": self.log_likelihood,
             "held_out": [
                 {"n_wells": int(k), "log_likelihood": float(v), "lead_of_more_wells": float(g)}
                 for k, v, g in (self.held_out.tolist() if self.held_out is not None else [])
             ],
             "acceptance_rate": training.acceptance_rate if training else None,
+            "polished": self.model.polished,
             "gained_by_check": self.model.gained,
             "transforms": self.transforms(),
             "warnings": self.warnings,
@@ -155,6 +160,7 @@ def fit_table(
     updates,
     n_init="auto",
     covariance="diag",
+    tails="normal",
     header="auto",
     preprocess=None,
     cyclic=None,
@@ -168,6 +174,7 @@ def fit_table(
         "n_updates": updates,
         "n_init": n_init,
         "covariance": covariance,
+        "tails": tails,
         "names": table.names,
     }
     begin = time.perf_counter()
@@ -193,8 +200,9 @@ def fit_table(
         "updates": updates,
         "n_init": n_init,
         "covariance": covariance,
+        "tails": tails,
         "preprocess": preprocess,
-        "cyclic": dict(cyclic or {}),
+        "cyclic": [f"{name}={period!r}" for name, period in (cyclic or {}).items()] or None,
         "header": header,
         "drop_na": table.dropped > 0,
     }
@@ -206,44 +214,33 @@ def as_text(summary: FitSummary) -> str:
     facts, names = summary.as_dict(), summary.table.names
     dropped = f" ({facts['n_dropped']:,} with missing cells left out)" if facts["n_dropped"] else ""
     size = max([12, *(len(n) + 2 for n in names)])
-    lines = [f"{summary.source}: {facts['n_rows']:,} rows{dropped}, {_count(facts['n_wells'])}", ""]
+    lines = [f"{summary.source}: {facts['n_rows']:,} rows{dropped}, {counted(facts['n_wells'])}", ""]
     lines.append(f"{'well':>4}{'weight':>9}   " + "".join(f"{n:>{2 * size}}" for n in names))
     for j, weight, cells in summary.wells():
         lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
     lines += ["", *summary.correlations()]
+    if facts["degrees_of_freedom"] is not None:
+        lines.append(
+            "tails           "
+            + ", ".join(f"{df:.3g}" for df in facts["degrees_of_freedom"])
+            + " degrees of freedom"
+        )
     lines += [f"column          {name}: {said}" for name, said in facts["transforms"].items()]
     lines.append(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)")
     for row in facts["held_out"]:
         mark = "  <- chosen" if row["n_wells"] == facts["n_wells"] else ""
         lines.append(
-            f"held out        {row['log_likelihood']:.4f} nats per row with {_count(row['n_wells'])}{mark}"
+            f"held out        {row['log_likelihood']:.4f} nats per row with {counted(row['n_wells'])}{mark}"
         )
     lines.append(f"fitted in       {summary.seconds:.2f} s")
     if summary.model.gained:
         lines.append(
-            f"taken           EM's wells, {summary.model.gained:.2g} nats per row better than the trained ones"
+            f"polished        by EM: {summary.model.gained:.2g} nats per row above the trained wells"
         )
     lines += facts["warnings"] + [f"not checked     {skipped}" for skipped in facts["not_checked"]]
     if not facts["warnings"] and not facts["not_checked"]:
         lines.append("warnings        none")
     return "\n".join(lines)
-
-
-def plus_minus(mean: float, width: float) -> str:
-    """Centre and width of a well, to three digits of the width."""
-    if width == 0:
-        # A column that is constant.
-        return f"{mean:.8g}"
-    decimals = max(0, 2 - math.floor(math.log10(width)))
-    return (
-        f"{mean:.{decimals}f} ± {width:.{decimals}f}"
-        if decimals <= 9 and width < 1e9
-        else f"{mean:.8g} ± {width:.3g}"
-    )
-
-
-def _count(wells: int) -> str:
-    return f"{wells} well{'s' * (wells != 1)}"
 
 
 # ---- commands ----
@@ -282,6 +279,7 @@ def run(arguments, progress, output, print_json):
         updates=800 if arguments.updates is None else arguments.updates,
         n_init=arguments.n_init,
         covariance=arguments.covariance,
+        tails=arguments.tails,
         header=arguments.header,
         preprocess=preprocess,
         cyclic=dict(arguments.cyclic or ()),
@@ -372,8 +370,20 @@ def score(arguments, progress, output, print_json):
         "lowest": float(log_p.min()),
         "highest": float(log_p.max()),
     }
+    found = None
+    if arguments.flag is not None:
+        from .answers import flags
+
+        found = flags(arguments.model, table, log_p, arguments.flag)
+        facts |= found.facts()
     if arguments.out:
-        output.write(arguments.out, _encoded(arguments.out, log_p[:, None], ("log_density",)))
+        plain = found is None
+        data = (
+            _encoded(arguments.out, log_p[:, None], ("log_density",))
+            if plain
+            else found.encoded(arguments.out)
+        )
+        output.write(arguments.out, data)
     if arguments.out == "-":
         return
     if arguments.json:
@@ -384,7 +394,8 @@ def score(arguments, progress, output, print_json):
     dropped = f" ({table.dropped:,} with missing cells left out)" if table.dropped else ""
     reach = f"{facts['lowest']:.4f} to {facts['highest']:.4f}"
     mean = f"log-likelihood  {facts['log_likelihood']:.4f} nats per row ({reach})"
-    output.say(arguments, f"{arguments.data}: {len(log_p):,} rows{dropped}\n{mean}")
+    text = f"{arguments.data}: {len(log_p):,} rows{dropped}\n{mean}"
+    output.say(arguments, text if found is None else f"{text}\n{found.as_text()}")
 
 
 def _matching(arguments, names, width, progress) -> Table:

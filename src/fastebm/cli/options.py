@@ -18,7 +18,7 @@ def table_options(command: argparse.ArgumentParser, drop_na: bool = True) -> Non
         "--header",
         choices=("auto", "yes", "no"),
         default="auto",
-        help="does the first line hold names? (default auto: found out)",
+        help="does the first line hold names? (default auto: as its cells look)",
     )
     group.add_argument(
         "--separator", type=separator, metavar="SIGN", help="between cells: ',', ';', tab, space, ..."
@@ -32,7 +32,7 @@ def table_options(command: argparse.ArgumentParser, drop_na: bool = True) -> Non
         type=names,
         default=(),
         metavar="A,B",
-        help="more cells that stand for no value: --na=-999,x (default: none)",
+        help="more cells that stand for no value: --na=-999,x (default: none more)",
     )
     group.add_argument(
         "--skip", type=natural, default=0, metavar="N", help="lines above the table (default 0)"
