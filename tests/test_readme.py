@@ -114,5 +114,7 @@ def test_no_page_and_no_message_installs_the_stranger_of_our_name():
     places = [*(ROOT / "docs").rglob("*.rst"), *(ROOT / "src").rglob("*.py"), *ROOT.glob("*.md")]
     for path in places:
         for line in path.read_text(encoding="utf-8").splitlines():
-            assert not re.search(r"pip install (?:[^&#`(]* )?['\"]?fastebm\b(?! demo)", line), f"{path}: {line}"
+            assert not re.search(r"pip install (?:[^&#`()]* )?['\"]?fastebm\b(?! demo)", line), (
+                f"{path}: {line}"
+            )
             assert "install fastebm with" not in line, f"{path}: {line}"
