@@ -70,8 +70,11 @@ def default(parsed: Parsed) -> list[int]:
     TableError
         If a column is neither numbers nor text, or if there is none of numbers.
     """
-    taken, left = [], []
-    for i, column in enumerate(parsed.columns):
+    taken, left, n = [], [], len(parsed.columns)
+    while n and parsed.columns[n - 1].kind == "empty" and parsed.columns[n - 1].name == f"column {n}":
+        # Separators at the end of the lines.
+        n -= 1
+    for i, column in enumerate(parsed.columns[:n]):
         if column.role == "row names" or column.kind in ("text", "dates", "durations", "empty"):
             left.append(column)
         else:
