@@ -75,6 +75,11 @@ class PreparedDensity(html.Shown):
         return getattr(self.inner, "gained", 0.0)
 
     @property
+    def candidates(self) -> np.ndarray | None:
+        """Of `fit_auto`: what was tried, in nats a row of X."""
+        return getattr(self.inner, "candidates", None)
+
+    @property
     def wells(self):
         """The `ScaledWells` of z that are the density; None if a network is, or an energy of the user's."""
         return wells_of(self.inner)
