@@ -15,6 +15,7 @@ from ..fitting.scaled_network import ScaledNetwork
 from .fit import FitSummary, _count, _joined
 from .network import NetworkSummary
 from .tables import Table, TableError, asked
+from .words import spoken
 
 # Candidates that the table shows, those of the density first.
 SHOWN = 12
@@ -36,7 +37,7 @@ class _Chosen:
             words += ["--max-seconds", f"{s['max_seconds']:g}"]
         if s["header"] != "auto":
             words += ["--header", s["header"]]
-        return " ".join(words + ["--drop-na"] * s["drop_na"])
+        return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
 
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
@@ -85,7 +86,7 @@ class _Chosen:
             lines.append(f"and {len(table) - len(order)} more")
         lines += ["", f"log-likelihood  {self.log_likelihood:.4f} nats per row (on the rows fitted)"]
         lines.append(f"fitted in       {self.seconds:.2f} s")
-        lines += self.warnings + [f"not checked     {skipped}" for skipped in self.model.not_checked]
+        lines += self.warnings + [f"not checked     {spoken(skipped)}" for skipped in self.model.not_checked]
         if not self.warnings and not self.model.not_checked:
             lines.append("warnings        none")
         return "\n".join(lines)

@@ -180,12 +180,11 @@ def _add_fit(commands):
         metavar="N",
         help="starts, of which the best counts (default: about 10)",
     )
-    command.add_argument(
-        "--covariance",
-        choices=("diag", "full"),
-        default="diag",
-        help="may the columns of a well be correlated? (default diag: no)",
-    )
+    for name, options, said in (
+        ("--covariance", ("diag", "full"), "may the columns of a well be correlated? (default diag: no)"),
+        ("--tails", ("normal", "student"), "student: wells bear outliers, by EM (default normal)"),
+    ):
+        command.add_argument(name, choices=options, default=options[0], help=said)
     command.add_argument(
         "--max-wells",
         type=_wells,
@@ -235,6 +234,13 @@ def _add_score(commands):
     command.add_argument("model", metavar="MODEL")
     command.add_argument("data", metavar="DATA", help=TABLES)
     table_options(command)
+    command.add_argument(
+        "--flag",
+        type=_rate,
+        metavar="RATE",
+        help="mark odd rows, at this rate of false alarms (1%% or 0.01): less likely than all but so many of the rows "
+        "that the fit had held out, with the column that makes them so",
+    )
     command.add_argument(
         "--out", metavar="FILE", help="write the log-density of every row (CSV, or NPY; - for stdout)"
     )
@@ -321,6 +327,16 @@ def _setting(text: str):
         return setting(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate between 0 and 1, such as 1% or 0.01")
+    return value
 
 
 def _wells(text: str):

@@ -24,7 +24,8 @@ from ..fitting.scaled_wells import ScaledWells, fit_wells
 from ..fitting.selection import select_n_wells
 from ..io import load, save
 from ..training.result import TrainingResult
-from .tables import Table, TableError, asked, joined
+from .tables import Table, TableError, asked
+from .tables import joined as _joined
 from .words import spoken
 
 
@@ -90,7 +91,7 @@ class FitSummary:
     def command(self) -> str:
         """The command that gives this fit again."""
         s = self.settings
-        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(joined(self.table.names))]
+        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(_joined(self.table.names))]
         words += ["--wells", str(s["wells"]), "--seed", str(s["seed"])]
         if s["recipe"] != "auto":
             words += ["--recipe", s["recipe"]]
@@ -98,6 +99,8 @@ class FitSummary:
             words += ["--n-init", str(s["n_init"])]
         if s["covariance"] != "diag":
             words += ["--covariance", s["covariance"]]
+        if s["tails"] != "normal":
+            words += ["--tails", s["tails"]]
         if s["updates"] != 800:
             words += ["--updates", str(s["updates"])]
         if s["preprocess"] is not None:
@@ -114,7 +117,7 @@ class FitSummary:
 
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
-        order = np.argsort(-self.model.weights_)
+        order, df = np.argsort(-self.model.weights_), self.model.degrees_of_freedom_
         training = self.model.training
         return {
             "fastebm": __version__,
@@ -122,17 +125,20 @@ class FitSummary:
             "columns": list(self.table.names),
             "n_rows": len(self.table.x),
             "n_dropped": self.table.dropped,
+            "notes": list(self.table.notes),
             "n_wells": self.model.n_wells,
             "weights": self.model.weights_[order].tolist(),
             "means": self.model.means_[order].tolist(),
             "widths": self.model.stds_[order].tolist(),
             "covariances": self.model.covariances_[order].tolist(),
+            "degrees_of_freedom": None if df is None else df[order].tolist(),
             "log_likelihood": self.log_likelihood,
             "held_out": [
                 {"n_wells": int(k), "log_likelihood": float(v), "lead_of_more_wells": float(g)}
                 for k, v, g in (self.held_out.tolist() if self.held_out is not None else [])
             ],
             "acceptance_rate": training.acceptance_rate if training else None,
+            "polished": self.model.polished,
             "gained_by_check": self.model.gained,
             "transforms": self.transforms(),
             "warnings": self.warnings,
@@ -153,6 +159,7 @@ def fit_table(
     updates,
     n_init="auto",
     covariance="diag",
+    tails="normal",
     header="auto",
     preprocess=None,
     cyclic=None,
@@ -166,6 +173,7 @@ def fit_table(
         "n_updates": updates,
         "n_init": n_init,
         "covariance": covariance,
+        "tails": tails,
         "names": table.names,
     }
     begin = time.perf_counter()
@@ -191,6 +199,7 @@ def fit_table(
         "updates": updates,
         "n_init": n_init,
         "covariance": covariance,
+        "tails": tails,
         "preprocess": preprocess,
         "cyclic": [f"{name}={period!r}" for name, period in (cyclic or {}).items()] or None,
         "header": header,
@@ -209,6 +218,12 @@ def as_text(summary: FitSummary) -> str:
     for j, weight, cells in summary.wells():
         lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
     lines += ["", *summary.correlations()]
+    if facts["degrees_of_freedom"] is not None:
+        lines.append(
+            "tails           "
+            + ", ".join(f"{df:.3g}" for df in facts["degrees_of_freedom"])
+            + " degrees of freedom"
+        )
     lines += [f"column          {name}: {said}" for name, said in facts["transforms"].items()]
     lines.append(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)")
     for row in facts["held_out"]:
@@ -219,7 +234,7 @@ def as_text(summary: FitSummary) -> str:
     lines.append(f"fitted in       {summary.seconds:.2f} s")
     if summary.model.gained:
         lines.append(
-            f"taken           EM's wells, {summary.model.gained:.2g} nats per row better than the trained ones"
+            f"polished        by EM: {summary.model.gained:.2g} nats per row above the trained wells"
         )
     lines += facts["warnings"] + [f"not checked     {skipped}" for skipped in facts["not_checked"]]
     if not facts["warnings"] and not facts["not_checked"]:
@@ -280,6 +295,7 @@ def run(arguments, progress, output, print_json):
         updates=800 if arguments.updates is None else arguments.updates,
         n_init=arguments.n_init,
         covariance=arguments.covariance,
+        tails=arguments.tails,
         header=arguments.header,
         preprocess=preprocess,
         cyclic=dict(arguments.cyclic or ()),
@@ -370,8 +386,20 @@ def score(arguments, progress, output, print_json):
         "lowest": float(log_p.min()),
         "highest": float(log_p.max()),
     }
+    found = None
+    if arguments.flag is not None:
+        from .answers import flags
+
+        found = flags(arguments.model, table, log_p, arguments.flag)
+        facts |= found.facts()
     if arguments.out:
-        output.write(arguments.out, _encoded(arguments.out, log_p[:, None], ("log_density",)))
+        plain = found is None
+        data = (
+            _encoded(arguments.out, log_p[:, None], ("log_density",))
+            if plain
+            else found.encoded(arguments.out)
+        )
+        output.write(arguments.out, data)
     if arguments.out == "-":
         return
     if arguments.json:
@@ -382,7 +410,8 @@ def score(arguments, progress, output, print_json):
     dropped = f" ({table.dropped:,} with missing cells left out)" if table.dropped else ""
     reach = f"{facts['lowest']:.4f} to {facts['highest']:.4f}"
     mean = f"log-likelihood  {facts['log_likelihood']:.4f} nats per row ({reach})"
-    output.say(arguments, f"{arguments.data}: {len(log_p):,} rows{dropped}\n{mean}")
+    text = f"{arguments.data}: {len(log_p):,} rows{dropped}\n{mean}"
+    output.say(arguments, text if found is None else f"{text}\n{found.as_text()}")
 
 
 def _matching(arguments, names, width, progress) -> Table:

@@ -239,6 +239,9 @@ def fit_network_rows(
         facts,
         named,
     )
+    # The wells of the density have seen these rows, but were scored by some that had not.
+    scores = np.sort(fit._log_prob(scale * z_val + offset)) if better else refitted.held_out_scores
+    fit = replace(fit, held_out_scores=scores)
     conclude(fit, z, diagnose, strict)
     if not better and against is None:
         warnings.warn("; ".join(why_wells(fit)), FastEBMWarning, stacklevel=_level_of_caller())

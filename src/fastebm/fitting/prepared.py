@@ -80,6 +80,11 @@ class PreparedDensity(html.Shown):
         return getattr(self.inner, "candidates", None)
 
     @property
+    def polished(self) -> bool:
+        """Of wells: did EM go on from what training had found?"""
+        return getattr(self.inner, "polished", False)
+
+    @property
     def wells(self):
         """The `ScaledWells` of z that are the density; None if a network is, or an energy of the user's."""
         return wells_of(self.inner)
@@ -105,6 +110,11 @@ class PreparedDensity(html.Shown):
         of its mass, which is the standard deviation where a column is not transformed; 0 for a constant."""
         kept = self.preparation._widths(self._of_wells("means_"), self._of_wells("stds_"))
         return kept @ np.abs(self.preparation._loadings).T
+
+    @property
+    def degrees_of_freedom_(self) -> np.ndarray | None:
+        """Degrees of freedom of each well with heavy tails, shape (n_wells,); None of normal wells."""
+        return self._of_wells("degrees_of_freedom_")
 
     @property
     def covariance(self) -> str:

@@ -14,6 +14,8 @@ from .wells_search import search_wells
 
 # Rows, folds and wells of the two searches that are compared. They need not be good fits, only alike.
 ROWS, FOLDS, MOST = 2000, 3, 3
+# Rows times features squared from which one well must do (digits: 26 s otherwise), and that no search goes beyond.
+DEAR, DEAREST = 1_000_000, 4_000_000
 
 
 @dataclass(frozen=True)
@@ -58,22 +60,27 @@ def worth_transforming(x: np.ndarray, preparation: Preprocessing, seed) -> Worth
     Nadeau and Bengio, Inference for the generalization error, Machine Learning 52, 2003 (the standard error).
     """
     pick, noise, search = seed_sequence(seed).spawn(3)
-    if len(x) > ROWS:
-        x = x[np.sort(np.random.default_rng(pick).permutation(len(x))[:ROWS])]
-    kept = np.ascontiguousarray(preparation._noised(x, noise)[:, preparation.kept])
-    z, _, log_slopes = preparation._forward(kept)
-    key = search.generate_state(4)
-    difference = log_slopes + _scores(z, key) - _scores(kept, key)
-    n = len(difference)
+    d = len(preparation.kept)
+    n = min(len(x), ROWS, max(200, DEAREST // d**2))
+    if len(x) > n:
+        x = x[np.sort(np.random.default_rng(pick).permutation(len(x))[:n])]
+    kept = preparation._noised(x, noise)[:, preparation.kept]
+    z, _, _ = preparation._forward(kept)
+    # Columns that these few rows do not tell apart are left out of both.
+    varied = np.flatnonzero((np.ptp(kept, axis=0) > 0) & (np.ptp(z, axis=0) > 0))
+    actions = [preparation.columns[preparation.kept[i]].action for i in varied]
+    log_slopes = sum(action.log_slope(kept[:, i]) for i, action in zip(varied, actions, strict=True))
+    key, most = search.generate_state(4).tolist(), 1 if n * d**2 > DEAR else MOST
+    scores = [_scores(np.ascontiguousarray(part[:, varied]), key, most) for part in (z, kept)]
+    difference = log_slopes + scores[0] - scores[1]
     gain = float(difference.mean()) - preparation.n_free / n
     error = float(difference.std(ddof=1)) / math.sqrt(n) * math.sqrt(1.0 + FOLDS / (FOLDS - 1.0))
     return Worth(gain, error, n)
 
 
-def _scores(rows, key):
+def _scores(rows, key, most):
     """log p of every row under wells that have not seen it, in units of the rows."""
     offset, scale = standardise(rows)
-    found = search_wells(
-        (rows - offset) / scale, n_folds=FOLDS, seed=np.random.SeedSequence(key.tolist()), most=MOST
-    )
+    stream = np.random.SeedSequence(key)
+    found = search_wells((rows - offset) / scale, n_folds=FOLDS, seed=stream, most=most)
     return found.scores - float(np.log(scale).sum())
