@@ -13,7 +13,8 @@ from ..fitting.auto import fit_auto
 from ..fitting.compare import compare
 from ..fitting.prepared import wells_of
 from ..fitting.scaled_network import ScaledNetwork
-from .fit import FitSummary, _count, _joined, transforming
+from .figures import counted
+from .fit import FitSummary, _joined, transforming
 from .network import NetworkSummary
 from .tables import Table, TableError, asked
 from .words import spoken
@@ -68,7 +69,7 @@ class _Chosen:
         said = (
             f"a network beside {self.model.wells.n_wells} wells"
             if taken["family"] == "network"
-            else (f"{_count(int(taken['n_wells']))} of {int((table['weight'] > 0).sum()) - 1} fits")
+            else (f"{counted(int(taken['n_wells']))} of {int((table['weight'] > 0).sum()) - 1} fits")
         )
         lines = [f"{self.source}: {len(self.table.x):,} rows{dropped}, {said}", ""]
         lines.append(

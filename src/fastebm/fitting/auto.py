@@ -19,7 +19,8 @@ from .grid import off_the_grid
 from .network import fit_network_rows
 from .prepared import PreparedDensity, prepared
 from .scaled_network import ScaledNetwork
-from .scaled_wells import SELECTION_ROWS, ScaledWells, standardise
+from .scaled_wells import SELECTION_ROWS, ScaledWells
+from .standardise import standardise
 from .wells_search import search_wells
 from .worth import choose_transforms
 
