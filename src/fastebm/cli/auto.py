@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import time
+from typing import Any
 from warnings import catch_warnings, simplefilter
 
 from .._runtime.errors import FastEBMWarning
@@ -166,8 +167,8 @@ def fit_table(source, table: Table, arguments, progress=False) -> AutoWells | Au
     }
     seconds = time.perf_counter() - begin
     if isinstance(model, ScaledNetwork) or wells_of(model) is None:
-        model = model if isinstance(model, ScaledNetwork) else _InUnits(model)
-        return AutoNetwork(str(source), table, model, used, seconds)
+        network: Any = model if isinstance(model, ScaledNetwork) else _InUnits(model)
+        return AutoNetwork(str(source), table, network, used, seconds)
     return AutoWells(str(source), table, model, None, used, seconds)
 
 
