@@ -195,9 +195,8 @@ def _add_fit(commands):
     command.add_argument(
         "--preprocess",
         choices=("none", "auto"),
-        default="none",
         help="auto: logarithms and powers of skewed and of non-negative columns, noise in rounded ones; constants and "
-        "copies left out (default none)",
+        "copies left out (default none; with --model auto, where rows held out gain by it)",
     )
     command.add_argument(
         "--cyclic",
