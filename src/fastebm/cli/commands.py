@@ -15,7 +15,7 @@ import sys
 from .._runtime.info import __version__, info
 from .completion import SHELLS, script
 from .help import Formatter, ending
-from .options import natural, table_options
+from .options import natural, rate, table_options
 from .words import spoken
 
 DEMO_PICTURE = "demo.png"
@@ -229,7 +229,7 @@ def _add_score(commands):
     table_options(command)
     command.add_argument(
         "--flag",
-        type=_rate,
+        type=rate,
         metavar="RATE",
         help="mark odd rows, at this rate of false alarms (1%% or 0.01): less likely than all but so many of the rows "
         "that the fit had held out, with the column that makes them so",
@@ -300,16 +300,6 @@ def _setting(text: str):
         return setting(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _rate(text: str) -> float:
-    try:
-        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a rate between 0 and 1, such as 1% or 0.01")
-    return value
 
 
 def _wells(text: str):

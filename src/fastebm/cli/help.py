@@ -20,6 +20,7 @@ EXAMPLES = {
     "score": [
         "fastebm score model.npz new.csv",
         "fastebm score model.npz new.csv --out scores.csv",
+        "fastebm score model.npz new.csv --flag 1% --out flags.csv",
         "fastebm score model.npz new.csv --out - | sort -g | head -5",
     ],
     "sample": [

@@ -40,6 +40,17 @@ def natural(text: str) -> int:
     return int(text)
 
 
+def rate(text: str) -> float:
+    """A share between 0 and 1, as 1% or 0.01."""
+    try:
+        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate between 0 and 1, such as 1% or 0.01")
+    return value
+
+
 def names(text: str) -> list[str]:
     """Names with commas between them, in quotes where they hold one."""
     found = [n.strip() for n in next(csv.reader([text], skipinitialspace=True), [])]
