@@ -22,6 +22,7 @@ from oracle import (
     GaussianOracle,
     Oracle,
     RBMOracle,
+    StudentWellsOracle,
     SumOracle,
     WellMixtureOracle,
 )
@@ -110,6 +111,31 @@ def full_wells(n_wells: int, n_features: int) -> EnergyCase:
         oracle=lambda energy: FullWellsOracle(energy.theta, n_wells, n_features),
         theta_low=limits(-1.5, -2.0, -4.0, -3.0, -10.0),
         theta_high=limits(1.5, 2.0, 4.0, 3.0, 10.0),
+    )
+
+
+def student_wells(n_wells: int, n_features: int, covariance: str = "full") -> EnergyCase:
+    full = covariance == "full"
+    n_below = n_features * (n_features - 1) // 2 if full else 0
+
+    def limits(log: float, below: float, m: float, log_df: float, k: float, c: float) -> tuple[float, ...]:
+        return ((log,) * n_features + (below,) * n_below + (m,) * n_features + (log_df, k)) * n_wells + (c,)
+
+    def make():
+        energy = fe.StudentTMixture(n_wells, n_features, covariance=covariance)
+        energy.theta = np.random.default_rng([n_wells, n_features]).uniform(-1.0, 1.0, energy.n_params)
+        # Of 1.2 degrees of freedom and more.
+        df = energy.theta
+        df[:-1].reshape(n_wells, -1)[:, -2] += 1.2
+        energy.theta = df
+        return energy
+
+    return EnergyCase(
+        name=f"student-wells-{covariance}-{n_wells}x{n_features}",
+        make=make,
+        oracle=lambda energy: StudentWellsOracle(energy.theta, n_wells, n_features, full),
+        theta_low=limits(-1.5, -2.0, -4.0, -0.5, -3.0, -10.0),
+        theta_high=limits(1.5, 2.0, 4.0, 4.0, 3.0, 10.0),
     )
 
 
@@ -359,6 +385,8 @@ ENERGIES = (
     full_wells(2, 2),
     full_wells(3, 4),
     full_wells(2, 5),
+    # Without correlations: tests/test_heavy.py.
+    student_wells(2, 2, "full"),
     EnergyCase(
         name="python-ring",
         make=make_ring,

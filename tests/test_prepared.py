@@ -157,9 +157,23 @@ def test_rows_outside_have_no_density(table):
         log_p = table.score_samples(rows)
     assert np.isneginf(log_p).tolist() == [True] * 4 + [False] * 2
     assert said[0].filename == __file__ and "constant 7" in str(said[0].message)
+    with pytest.warns(fe.FastEBMWarning, match="4 of 6 rows"):
+        table.shares(rows)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # Whatever is beside them.
         assert (table.score_samples(TABLE[4:6]) == log_p[4:]).all()
+        assert table.score_samples(TABLE)[4:6].tobytes() == log_p[4:].tobytes()
+
+
+def test_rows_beyond_the_range_of_numbers():
+    fit = fitted(-DEPTH)
+    assert fit.preparation.columns[0].action.power == pytest.approx(2.0)
+    with pytest.raises(fe.NonFiniteError, match=r"X\[1, 0\] = 1e\+200 is so far .*'feature 0'"):
+        fit.score_samples([[-1.0], [1e200]])
+    with pytest.raises(fe.NonFiniteError):
+        fit.energy_.energy([1e200])
+    assert np.isposinf(fit.energy_._energy_with_walls(np.array([[1e200]]))).all()
 
 
 # ---- what is reported ----
@@ -199,6 +213,7 @@ def test_numbers_of_wells_in_units_of_the_data(table, singles):
     assert np.allclose(table.stds_[:, 4], 0.3048 * table.stds_[:, 0])
     assert np.allclose(np.diagonal(table.covariances_, axis1=1, axis2=2), table.stds_**2)
     shares = table.shares(TABLE)
+    assert np.allclose(singles["cyclic"].energy_.shares(HOUR), singles["cyclic"].shares(HOUR))
     assert np.allclose(shares.sum(axis=1), 1.0) and shares.shape == (N, 2)
     # Of a column that is left as it is they are those of the plain fit.
     plain, same = fitted(ONE["none"], None), singles["none"]
@@ -208,6 +223,12 @@ def test_numbers_of_wells_in_units_of_the_data(table, singles):
     m, s = np.log(DEPTH).mean(), np.log(DEPTH).std()
     assert one.means_[0, 0] == pytest.approx(math.exp(m), rel=1e-3)
     assert one.stds_[0, 0] == pytest.approx(math.exp(m) * math.sinh(s), rel=1e-3)
+
+
+def test_a_notebook_shows_it(table, singles):
+    shown = table._repr_html_()
+    assert all(word in shown for word in ("depth", "log(x)", "constant 7", "duplicate_column", "0.3048"))
+    assert "log(x)" in table.preparation._repr_html_() and singles["log"].energy_._repr_html_() is not None
 
 
 # ---- the energy ----
@@ -369,7 +390,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     np.savetxt("t.csv", TABLE, delimiter=",", header=",".join(NAMES), comments="")
     assert main("fit t.csv --cyclic hour=24 --recipe em --out m.npz --json".split()) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["transforms"]["depth"].startswith("log(x)") and "--cyclic hour=24" in facts["command"]
+    assert facts["transforms"]["depth"].startswith("log(x)") and "--cyclic hour=24.0" in facts["command"]
     assert main("score m.npz t.csv".split()) == 0
     assert f"{facts['log_likelihood']:.4f}" in capsys.readouterr().out
     assert main("sample m.npz --n 5 --out s.csv".split()) == 0
@@ -383,5 +404,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert main("fit t.csv --preprocess auto --recipe em --columns depth,site --report r.html".split()) == 0
     said = capsys.readouterr().out
     assert "column          depth: log(x)" in said and "constant 7" in said
+    page = (tmp_path / "r.html").read_text()
+    assert "What was done with the columns" in page and "not negative and near 0" in page
     assert main("fit t.csv --cyclic size=10 --model network".split()) == 2
     assert "leave them out" in capsys.readouterr().err

@@ -353,7 +353,13 @@ def test_its_state_is_plain_and_whole(table):
     other = Preprocessing.from_state(done.state())
     assert other.state() == done.state() and str(other) == str(done)
     assert other.transform(TABLE).tobytes() == done.transform(TABLE).tobytes()
-    for damaged in ({"columns": [{"name": "a"}], "named": True}, {"columns": [], "nam": 1}):
+    columns = done.state()["columns"]
+    for damaged in (
+        {"columns": [{"name": "a"}], "named": True},
+        {"columns": columns, "nam": 1},
+        {"columns": columns[2:3], "named": True},
+        {"columns": columns[::-1], "named": True},
+    ):
         with pytest.raises((KeyError, TypeError, ValueError)):
             Preprocessing.from_state(damaged)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+import fastebm
+
 matplotlib.use("Agg")
 
 from fastebm.cli.commands import _parser
@@ -82,6 +84,13 @@ def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         if "://" not in target:
             assert os.path.exists(ROOT / target), target
+
+
+def test_the_citation_names_this_version():
+    if not (ROOT / "CITATION.cff").exists():
+        pytest.skip("the tests were copied away from the checkout: CITATION.cff is not here")
+    said = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.*)$", said, re.MULTILINE).group(1) == fastebm.__version__
 
 
 def test_the_japanese_readme_has_the_same_content():

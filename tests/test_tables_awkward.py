@@ -1,14 +1,20 @@
 """Every awkward table is read right, or refused in one line; with pandas and without."""
 
+import bz2
 import datetime
 import decimal
+import gzip
 import io
+import lzma
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from awkward import AB, PLAIN, TEXTS, Case, read, refused
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from fastebm.cli import tables
 from fastebm.cli.commands import _parser
@@ -62,6 +68,43 @@ def test_a_wrong_reading_would_be_seen(tmp_path, capsys):
     ):
         with pytest.raises(AssertionError):
             check(wrong, tmp_path / "t.csv", capsys)
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=64)
+STYLES = st.fixed_dictionaries(
+    {
+        "separator": st.sampled_from([",", ";", "\t", "|", " "]),
+        "decimal": st.sampled_from([".", ","]),
+        "header": st.booleans(),
+        "names of rows": st.booleans(),
+        "quoted": st.booleans(),
+        "end": st.sampled_from(["\n", "\r\n", "\r"]),
+        "encoding": st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "latin-1"]),
+        "pack": st.sampled_from([bytes, gzip.compress, bz2.compress, lzma.compress]),
+    }
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(x=arrays(float, st.tuples(st.integers(2, 6), st.integers(2, 4)), elements=NUMBERS), style=STYLES)
+def test_what_is_written_is_read(x, style, tmp_path_factory):
+    quoted = style["quoted"] or style["decimal"] == style["separator"]
+    rows = [[repr(v).replace(".", style["decimal"]) for v in row] for row in x.tolist()]
+    names = [f"größe {j}".replace(" ", "_") for j in range(x.shape[1])]
+    index = style["names of rows"] and style["header"]
+    lines = [["", *names] if index else names] if style["header"] else []
+    lines += [[f"row{i}", *row] if index else row for i, row in enumerate(rows)]
+    # A name that is nothing must be seen between blanks.
+    mark = '"' if quoted or (index and style["separator"] == " ") else ""
+    text = (
+        style["end"].join(style["separator"].join(f"{mark}{c}{mark}" for c in line) for line in lines)
+        + style["end"]
+    )
+    path = tmp_path_factory.mktemp("written") / "t"
+    path.write_bytes(style["pack"](text.encode(style["encoding"])))
+    table = tables.read_table(path)
+    assert np.array_equal(table.x, x), (text, table.x)
+    assert table.names == tuple(names) if style["header"] else not table.named
 
 
 # ---- through pandas ----

@@ -16,6 +16,7 @@ import importlib.util
 import io
 import os
 import pickle
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -33,6 +34,8 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 PIXELS_PER_INCH = 96
 
+# Spaces within a line: a table, which scrolls on a phone where other lines are wrapped.
+COLUMNS = re.compile(r"\S {2,}\S")
 CODE = Path(__file__).resolve().parent.parent / "_code"
 
 
@@ -110,7 +113,8 @@ class Run(SphinxDirective):
         if "hide" not in self.options:
             out.append(nodes.literal_block(code, code, language="python"))
         if printed:
-            out.append(nodes.literal_block(printed, printed, language="text"))
+            columns = len(COLUMNS.findall(printed)) > 3
+            out.append(nodes.literal_block(printed, printed, language="text", classes=["columns"] * columns))
         return out + [self.figure(*figure) for figure in figures]
 
     def compute(self, code):

@@ -31,6 +31,7 @@ from .energies import (
     PythonEnergy,
     Rosenbrock,
     StudentT,
+    StudentTMixture,
     Sum,
     Tempered,
     WellMixture,
@@ -122,6 +123,7 @@ __all__ = [
     "ScoreResult",
     "Shift",
     "StudentT",
+    "StudentTMixture",
     "Sum",
     "SweepResult",
     "Tempered",
@@ -144,6 +146,7 @@ __all__ = [
     "diagnose",
     "ess",
     "explain",
+    "fit_auto",
     "fit_network",
     "fit_wells",
     "impute",
@@ -188,6 +191,7 @@ _LATER = {
     "diagnose": "diagnostics",
     "ess": "diagnostics",
     "explain": "answers",
+    "fit_auto": "fitting.auto",
     "fit_network": "fitting.network",
     "fit_wells": "fitting.scaled_wells",
     "impute": "answers",
@@ -216,6 +220,7 @@ _ROOMS = (
     "plotting",
     "preprocess",
     "reference",
+    "revisited",
 )
 
 if TYPE_CHECKING:
@@ -233,6 +238,7 @@ if TYPE_CHECKING:
     )
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
+    from .fitting.auto import fit_auto
     from .fitting.network import fit_network
     from .fitting.prepared import PreparedDensity
     from .fitting.scaled_network import ScaledNetwork

@@ -10,6 +10,7 @@ from ._runtime.check import describe
 from .answers.mixin import Answers
 from .answers.scikit import BaseEstimator, DensityMixin, check_is_fitted, sequence_of, validate_data
 from .energies.base import Energy
+from .fitting.auto import fit_auto_rows
 from .fitting.network import fit_network_rows
 from .fitting.prepared import PreparedDensity, prepared, wells_of
 from .fitting.scaled_network import ScaledNetwork
@@ -17,6 +18,8 @@ from .fitting.scaled_wells import ScaledWells, fit_rows
 from .fitting.selection import choose_n_wells
 from .fitting.weighted import checked_weights, thinned
 from .preprocess import prepare_rows
+
+MODELS = ("wells", "auto", "network")
 
 
 class EnergyDensity(Answers, DensityMixin, BaseEstimator):
@@ -31,9 +34,11 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
     Parameters
     ----------
     n_wells : int or "auto", default 2
-        Number of wells. "auto" takes the smallest number, up to `max_wells`, that no larger one beats in held-out
-        log-likelihood by more than three standard errors.
-    model : {"wells", "network"} or Energy, default "wells"
+        Number of wells. "auto" takes the smallest number that the best one leads in held-out log-likelihood by no more
+        than one standard error.
+    model : {"wells", "auto", "network"} or Energy, default "wells"
+        "auto" chooses by held-out likelihood among wells of all kinds and numbers and a network, see `fit_auto`; of the
+        parameters that follow only `max_wells`, `n_folds`, `hidden`, `max_seconds` and `preprocess` matter then.
         "network": see `fit_network`, which also falls back to wells, with a warning, where a network is not better.
         An energy is trained as it is, in the units of X, without being changed itself. The parameters that follow, up
         to `n_folds`, are then without effect, except for `n_updates`, `n_chains` and `learning_rate`.
@@ -51,10 +56,12 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         Starts, of which the best by likelihood counts; see `fit_wells`. 1 is k-means alone.
     covariance : {"diag", "full"}, default "diag"
         May the features of a well be correlated? See `fit_wells`.
+    tails : {"normal", "student"}, default "normal"
+        Of the wells: with "student" they bear outliers. See `fit_wells`.
     polish : "auto" or False, default "auto"
         Take trained wells on to the exact optimum that they belong to; see `fit_wells`.
-    max_wells : int, default 6
-        Largest number of wells that "auto" tries.
+    max_wells : int, optional
+        Largest number of wells that "auto" tries; by default as many as the data bear.
     n_folds : int, default 5
         Folds of the held-out likelihood.
     hidden, base, validation, max_seconds
@@ -78,8 +85,11 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         Centre and standard deviation of each well, in the units of X.
     covariances_ : ndarray of shape ``(n_wells_, n_features)``, or ``(n_wells_, n_features, n_features)``
         Variances of each well, or with "full" its covariance matrix, as `sklearn.mixture.GaussianMixture` has them.
+    degrees_of_freedom_ : ndarray of shape ``(n_wells_,)``
+        Of each well; only with ``tails="student"``.
     energy_ : Energy
-        -log p(x) in the units of X: a `WellMixture` where its range of widths allows, else a `PythonEnergy`.
+        -log p(x) in the units of X: a `WellMixture` or a `StudentTMixture` where its range of widths allows, else a
+        `PythonEnergy`.
     model_ : ScaledWells or ScaledNetwork, or PreparedDensity with preprocess
         The fit itself, with the standardisation (offset, scale) and the training run.
     training_ : TrainingResult or None
@@ -87,8 +97,10 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
     warnings_ : list of Diagnostic
         What the checks of the fit found; see `fastebm.diagnose`.
     held_out_ : ndarray of shape (candidates,) or None
-        Structured: ``n_wells``, ``log_likelihood`` (mean per held-out sample) and ``gain`` (lead of the best larger
-        number, in standard errors). None unless n_wells is "auto".
+        Structured: ``n_wells``, ``log_likelihood`` (mean per held-out sample) and ``gain`` (lead of the best number, in
+        standard errors). None unless n_wells is "auto".
+    candidates_ : ndarray of shape (candidates,) or None
+        What ``model="auto"`` tried, the likeliest first: see `fit_auto`.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -131,8 +143,9 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         learning_rate=None,
         n_init="auto",
         covariance="diag",
+        tails="normal",
         polish="auto",
-        max_wells=6,
+        max_wells=None,
         n_folds=5,
         hidden="auto",
         base="auto",
@@ -149,6 +162,7 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.n_init = n_init
         self.covariance = covariance
+        self.tails = tails
         self.polish = polish
         self.max_wells = max_wells
         self.n_folds = n_folds
@@ -198,21 +212,27 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
     def _fit(self, X, X_val, sample_weight):
         x = self._validated(X, reset=True)
         weights = checked_weights(sample_weight, len(x))
-        if not isinstance(self.model, Energy) and self.model not in ("wells", "network"):
-            raise ValueError(f"model must be 'wells', 'network' or an energy, got {describe(self.model)}")
+        if not isinstance(self.model, Energy) and self.model not in MODELS:
+            raise ValueError(
+                f"model must be 'wells', 'auto', 'network' or an energy, got {describe(self.model)}"
+            )
         if self.model != "wells" and weights is not None:
             raise ValueError(
-                "sample_weight is for model='wells'; for a network, draw rows by their weights: "
+                "sample_weight is for model='wells'; otherwise draw rows by their weights: "
                 "X[numpy.random.default_rng(0).choice(len(X), len(X), p=w / w.sum())]"
             )
-        if self.model == "wells" and X_val is not None:
-            raise ValueError("X_val is for model='network' or an energy; model='wells' holds no rows out")
+        if self.model in ("wells", "auto") and X_val is not None:
+            raise ValueError(
+                f"X_val is for model='network' or an energy; model={self.model!r} has folds of its own"
+            )
         rows, names, preparation = x, getattr(self, "feature_names_in_", None), None
         if self.preprocess is not None:
             # The fourth child of the seed: `fit` has the first two, `sample` the third.
             noise = sequence_of(self.random_state).spawn(4)[3]
             x, preparation = prepare_rows(x, names, self.preprocess, noise)
             names = preparation.kept_names
+        if self.model == "auto":
+            return self._fit_auto(x, names, preparation, rows)
         if self.model != "wells":
             return self._fit_network(x, X_val, names, preparation, rows)
         chooser, stream = sequence_of(self.random_state).spawn(2)
@@ -223,6 +243,7 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
             "learning_rate": self.learning_rate,
             "n_init": self.n_init,
             "covariance": self.covariance,
+            "tails": self.tails,
             "polish": self.polish,
             "names": names,
         }
@@ -242,6 +263,22 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
                 held_out["log_likelihood"] += preparation.log_jacobian(rows).mean()
         fit = fit_rows(x, n_wells, weights=weights, seed=stream, **settings)
         self._adopt(fit if preparation is None else prepared(preparation, fit, rows), held_out)
+        return self
+
+    def _fit_auto(self, x, names, preparation, rows):
+        fit = fit_auto_rows(
+            x,
+            max_wells=self.max_wells,
+            n_folds=self.n_folds,
+            hidden=self.hidden,
+            max_seconds=self.max_seconds,
+            seed=sequence_of(self.random_state).spawn(2)[1],
+            names=names,
+        )
+        if preparation is not None:
+            fit.candidates["log_likelihood"] += preparation.log_jacobian(rows).mean()
+            fit = prepared(preparation, fit, rows)
+        self._adopt(fit, None)
         return self
 
     def _fit_network(self, x, X_val, names, preparation, rows):
@@ -269,9 +306,10 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
     def _adopt(self, model: ScaledWells | ScaledNetwork | PreparedDensity, held_out):
         self.model_ = model
         self.held_out_ = held_out
-        for name in ("n_wells_", "weights_", "means_", "stds_", "covariances_"):
+        for name in ("n_wells_", "weights_", "means_", "stds_", "covariances_", "degrees_of_freedom_"):
             # Of an earlier fit.
             self.__dict__.pop(name, None)
+        self.candidates_ = getattr(getattr(model, "inner", model), "candidates", None)
         self.energy_ = model.energy_
         self.training_ = model.training
         self.warnings_ = model.warnings
@@ -283,6 +321,8 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         self.n_wells_ = model.n_wells
         self.weights_, self.means_, self.stds_ = model.weights_, model.means_, model.stds_
         self.covariances_ = model.covariances_ if model.covariance == "full" else self.stds_**2
+        if model.degrees_of_freedom_ is not None:
+            self.degrees_of_freedom_ = model.degrees_of_freedom_
 
     def _validated(self, X, reset):
         if isinstance(X, np.ma.MaskedArray) and np.ma.getmaskarray(X).any():

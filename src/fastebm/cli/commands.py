@@ -1,4 +1,4 @@
-"""The command line: fastebm demo | describe | fit | score | sample | sweep | info | doctor | completion.
+"""The command line: fastebm demo | describe | fit | score | sample | compare | sweep | info | doctor | completion.
 
 Results go to standard output, everything else to standard error. Exit status 0: done. 1: doctor found something wrong.
 2: bad input or usage, with one line that says what to do. 130: interrupted.
@@ -15,7 +15,7 @@ import sys
 from .._runtime.info import __version__, info
 from .completion import SHELLS, script
 from .help import Formatter, ending
-from .options import natural, rate, table_options
+from .options import names, natural, table_options
 from .words import spoken
 
 DEMO_PICTURE = "demo.png"
@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     _add_sample(commands)
     _add_sweep(commands)
+    _add_compare(commands)
     command = _command(commands, "info", _info, "show version, instruction set and number of threads")
     command.set_defaults(quiet=True)
     doctor = _command(
@@ -151,9 +152,10 @@ def _add_fit(commands):
     table_options(command)
     command.add_argument(
         "--model",
-        choices=("wells", "network"),
+        choices=("wells", "auto", "network"),
         default="wells",
-        help="network: certified on rows held out, and wells again where they are as good (default wells)",
+        help="auto: wells of all kinds, or a network, by rows held out; network: certified on rows held out, and wells "
+        "again where they are as good (default wells)",
     )
     command.add_argument(
         "--wells", type=_wells, default=2, metavar="N", help="number of wells, or auto (default 2)"
@@ -178,11 +180,16 @@ def _add_fit(commands):
         metavar="N",
         help="starts, of which the best counts (default: about 10)",
     )
+    for name, options, said in (
+        ("--covariance", ("diag", "full"), "may the columns of a well be correlated? (default diag: no)"),
+        ("--tails", ("normal", "student"), "student: wells bear outliers, by EM (default normal)"),
+    ):
+        command.add_argument(name, choices=options, default=options[0], help=said)
     command.add_argument(
-        "--covariance",
-        choices=("diag", "full"),
-        default="diag",
-        help="may the columns of a well be correlated? (default diag: no)",
+        "--max-wells",
+        type=_wells,
+        metavar="N",
+        help="with --model auto: largest number of wells of one fit (default: as many as the data bear)",
     )
     command.add_argument(
         "--preprocess",
@@ -198,7 +205,7 @@ def _add_fit(commands):
         metavar="NAME=PERIOD",
         help="a column on a circle, such as hour=24; turns --preprocess auto on",
     )
-    network = command.add_argument_group("with --model network")
+    network = command.add_argument_group("with --model network, or auto")
     network.add_argument(
         "--hidden",
         type=_widths,
@@ -229,7 +236,7 @@ def _add_score(commands):
     table_options(command)
     command.add_argument(
         "--flag",
-        type=rate,
+        type=_rate,
         metavar="RATE",
         help="mark odd rows, at this rate of false alarms (1%% or 0.01): less likely than all but so many of the rows "
         "that the fit had held out, with the column that makes them so",
@@ -290,6 +297,26 @@ def _add_sweep(commands):
     _quiet(command)
 
 
+def _add_compare(commands):
+    command = _command(commands, "compare", _compare, "compare densities on rows held out of a table")
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    table_options(command)
+    command.add_argument(
+        "--methods",
+        type=names,
+        default=["auto", "em", "gm-diag", "gm-full", "kde"],
+        metavar="A,B",
+        help="auto, em (our diagonal wells), gm-diag, gm-full (GaussianMixture), kde (KernelDensity), gm-diag-raw, "
+        "gm-full-raw; the others are compared with the first (default: the first five)",
+    )
+    command.add_argument("--folds", type=natural, default=5, metavar="N", help="number of folds (default 5)")
+    command.add_argument(
+        "--max-seconds", type=float, metavar="S", help="stop training each network after so long; 0: none"
+    )
+    _seed(command)
+    _quiet(command)
+
+
 # ---- values of options ----
 
 
@@ -300,6 +327,16 @@ def _setting(text: str):
         return setting(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate between 0 and 1, such as 1% or 0.01")
+    return value
 
 
 def _wells(text: str):
@@ -403,6 +440,12 @@ def _fit(arguments):
     from . import fit, output
 
     fit.run(arguments, _progress(arguments), output, _print_json)
+
+
+def _compare(arguments):
+    from . import auto, output
+
+    auto.run_compare(arguments, _progress(arguments), output, _print_json)
 
 
 def _score(arguments):

@@ -65,7 +65,7 @@ def as_text(facts: dict) -> str:
     size = min(24, max([6, *(len(_name(c)) for c in facts["columns"])]))
     heads = ("min", "25 %", "median", "75 %", "max")
     if any("min" in column for column in facts["columns"]):
-        lines.append(f"{'column':<{size}}  {'histogram':<{BINS}}" + "".join(f"{h:>11}" for h in heads))
+        lines.append(f"{'column':<{size}}  {'histogram':<{BINS}}" + "".join(f"{h:>12}" for h in heads))
     for column in facts["columns"]:
         lines += _block(column, size)
     lines.append("")
@@ -110,7 +110,7 @@ def _block(column, size) -> list[str]:
         if column.get("distinct"):
             said += f", {column['distinct']:,} different: " + ", ".join(map(repr, column["examples"]))
         return [head + (column["trouble"] or said) + missing]
-    five = "".join(f"{_figure(column[k], column['kind']):>11}" for k in FIVE)
+    five = "".join(f"{_figure(column[k], column['kind']):>12}" for k in FIVE)
     words = [] if column["kind"] == "numbers" else [column["kind"]]
     words += [column["role"]] if column["role"] == "row names" else []
     if column["constant"]:
@@ -136,12 +136,12 @@ def _figure(value: float, kind: str) -> str:
     if kind == "dates":
         # Days since 1970; NumPy's dates end where its 64 bits do.
         return str(np.datetime64(0, "D") + np.timedelta64(int(value), "D"))
-    return f"{value:.6g}"
+    return f"{value:.5g}"
 
 
 def _bars(counts) -> str:
     """A histogram in one line; a bin that is not empty is seen."""
-    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         BLOCKS.encode(encoding)
         signs = BLOCKS

@@ -24,7 +24,8 @@ from ..fitting.scaled_wells import ScaledWells, fit_wells
 from ..fitting.selection import select_n_wells
 from ..io import load, save
 from ..training.result import TrainingResult
-from .tables import Table, TableError, asked, joined
+from .tables import Table, TableError, asked
+from .tables import joined as _joined
 from .words import spoken
 
 
@@ -90,7 +91,7 @@ class FitSummary:
     def command(self) -> str:
         """The command that gives this fit again."""
         s = self.settings
-        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(joined(self.table.names))]
+        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(_joined(self.table.names))]
         words += ["--wells", str(s["wells"]), "--seed", str(s["seed"])]
         if s["recipe"] != "auto":
             words += ["--recipe", s["recipe"]]
@@ -98,19 +99,25 @@ class FitSummary:
             words += ["--n-init", str(s["n_init"])]
         if s["covariance"] != "diag":
             words += ["--covariance", s["covariance"]]
+        if s["tails"] != "normal":
+            words += ["--tails", s["tails"]]
         if s["updates"] != 800:
             words += ["--updates", str(s["updates"])]
         if s["preprocess"] is not None:
             words += ["--preprocess", "auto"]
-        for name, period in s["cyclic"].items():
-            words += ["--cyclic", shlex.quote(f"{name}={period:g}")]
+        for pair in s["cyclic"] or ():
+            words += ["--cyclic", shlex.quote(pair)]
         if s["header"] != "auto":
             words += ["--header", s["header"]]
         return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
 
+    def as_text(self) -> str:
+        """The table that the command prints."""
+        return as_text(self)
+
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
-        order = np.argsort(-self.model.weights_)
+        order, df = np.argsort(-self.model.weights_), self.model.degrees_of_freedom_
         training = self.model.training
         return {
             "fastebm": __version__,
@@ -118,11 +125,13 @@ class FitSummary:
             "columns": list(self.table.names),
             "n_rows": len(self.table.x),
             "n_dropped": self.table.dropped,
+            "notes": list(self.table.notes),
             "n_wells": self.model.n_wells,
             "weights": self.model.weights_[order].tolist(),
             "means": self.model.means_[order].tolist(),
             "widths": self.model.stds_[order].tolist(),
             "covariances": self.model.covariances_[order].tolist(),
+            "degrees_of_freedom": None if df is None else df[order].tolist(),
             "log_likelihood": self.log_likelihood,
             "held_out": [
                 {"n_wells": int(k), "log_likelihood": float(v), "lead_of_more_wells": float(g)}
@@ -150,6 +159,7 @@ def fit_table(
     updates,
     n_init="auto",
     covariance="diag",
+    tails="normal",
     header="auto",
     preprocess=None,
     cyclic=None,
@@ -163,6 +173,7 @@ def fit_table(
         "n_updates": updates,
         "n_init": n_init,
         "covariance": covariance,
+        "tails": tails,
         "names": table.names,
     }
     begin = time.perf_counter()
@@ -188,8 +199,9 @@ def fit_table(
         "updates": updates,
         "n_init": n_init,
         "covariance": covariance,
+        "tails": tails,
         "preprocess": preprocess,
-        "cyclic": dict(cyclic or {}),
+        "cyclic": [f"{name}={period!r}" for name, period in (cyclic or {}).items()] or None,
         "header": header,
         "drop_na": table.dropped > 0,
     }
@@ -206,6 +218,12 @@ def as_text(summary: FitSummary) -> str:
     for j, weight, cells in summary.wells():
         lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
     lines += ["", *summary.correlations()]
+    if facts["degrees_of_freedom"] is not None:
+        lines.append(
+            "tails           "
+            + ", ".join(f"{df:.3g}" for df in facts["degrees_of_freedom"])
+            + " degrees of freedom"
+        )
     lines += [f"column          {name}: {said}" for name, said in facts["transforms"].items()]
     lines.append(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)")
     for row in facts["held_out"]:
@@ -264,6 +282,10 @@ def run(arguments, progress, output, print_json):
         from . import network
 
         return _finish(network.fit_table(source, table, arguments, progress), arguments, output, print_json)
+    if arguments.model == "auto":
+        from . import auto
+
+        return _finish(auto.fit_table(source, table, arguments, progress), arguments, output, print_json)
     summary = fit_table(
         source,
         table,
@@ -273,6 +295,7 @@ def run(arguments, progress, output, print_json):
         updates=800 if arguments.updates is None else arguments.updates,
         n_init=arguments.n_init,
         covariance=arguments.covariance,
+        tails=arguments.tails,
         header=arguments.header,
         preprocess=preprocess,
         cyclic=dict(arguments.cyclic or ()),
@@ -300,7 +323,7 @@ def _finish(summary, arguments, output, print_json):
     if arguments.json:
         print_json(summary.as_dict() | {"files": written})
     elif "-" not in written.values():
-        text = as_text(summary) if isinstance(summary, FitSummary) else summary.as_text()
+        text = summary.as_text()
         text += "".join(f"\nwrote           {path}" for path in written.values())
         output.say(arguments, text, summary.warnings)
 

@@ -31,6 +31,10 @@ EXAMPLES = {
         "fastebm sweep data.csv --set n_steps=1,5,30 --set learning_rate=0.01,0.1 --plot sweep.png",
         "fastebm sweep data.csv --recipe notebook --set sampler__noise_std=0.085,0.3317 --repeats 3",
     ],
+    "compare": [
+        "fastebm compare data.csv",
+        "fastebm compare data.csv --columns height,weight --methods auto,gm-full --json",
+    ],
     "info": ["fastebm info", "fastebm info --json"],
     "doctor": ["fastebm doctor", "fastebm doctor --quiet && echo sound"],
     "completion": [

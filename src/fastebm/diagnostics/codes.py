@@ -155,7 +155,7 @@ CODES = {
     "wide_mode": Code(
         DENSITY,
         "A well is as wide as it can be, mostly for a few rows that are far from all others.",
-        "One well more, or remove those rows.",
+        "One well more, wells with heavy tails (tails='student'), or remove those rows.",
     ),
     "network_not_better": Code(
         DENSITY,
@@ -175,7 +175,7 @@ CODES = {
     "outliers": Code(
         ROWS,
         "A value is a thousand times as far from the median as most: it pulls wells and stretches ranges.",
-        "Correct, clip or remove such rows before the fit.",
+        "Wells with heavy tails (tails='student'), or correct, clip or remove such rows before the fit.",
     ),
     "duplicates": Code(
         ROWS,
@@ -206,6 +206,11 @@ CODES = {
         COLUMNS,
         "Many rows share one value among values that are no grid: a well that narrows onto it has no best likelihood.",
         "If it stands for 'missing' or 'at the limit', leave these rows out, or fit them apart.",
+    ),
+    "few_values": Code(
+        ROWS,
+        "A column has ten values or fewer. fit_auto leaves it as it is, and wells narrow onto them as far as they can.",
+        "Leave the column out and fit its values apart, or give preprocess='auto', which spreads them.",
     ),
     "gradient": Code(
         ENERGY,

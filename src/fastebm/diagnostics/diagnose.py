@@ -76,8 +76,8 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     codes: gradient, noisy_energy, block_dependent, no_mass, temperature, measured_temperature, too_few_steps,
     mode_imbalance, mode_weights_not_identified, divergence, acceptance, edge, step_too_big, global_box, local_optimum,
     under_training, learning_rate, score_error, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale,
-    narrow_mode, wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted, network_not_better, of
-    columns with ``preprocess=``: constant_column, duplicate_column, rounded, zeros, atom, and
+    narrow_mode, wide_mode, too_few_modes, memorisation, outliers, duplicates, few_values, log_z_untrusted,
+    network_not_better; of columns with ``preprocess=``: constant_column, duplicate_column, rounded, zeros, atom; and
     for energies with more parameters than can be looked at one by one: statistics, stuck_chains, saturated.
 
     Examples
@@ -209,10 +209,19 @@ def _with_held_out(found, energy, x, held_out, noise=None):
 def _of_wells(result: ScaledWells, x, seed):
     wells = result.wells
     rng = np.random.default_rng(seed_sequence(seed))
-    found = training.data(x, rng)
-    known = examine(wells, x, searched=result.n_init >= STARTS)
+    found = training.data(x, rng) + (
+        training.few_values(x, result.names) if result.candidates is not None else []
+    )
+    # Wells that unseen rows chose are no optimum of the likelihood of these.
+    known = None if result.candidates is not None else examine(wells, x, searched=result.n_init >= STARTS)
+    if result.degrees_of_freedom_ is not None:
+        # Heavy tails bear them.
+        found = [d for d in found if d.code != "outliers"]
     short = [] if known is None else arrival.stopped_early(known)
-    return Diagnosis(_dearest_first(short, wells, x, known) + found, modes.unknown(known))
+    return Diagnosis(
+        _dearest_first(short, wells, x, known) + found,
+        modes.unknown(known) if result.candidates is None else [],
+    )
 
 
 @_of_fit.register

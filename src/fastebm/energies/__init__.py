@@ -19,6 +19,7 @@ from .network import NetworkEnergy
 from .phi_four import PhiFour
 from .python_energy import PythonEnergy
 from .rosenbrock import Rosenbrock
+from .student_mixture import StudentTMixture
 from .student_t import StudentT
 from .sum import Sum
 from .tempered import Tempered
@@ -41,6 +42,7 @@ __all__ = [
     "PythonEnergy",
     "Rosenbrock",
     "StudentT",
+    "StudentTMixture",
     "Sum",
     "Tempered",
     "WellMixture",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import samples
 from .._runtime.errors import FastEBMWarning
 from ..energies.affine import Affine
@@ -19,7 +20,7 @@ from .prepared_energy import PreparedEnergy, shares_of
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedDensity:
+class PreparedDensity(html.Shown):
     """What a fit with ``preprocess=`` returns: the transforms of the columns, and the density of what they give.
 
     Attributes
@@ -106,6 +107,11 @@ class PreparedDensity:
         return kept @ np.abs(self.preparation._loadings).T
 
     @property
+    def degrees_of_freedom_(self) -> np.ndarray | None:
+        """Degrees of freedom of each well with heavy tails, shape (n_wells,); None of normal wells."""
+        return self._of_wells("degrees_of_freedom_")
+
+    @property
     def covariance(self) -> str:
         """Of the wells: "diag" or "full"."""
         return self._of_wells("covariance")
@@ -145,31 +151,67 @@ class PreparedDensity:
         """log p(x) of every row of X, shape (n_samples,), a density per unit of the kept columns of X.
 
         Outside the support it is -inf, and a `FastEBMWarning` says how many rows are and in which columns.
+
+        Raises
+        ------
+        NonFiniteError
+            If a row is so far out that its transform is beyond float64.
         """
         return self._log_prob(samples(X, self.n_features)[0])
 
     def _log_prob(self, x: np.ndarray) -> np.ndarray:
         z, inside, log_slopes = self.preparation._mapped(x)
+        self.preparation._check_range(x, z)
         out = np.full(len(x), -np.inf)
         if inside.any():
             z = z[inside]
             parts = [self.inner._log_prob(z + image) for image in self.preparation.images]
             out[inside] = np.logaddexp.reduce(np.stack(parts), axis=0) + log_slopes[inside]
-        if not inside.all():
-            warnings.warn(self.preparation._outside(x, inside), FastEBMWarning, stacklevel=_level_of_caller())
+        self._say_outside(x, inside)
         return out
 
+    def _say_outside(self, x, inside):
+        if not inside.all():
+            warnings.warn(self.preparation._outside(x, inside), FastEBMWarning, stacklevel=_level_of_caller())
+
     def shares(self, X) -> np.ndarray:
-        """Share of each well in the density at every row of X, shape (n_samples, n_wells); rows sum to 1."""
+        """Share of each well in the density at every row of X, shape (n_samples, n_wells); rows sum to 1.
+
+        A row outside the support, of which a `FastEBMWarning` tells, has those of a place inside.
+        """
         return self._shares(samples(X, self.n_features)[0])
 
     def _shares(self, x):
         self._of_wells("_shares")
-        return shares_of(self.preparation, _OnZ(self.wells), self.preparation._mapped(x)[0])
+        z, inside, _ = self.preparation._mapped(x)
+        self._say_outside(x, inside)
+        return shares_of(self.preparation, _OnZ(self.wells), z)
 
     def sample(self, n: int, seed=None) -> np.ndarray:
         """Draw n samples, shape (n, n_features), in units of X: rounded as the data are, left-out columns restored."""
         return self.preparation._restored(self.inner.sample(n, seed=seed))
+
+    def _html(self) -> str:
+        columns = html.table([(c.name, str(c)) for c in self.preparation.columns])
+        wells = self.wells
+        if wells is None:
+            inside = html.Markup(self.inner._repr_html_() or html.code(self.inner))
+            rows = [("density of the transformed columns", "a network, or an energy of the user's")]
+            table = html.folded("the density of the transformed columns", inside)
+        else:
+            rows = [("wells", self.n_wells), ("covariance", self.covariance)]
+            table = html.table(
+                [
+                    (j + 1, f"{w:.4f}", *(f"{m:.4g} ± {s:.3g}" for m, s in zip(mean, std, strict=True)))
+                    for j, (w, mean, std) in enumerate(
+                        zip(self.weights_, self.means_, self.stds_, strict=True)
+                    )
+                ],
+                ("well", "weight", *self.preparation.names),
+            )
+        return html.card(
+            "PreparedDensity", rows, columns, table, html.verdict(self.warnings, self.not_checked)
+        )
 
     def __str__(self) -> str:
         return f"{self.preparation}\n{self.inner!r}"

@@ -72,6 +72,8 @@ class ScaledNetwork(html.Shown):
         Sorted log-densities of those rows under the density, in units of x.
     warnings, not_checked : list
         What the checks have to say, and what they did not look at.
+    candidates : ndarray or None
+        What `fit_auto` tried.
 
     Examples
     --------
@@ -94,6 +96,7 @@ class ScaledNetwork(html.Shown):
     names: tuple[str, ...] | None = None
     warnings: list = field(default_factory=list)
     not_checked: list = field(default_factory=list)
+    candidates: np.ndarray | None = None
     held_out_scores: np.ndarray | None = None
 
     @property

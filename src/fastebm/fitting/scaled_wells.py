@@ -12,8 +12,10 @@ from .._runtime.check import check_size, choice, describe, integer, rows, sample
 from .._runtime.seed import seed_sequence
 from ..energies.base import Energy
 from ..energies.python_energy import PythonEnergy
+from ..energies.student_mixture import StudentTMixture
 from ..energies.well_mixture import WellMixture
-from ..energies.well_theta import COVARIANCES, LOG_L_LIMIT
+from ..energies.well_theta import COVARIANCES
+from ..mixtures.heavy import search_heavy
 from ..mixtures.held_out import held_out_scores
 from ..mixtures.normalise import normalised
 from ..mixtures.optimum import STARTS, optimum
@@ -29,6 +31,7 @@ from .prepared import PreparedDensity, prepared
 from .weighted import NOT_CHECKED, checked_weights, written_out
 
 RECIPES = ("auto", "contrastive", "em")
+TAILS = ("normal", "student")
 POLISH = ("auto", False)
 # The number of wells is chosen on at most this many rows.
 SELECTION_ROWS = 20_000
@@ -39,6 +42,13 @@ SELECTION_ROWS = 20_000
 MIXING, WEIGHTED = (0.02, 256), (0.005, 1024)
 # EM stops at a gain below this, in nats per sample, or after so many steps.
 EM_TOLERANCE, EM_STEPS = 1e-8, 5000
+# Values further beyond the middle 90 % than twice its length count as if they were there; of normal data, 8.2 standard
+# deviations from the mean. 2 % of outliers a hundred times as far out as the others make the spread 1.5 times as large
+# as without them (their own standard deviation: 14 times).
+MIDDLE, FENCE = (0.05, 0.95), 2.0
+# Then the furthest value should not be more than this many units out, three widths of the widest diagonal well; for
+# that the unit is made up to so many times as long.
+FURTHEST, LONGER = 26.0, 6.0
 # A better fit that the check of a training finds is taken where it gains this, in nats per sample.
 WORTH = 1e-3
 
@@ -46,7 +56,7 @@ WORTH = 1e-3
 class _Rescaled:
     """Energy and gradient of standardised wells, as functions of x in the user's units. Picklable."""
 
-    def __init__(self, wells: WellMixture, offset: np.ndarray, scale: np.ndarray):
+    def __init__(self, wells: WellMixture | StudentTMixture, offset: np.ndarray, scale: np.ndarray):
         self.wells, self.offset, self.scale = wells, offset, scale
         self.log_jacobian = float(np.log(scale).sum())
 
@@ -63,10 +73,11 @@ class ScaledWells(html.Shown):
 
     Attributes
     ----------
-    wells : WellMixture
+    wells : WellMixture or StudentTMixture
         The energy on standardised data z = (x - offset) / scale.
     offset, scale : ndarray of shape (n_features,)
-        Mean and standard deviation of the data, in units of x.
+        Mean and standard deviation of the data, in units of x; of columns with far outliers, after these were drawn
+        nearer.
     training : TrainingResult or None
         The run that fitted the wells, in standardised units; None after EM.
     names : tuple of str or None
@@ -94,7 +105,7 @@ class ScaledWells(html.Shown):
      [ 4.3 80. ]]
     """
 
-    wells: WellMixture
+    wells: WellMixture | StudentTMixture
     offset: np.ndarray
     scale: np.ndarray
     training: TrainingResult | None = None
@@ -103,6 +114,7 @@ class ScaledWells(html.Shown):
     not_checked: list = field(default_factory=list)
     gained: float = 0.0
     n_init: int = 1
+    candidates: np.ndarray | None = None
     polished: bool = False
     held_out_scores: np.ndarray | None = None
 
@@ -129,6 +141,17 @@ class ScaledWells(html.Shown):
     @property
     def stds_(self) -> np.ndarray:
         """Standard deviations, shape (n_wells, n_features), in units of x."""
+        return self.scale * self.wells.stds_
+
+    @property
+    def degrees_of_freedom_(self) -> np.ndarray | None:
+        """Degrees of freedom of each well with heavy tails, shape (n_wells,); None of normal wells."""
+        return getattr(self.wells, "degrees_of_freedom_", None)
+
+    @property
+    def scales_(self) -> np.ndarray:
+        """Scales, shape (n_wells, n_features), in units of x: of normal wells `stds_`, of others the root of
+        (df - 2) / df times as much."""
         return self.scale * self.wells.mode_scales
 
     @property
@@ -145,17 +168,13 @@ class ScaledWells(html.Shown):
     def energy_(self) -> Energy:
         """The normalised energy -log p(x) in units of x.
 
-        A `WellMixture` where its range of widths (0.0581 to 8.61, of full wells 0.00064 to 775) allows it. Else a
-        `PythonEnergy` of the same density, slower to sample; its log Z is 0 too, though it does not know that.
+        A `WellMixture` where its range of widths (0.0581 to 8.61, of full wells 0.00064 to 775) allows it, or a
+        `StudentTMixture` (0.00064 to 775). Else a `PythonEnergy` of the same density, slower to sample; its log Z is 0
+        too, though it does not know that.
         """
-        if self.covariance == "full":
-            lower = self.wells._factors() / self.scale[:, None]
-            if (np.abs(np.log(np.diagonal(lower, axis1=1, axis2=2))) <= LOG_L_LIMIT).all():
-                return WellMixture.from_mixture(self.weights_, self.means_, covariances=self.covariances_)
-        else:
-            narrowest, widest = self.wells.scale_limits
-            if ((self.stds_ >= narrowest) & (self.stds_ <= widest)).all():
-                return WellMixture.from_mixture(self.weights_, self.means_, self.stds_)
+        same = self.wells._rescaled(self.offset, self.scale)
+        if same is not None:
+            return same
         rescaled = _Rescaled(normalised(self.wells), self.offset, self.scale)
         return PythonEnergy(rescaled.energy, rescaled.grad, self.n_features)
 
@@ -166,6 +185,8 @@ class ScaledWells(html.Shown):
             for j, (w, mean, std) in enumerate(zip(self.weights_, self.means_, self.stds_, strict=True))
         ]
         rows = [("wells", self.n_wells), ("covariance", self.covariance)]
+        if self.degrees_of_freedom_ is not None:
+            rows += [("degrees of freedom", ", ".join(f"{df:.3g}" for df in self.degrees_of_freedom_))]
         rows += [("found by", "EM" if self.training is None else "contrastive training")]
         return html.card(
             "ScaledWells", rows, html.table(wells, head), html.verdict(self.warnings, self.not_checked)
@@ -188,7 +209,9 @@ class ScaledWells(html.Shown):
 
 
 def standardise(x: np.ndarray, names=None) -> tuple[np.ndarray, np.ndarray]:
-    """Return (mean, standard deviation) of the columns; refuse a column without spread.
+    """Return a centre and a spread of the columns; refuse a column without spread.
+
+    They are the mean and the standard deviation, of a column with far outliers after these were drawn nearer.
 
     Raises
     ------
@@ -206,6 +229,14 @@ def standardise(x: np.ndarray, names=None) -> tuple[np.ndarray, np.ndarray]:
             raise ValueError(
                 f"X: {name} has zero variance (every value is {x[0, d]:g}), so its density is infinite; drop it"
             )
+    low, high = np.quantile(x, MIDDLE, axis=0)
+    reach = FENCE * (high - low)
+    # Nine tenths of a column may be one value: it has no fence.
+    far = (reach > 0) & ((x.min(axis=0) < low - reach) | (x.max(axis=0) > high + reach))
+    for d in np.flatnonzero(far):
+        near = np.clip(x[:, d], low[d] - reach[d], high[d] + reach[d])
+        offset[d], scale[d] = near.mean(), near.std()
+        scale[d] *= min(max(1.0, np.abs(x[:, d] - offset[d]).max() / scale[d] / FURTHEST), LONGER)
     return offset, scale
 
 
@@ -219,6 +250,7 @@ def fit_wells(
     learning_rate=None,
     n_init="auto",
     covariance="diag",
+    tails="normal",
     polish="auto",
     sample_weight=None,
     seed=None,
@@ -251,6 +283,9 @@ def fit_wells(
         kept above 0.00064 of those of the data (and below 775), by clipping the eigenvalues of its covariance; a well
         that ends there is reported where it costs likelihood, and one with fewer rows than 2 (n_features + 1) is taken
         only if no start leads to anything else.
+    tails : {"normal", "student"}, default "normal"
+        Of the wells. With "student" they bear outliers, as those of a `StudentTMixture`, each with its own degrees of
+        freedom between 2.1 and 200, found by likelihood: ``recipe`` is "auto" or "em".
     polish : "auto" or False, default "auto"
         Go on from trained wells by EM, which never lowers their exact likelihood, to the optimum that they belong to:
         in three features the masses of trained wells were off by 0.010 (median of 40 mixtures; at most 0.027) where the
@@ -300,6 +335,7 @@ def fit_wells(
         "learning_rate": learning_rate,
         "n_init": n_init,
         "covariance": covariance,
+        "tails": tails,
         "polish": polish,
         "progress": progress,
         "diagnose": diagnose,
@@ -324,6 +360,7 @@ def fit_rows(
     learning_rate,
     n_init,
     covariance="diag",
+    tails="normal",
     polish="auto",
     weights=None,
     seed,
@@ -336,6 +373,14 @@ def fit_rows(
     k = integer(n_wells, "n_wells", 1)
     choice(recipe, "recipe", RECIPES)
     choice(covariance, "covariance", COVARIANCES)
+    heavy = choice(tails, "tails", TAILS) == "student"
+    if heavy and recipe == "contrastive":
+        raise ValueError(
+            "tails='student' is fitted by likelihood, not by recipe='contrastive': leave the recipe out, or train a "
+            "StudentTMixture with ContrastiveDivergence"
+        )
+    if heavy and weights is not None:
+        raise ValueError("sample_weight is for tails='normal'; leave one of them out")
     if polish not in POLISH:
         raise ValueError(f"polish must be 'auto' or False, got {describe(polish)}")
     seen = x if weights is None else written_out(x, weights)
@@ -344,9 +389,9 @@ def fit_rows(
     start, stream, look = seed_sequence(seed).spawn(3)
     named = None if names is None else tuple(map(str, names))
     mixing = z.shape[1] <= GLOBAL_MOVE_FEATURES
-    by_likelihood = recipe == "em" or (recipe == "auto" and not mixing)
+    by_likelihood = heavy or recipe == "em" or (recipe == "auto" and not mixing)
     starts = n_starts(n_init, z, k, covariance)
-    wells = _start(z, k, starts, start, by_likelihood, covariance)
+    wells = _start(z, k, starts, start, by_likelihood, covariance, heavy)
     training, gained, climbs = None, 0.0, polish == "auto" and not by_likelihood
     if not by_likelihood:
         rate, chains = MIXING if mixing else WEIGHTED
@@ -388,12 +433,14 @@ def fit_rows(
     return conclude(fit, z, diagnose, strict)
 
 
-def _start(z, k, n_init, seed, climbed, covariance):
+def _start(z, k, n_init, seed, climbed, covariance, heavy=False):
     """The best that n_init starts lead to; without climbed, of a single one the k-means groups themselves."""
     if n_init == 1 and not climbed:
         return place_wells(z, k, seed, covariance)
     check_size(z)
     check_distinct(z, k)
+    if heavy:
+        return search_heavy(z, k, n_init=n_init, seed=seed, covariance=covariance).wells
     return search(
         z,
         k,

@@ -24,6 +24,8 @@ cdef class Climb(Team):
     cdef readonly object weights, means, stds
     cdef readonly double narrowest
     cdef double widest, longest
+    # Steps that no likelihood goes with: they end where it hardly changes, and are never lengthened.
+    cdef bint plain
     cdef Py_ssize_t n_tasks, n_sums, n_theta, n_rows
     cdef object own, keep, scratch
     cdef double* w

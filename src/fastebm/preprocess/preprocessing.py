@@ -7,7 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import rows, samples
+from .._runtime.errors import NonFiniteError
 from .._runtime.seed import seed_sequence
 from .column import Column
 from .cyclic import Cyclic
@@ -17,7 +19,7 @@ from .how import wishes
 
 
 @dataclass(frozen=True, eq=False)
-class Preprocessing:
+class Preprocessing(html.Shown):
     """A transform for every column of X: z = transform(x) is what a density is fitted to.
 
     Made by `Preprocessing.fit` or `prepare`. ``str()`` says what was decided for each column, and why.
@@ -179,6 +181,7 @@ class Preprocessing:
     def _transformed(self, x):
         z, inside, _ = self._mapped(x)
         self._refuse(x, inside)
+        self._check_range(x, z)
         return z
 
     def _mapped(self, x):
@@ -199,9 +202,21 @@ class Preprocessing:
             if not within.all():
                 inside &= within
                 own = np.where(within, own, action.inverse(np.zeros(1)))
-            z[:, i] = action.forward(own)
+            with np.errstate(over="ignore"):
+                z[:, i] = action.forward(own)
             total += action.log_slope(own)
         return z, inside, total
+
+    def _check_range(self, x, z):
+        """Raise NonFiniteError for a row whose z is beyond float64."""
+        if np.isfinite(z).all():
+            return
+        row, i = map(int, np.argwhere(~np.isfinite(z))[0])
+        j = self.kept[i]
+        raise NonFiniteError(
+            f"X[{row}, {j}] = {x[row, j]:.6g} is so far from the data of column {self.columns[j].name!r} that its "
+            f"transform ({self.columns[j].action}) is beyond the range of float64; leave the row out"
+        )
 
     def _slopes(self, kept):
         """(dz/dx, d log(dz/dx) / dx) of rows of the kept columns that are inside the support."""
@@ -289,11 +304,18 @@ class Preprocessing:
     @classmethod
     def from_state(cls, state: dict) -> Preprocessing:
         """What `state` gave. Raises KeyError, TypeError or ValueError where it is damaged."""
-        return cls(tuple(Column.from_state(s) for s in state["columns"]), bool(state["named"]))
+        made = cls(tuple(Column.from_state(s) for s in state["columns"]), bool(state["named"]))
+        sources = {c.action.source for c in made.columns if isinstance(c.action, Copy)}
+        if not made.kept or not sources <= set(made.kept):
+            raise ValueError("a column is a copy of one that is not kept, or none is kept")
+        return made
 
     def __str__(self) -> str:
         width = max(len(c.name) for c in self.columns)
         return "\n".join(f"{c.name:<{width}}  {c}" for c in self.columns)
+
+    def _html(self) -> str:
+        return html.card("Preprocessing", [(c.name, str(c)) for c in self.columns])
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{c.name}: {c.action.kind}" for c in self.columns[:8])

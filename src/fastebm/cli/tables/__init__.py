@@ -157,6 +157,7 @@ def _text(data, name, wanted, how) -> Parsed:
     found = [read.get(j, Column(n, "unread")) for j, n in enumerate(layout.names)]
     if layout.index:
         found[0].role = "row names"
-    if layout.end:
-        found[-1].role = "end"
+    while found[-1].kind == "empty" and found[-1].name == f"column {len(found)}":
+        # Separators at the end of the lines.
+        found.pop()
     return Parsed(name, found, layout.lines, layout.where, layout.named, layout.facts, layout.notes)

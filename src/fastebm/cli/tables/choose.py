@@ -72,8 +72,6 @@ def default(parsed: Parsed) -> list[int]:
     """
     taken, left = [], []
     for i, column in enumerate(parsed.columns):
-        if column.role == "end":
-            continue
         if column.role == "row names" or column.kind in ("text", "dates", "durations", "empty"):
             left.append(column)
         else:
@@ -105,10 +103,22 @@ def default(parsed: Parsed) -> list[int]:
             f"{parsed.name} has no column of numbers: {few(map(described, left))}"
             + ("; name one in --columns" if left else "")
         )
+    for i in taken if len(taken) > 1 else []:
+        if counts(parsed.columns[i].values):
+            rest = joined([n for n in good if n != parsed.columns[i].name])
+            said = f"{shown(parsed.columns[i].name)} counts the rows; --columns {shlex.quote(rest)} leaves it out"
+            parsed.notes.append(said)
     if left:
         dated = " (dates as days since 1970)" if any(c.kind == "dates" for c in left) else ""
-        parsed.notes.append(f"left out: {few(map(described, left), 8)}; --columns chooses{dated}")
+        count = f"{len(left)} columns, " if len(left) > 8 else ""
+        parsed.notes.append(f"left out: {count}{few(map(described, left), 8)}; --columns chooses{dated}")
     return taken
+
+
+def counts(values: np.ndarray) -> bool:
+    """Whether a column is 0, 1, 2, ... or 1, 2, 3, ..., at least ten of them: numbers of rows and no measurement."""
+    n = len(values)
+    return n >= 10 and values[0] in (0, 1) and bool((values == values[0] + np.arange(n)).all())
 
 
 def _cure(column: Column) -> str:
@@ -175,7 +185,7 @@ def table(parsed: Parsed, chosen: list[int] | None, drop_na: bool, how: How) -> 
         raise TableError(
             f"{name} holds no rows of numbers" + (f" ({n_bad} with missing cells)" if n_bad else "")
         )
-    return Table(x, names, n_bad, tuple(parsed.notes), how.words(), parsed.named)
+    return Table(x, names, n_bad, tuple(parsed.notes), how.words(), parsed.named, lines[~bad])
 
 
 def shown_names(names) -> str:
