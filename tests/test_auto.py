@@ -15,7 +15,7 @@ from fastebm.fitting import auto as room
 from fastebm.fitting.compare import compare
 from fastebm.fitting.folds import Candidate, Folds
 from fastebm.fitting.grid import off_the_grid
-from fastebm.fitting.scaled_wells import standardise
+from fastebm.fitting.standardise import standardise
 from fastebm.fitting.stacking import mixed, stack, stacked_scores
 from fastebm.mixtures._em import Blocks
 from fastebm.mixtures._em_full import FullClimb

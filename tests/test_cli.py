@@ -447,7 +447,7 @@ def test_full_standard_output(model):
 
 
 def test_digits_follow_the_width():
-    from fastebm.cli.fit import plus_minus
+    from fastebm.cli.figures import plus_minus
 
     assert plus_minus(5.00004321, 0.00103) == "5.00004 ± 0.00103"
     assert plus_minus(70.8976, 13.59) == "70.9 ± 13.6" and plus_minus(-1234.5, 250.4) == "-1234 ± 250"

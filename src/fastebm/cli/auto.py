@@ -12,7 +12,8 @@ from .._runtime.seed import seed_sequence
 from ..fitting.auto import fit_auto
 from ..fitting.compare import compare
 from ..fitting.scaled_network import ScaledNetwork
-from .fit import FitSummary, _count, _joined
+from .figures import counted
+from .fit import FitSummary, _joined
 from .network import NetworkSummary
 from .tables import Table, TableError, asked
 from .words import spoken
@@ -66,7 +67,7 @@ class _Chosen:
         said = (
             f"a network beside {self.model.wells.n_wells} wells"
             if taken["family"] == "network"
-            else (f"{_count(int(taken['n_wells']))} of {int((table['weight'] > 0).sum()) - 1} fits")
+            else (f"{counted(int(taken['n_wells']))} of {int((table['weight'] > 0).sum()) - 1} fits")
         )
         lines = [f"{self.source}: {len(self.table.x):,} rows{dropped}, {said}", ""]
         lines.append(

@@ -13,6 +13,7 @@ import os
 import sys
 
 from .._runtime.info import __version__, info
+from . import values
 from .completion import SHELLS, script
 from .help import Formatter, ending
 from .options import names, natural, table_options
@@ -158,7 +159,7 @@ def _add_fit(commands):
         "again where they are as good (default wells)",
     )
     command.add_argument(
-        "--wells", type=_wells, default=2, metavar="N", help="number of wells, or auto (default 2)"
+        "--wells", type=values.wells, default=2, metavar="N", help="number of wells, or auto (default 2)"
     )
     _seed(command)
     command.add_argument(
@@ -175,7 +176,7 @@ def _add_fit(commands):
     )
     command.add_argument(
         "--n-init",
-        type=_wells,
+        type=values.wells,
         default="auto",
         metavar="N",
         help="starts, of which the best counts (default: about 10)",
@@ -187,7 +188,7 @@ def _add_fit(commands):
         command.add_argument(name, choices=options, default=options[0], help=said)
     command.add_argument(
         "--max-wells",
-        type=_wells,
+        type=values.wells,
         metavar="N",
         help="with --model auto: largest number of wells of one fit (default: as many as the data bear)",
     )
@@ -200,7 +201,7 @@ def _add_fit(commands):
     )
     command.add_argument(
         "--cyclic",
-        type=_period,
+        type=values.period,
         action="append",
         metavar="NAME=PERIOD",
         help="a column on a circle, such as hour=24; turns --preprocess auto on",
@@ -208,7 +209,7 @@ def _add_fit(commands):
     network = command.add_argument_group("with --model network, or auto")
     network.add_argument(
         "--hidden",
-        type=_widths,
+        type=values.widths,
         default="auto",
         metavar="A,B",
         help="widths of the hidden layers (default auto)",
@@ -236,7 +237,7 @@ def _add_score(commands):
     table_options(command)
     command.add_argument(
         "--flag",
-        type=_rate,
+        type=values.rate,
         metavar="RATE",
         help="mark odd rows, at this rate of false alarms (1%% or 0.01): less likely than all but so many of the rows "
         "that the fit had held out, with the column that makes them so",
@@ -266,7 +267,7 @@ def _add_sweep(commands):
     table_options(command)
     command.add_argument(
         "--set",
-        type=_setting,
+        type=values.setting,
         action="append",
         required=True,
         metavar="NAME=A,B,...",
@@ -315,57 +316,6 @@ def _add_compare(commands):
     )
     _seed(command)
     _quiet(command)
-
-
-# ---- values of options ----
-
-
-def _setting(text: str):
-    from .sweep import setting
-
-    try:
-        return setting(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _rate(text: str) -> float:
-    try:
-        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a rate between 0 and 1, such as 1% or 0.01")
-    return value
-
-
-def _wells(text: str):
-    if text == "auto":
-        return text
-    number = natural(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError("at least one well, or auto")
-    return number
-
-
-def _period(text: str) -> tuple[str, float]:
-    name, _, number = text.rpartition("=")
-    try:
-        period = float(number)
-    except ValueError:
-        period = 0.0
-    if not name or not 0 < period < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a column and its period, such as hour=24")
-    return name, period
-
-
-def _widths(text: str):
-    if text == "auto":
-        return text
-    widths = [natural(part.strip()) for part in text.split(",")]
-    if 0 in widths:
-        raise argparse.ArgumentTypeError("a layer has at least one unit")
-    return tuple(widths)
 
 
 def _progress(arguments) -> bool:

@@ -24,6 +24,7 @@ from ..fitting.scaled_wells import ScaledWells, fit_wells
 from ..fitting.selection import select_n_wells
 from ..io import load, save
 from ..training.result import TrainingResult
+from .figures import counted, plus_minus
 from .tables import Table, TableError, asked
 from .tables import joined as _joined
 from .words import spoken
@@ -213,7 +214,7 @@ def as_text(summary: FitSummary) -> str:
     facts, names = summary.as_dict(), summary.table.names
     dropped = f" ({facts['n_dropped']:,} with missing cells left out)" if facts["n_dropped"] else ""
     size = max([12, *(len(n) + 2 for n in names)])
-    lines = [f"{summary.source}: {facts['n_rows']:,} rows{dropped}, {_count(facts['n_wells'])}", ""]
+    lines = [f"{summary.source}: {facts['n_rows']:,} rows{dropped}, {counted(facts['n_wells'])}", ""]
     lines.append(f"{'well':>4}{'weight':>9}   " + "".join(f"{n:>{2 * size}}" for n in names))
     for j, weight, cells in summary.wells():
         lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
@@ -229,7 +230,7 @@ def as_text(summary: FitSummary) -> str:
     for row in facts["held_out"]:
         mark = "  <- chosen" if row["n_wells"] == facts["n_wells"] else ""
         lines.append(
-            f"held out        {row['log_likelihood']:.4f} nats per row with {_count(row['n_wells'])}{mark}"
+            f"held out        {row['log_likelihood']:.4f} nats per row with {counted(row['n_wells'])}{mark}"
         )
     lines.append(f"fitted in       {summary.seconds:.2f} s")
     if summary.model.gained:
@@ -240,23 +241,6 @@ def as_text(summary: FitSummary) -> str:
     if not facts["warnings"] and not facts["not_checked"]:
         lines.append("warnings        none")
     return "\n".join(lines)
-
-
-def plus_minus(mean: float, width: float) -> str:
-    """Centre and width of a well, to three digits of the width."""
-    if width == 0:
-        # A column that is constant.
-        return f"{mean:.8g}"
-    decimals = max(0, 2 - math.floor(math.log10(width)))
-    return (
-        f"{mean:.{decimals}f} ± {width:.{decimals}f}"
-        if decimals <= 9 and width < 1e9
-        else f"{mean:.8g} ± {width:.3g}"
-    )
-
-
-def _count(wells: int) -> str:
-    return f"{wells} well{'s' * (wells != 1)}"
 
 
 # ---- commands ----

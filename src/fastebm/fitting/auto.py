@@ -17,7 +17,8 @@ from ..training.after_fit import check_strict, conclude
 from .grid import off_the_grid
 from .network import fit_network_rows
 from .scaled_network import ScaledNetwork
-from .scaled_wells import SELECTION_ROWS, ScaledWells, standardise
+from .scaled_wells import SELECTION_ROWS, ScaledWells
+from .standardise import standardise
 from .wells_search import search_wells
 
 # Fewer rows than this are left to wells. Held out, a network was behind them by 0.02 to 0.04 nats a row (moons, 1,000

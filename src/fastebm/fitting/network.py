@@ -21,7 +21,8 @@ from ..training.after_fit import _level_of_caller, check_strict, conclude
 from ..training.contrastive import ContrastiveDivergence
 from ..training.recipes import GLOBAL_MOVE_FEATURES, default_step_size
 from .scaled_network import ScaledNetwork, annealing_start
-from .scaled_wells import fit_rows, standardise
+from .scaled_wells import fit_rows
+from .standardise import standardise
 from .yardstick import best_wells
 
 # Quadrature in up to two features: nats that nobody will miss, and that float32 can give.

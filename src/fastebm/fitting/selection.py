@@ -11,7 +11,8 @@ from ..mixtures.shrunk import Shape
 from ..preprocess import prepare_rows
 from .folds import Candidate, Folds
 from .grid import off_the_grid
-from .scaled_wells import SELECTION_ROWS, TAILS, standardise
+from .scaled_wells import SELECTION_ROWS, TAILS
+from .standardise import standardise
 
 # In standard errors (Breiman, Friedman, Olshen and Stone, Classification and Regression Trees, 1984, section 3.4.3).
 SIGNIFICANT = 1.0
