@@ -1,4 +1,4 @@
-"""`fastebm score --flag`: odd rows at a known rate of false alarms, and the column that makes them so."""
+"""`fastebm score --flag` (odd rows at a known rate of false alarms, and the column that makes them so) and `impute`."""
 
 import json
 
