@@ -202,6 +202,18 @@ def test_chains_that_cannot_agree_are_said():
     assert impute(far, [[NAN, 0.0]])[0, 0] == pytest.approx(0.0, abs=1e-12)
 
 
+def test_steep_walls_do_not_throw_chains_out():
+    # The observed cell puts the free ones where the energy grows like exp(20 x).
+    def energy(X):
+        return np.exp(4.0 * X[:, 0] * X[:, 1]) + 0.5 * (X**2).sum(axis=1)
+
+    def grad(X):
+        return 4.0 * np.exp(4.0 * X[:, :1] * X[:, 1:]) * X[:, ::-1] + X
+
+    filled = impute(fe.PythonEnergy(energy, grad, 2), [[NAN, 5.0]], seed=1)
+    assert -2.0 < filled[0, 0] < 0.1
+
+
 def test_a_network_fills_in():
     x = DIAGONAL.exact_sample(600, seed=1)[:, :2]
     network = fe.NetworkEnergy.mlp(2, (8,), base=fe.Gaussian.fit(x), seed=1)
