@@ -42,8 +42,8 @@ def read_table(
         Names from the header, or positions counted from 1. By default all columns of numbers.
     header : {"auto", "yes", "no"}, default "auto"
         Whether the first line of a text holds names. "auto": see `header.has_names`.
-    drop_na : bool, default False
-        Leave out rows with a missing cell instead of refusing the file.
+    drop_na : bool or None, default False
+        Leave out rows with a missing cell instead of refusing the file; None keeps them, with NaN in the cell.
     progress : bool, default False
         Show a bar on stderr (needs tqdm).
     expected : sequence of str, optional
