@@ -28,6 +28,7 @@ html_math_renderer = "mathml"
 exclude_patterns = ["_build", "truth_table.rst"]
 
 html_theme = "furo"
+smartquotes = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 html_title = "fastebm"
@@ -44,7 +45,7 @@ html_copy_source = False
 default_role = "py:obj"
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:obj", ".*"),
+    ("py:obj", "(?s).*"),
     ("py:class", r"(np|numpy|collections|sklearn|pandas|matplotlib)\..*|.*\[.*"),
     # Told in prose: what settings hold, lists of warnings, the parts of a preprocessing.
     ("py:class", r"fastebm\.[a-z_]+\..*"),

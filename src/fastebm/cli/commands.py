@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_describe(commands)
     _add_fit(commands)
     _add_score(commands)
+    _add_impute(commands)
     _add_sample(commands)
     _add_sweep(commands)
     _add_compare(commands)
@@ -247,6 +248,26 @@ def _add_score(commands):
     _quiet(command)
 
 
+def _add_impute(commands):
+    command = _command(commands, "impute", _impute, "fill the empty cells of a table under a saved model")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    # Rows with empty cells are what this is for: they are neither refused nor left out.
+    table_options(command, drop_na=False)
+    command.set_defaults(drop_na=None)
+    command.add_argument(
+        "--how",
+        choices=("mean", "draw"),
+        default="mean",
+        help="the best guess of each cell, or a draw that keeps spreads and correlations (default mean)",
+    )
+    _seed(command)
+    command.add_argument(
+        "--out", default="-", metavar="FILE", help="CSV, or NPY by its ending (default: stdout)"
+    )
+    _quiet(command)
+
+
 def _add_sample(commands):
     command = _command(commands, "sample", _sample, "draw from a saved model")
     command.add_argument("model", metavar="MODEL")
@@ -401,6 +422,12 @@ def _score(arguments):
     from . import fit, output
 
     fit.score(arguments, _progress(arguments), output, _print_json)
+
+
+def _impute(arguments):
+    from . import impute, output
+
+    impute.run(arguments, _progress(arguments), output, _print_json)
 
 
 def _sample(arguments):

@@ -334,16 +334,20 @@ SCORED = "log Z", lambda energy: energy.has_log_partition
 SAMPLED = "direct sampler", lambda energy: energy.has_exact_sample
 
 
-def _density(path, needs):
-    """(log-density function, sampling function, names, number of features) of a saved model."""
-    fact, known = needs
+def _opened(path):
+    """A saved density."""
     try:
         model = load(path)
     except OSError as error:
         raise OSError(error.errno, f"cannot read {path}: {error.strerror or error}") from None
     model = getattr(model, "model_", model)
-    if isinstance(model, TrainingResult):
-        model = model.energy
+    return model.energy if isinstance(model, TrainingResult) else model
+
+
+def _density(path, needs):
+    """(log-density function, sampling function, names, number of features) of a saved model."""
+    fact, known = needs
+    model = _opened(path)
     if isinstance(model, (ScaledWells, ScaledNetwork, PreparedDensity)):
         return model.score_samples, model.sample, model.names, model.n_features
     if isinstance(model, Energy):

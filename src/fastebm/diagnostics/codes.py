@@ -48,8 +48,8 @@ CODES = {
     ),
     "at_bound": Code(
         TRAINING,
-        "A parameter is at its bound, or has left the range in which it acts: not the data decide its value.",
-        "Heed the other warnings first, as biased chains drive it there; then rescale the data or widen theta_bounds.",
+        "A parameter is at its bound, or has left the range in which it acts: its value is not that of the data.",
+        "Heed the other warnings first (biased chains drive it there); then rescale the data or widen theta_bounds.",
     ),
     "energy_gap": Code(
         TRAINING,
