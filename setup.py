@@ -29,6 +29,7 @@ PLAIN = [
     "fastebm.energies.bridge",
     "fastebm.energies.combined",
     "fastebm.energies.compiled",
+    "fastebm.energies.conditioned",
     "fastebm.energies.probe",
     "fastebm.energies.python_energy",
     "fastebm.kernels.well_loops",

@@ -17,8 +17,8 @@ extensions = [
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
-    "sphinxarg.ext",
     # Ours.
+    "commands",
     "executed",
     "languages",
     "mathml",
@@ -28,6 +28,9 @@ html_math_renderer = "mathml"
 exclude_patterns = ["_build", "truth_table.rst"]
 
 html_theme = "furo"
+smartquotes = False
+pygments_style = "friendly"
+pygments_dark_style = "monokai"
 html_title = "fastebm"
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0069a3", "color-brand-content": "#0069a3"},
@@ -37,6 +40,16 @@ html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_show_sourcelink = False
 html_copy_source = False
+
+# A name in single quotes is a link where the reference has it. Roles must lead somewhere, but for other projects.
+default_role = "py:obj"
+nitpicky = True
+nitpick_ignore_regex = [
+    ("py:obj", "(?s).*"),
+    ("py:class", r"(np|numpy|collections|sklearn|pandas|matplotlib)\..*|.*\[.*"),
+    # Told in prose: what settings hold, lists of warnings, the parts of a preprocessing.
+    ("py:class", r"fastebm\.[a-z_]+\..*"),
+]
 
 autodoc_member_order = "groupwise"
 numpydoc_show_class_members = False

@@ -74,6 +74,13 @@ TEXTS = {
         (("1990", "1991"), AB[1]),
         note="'country' (text: 'DE', 'FR')",
     ),
+    "one year": refused("x,2000\ny,35\n", "may be names or numbers"),
+    "years in no order": refused("x,2000,1800,1900\ny,35,70,3\n", "may be names or numbers"),
+    "two numbers that count": refused("0,1\n0.1,0.99\n", "may be names or numbers"),
+    "two numbers, told": read(
+        "0,1\n0.1,0.99\n", (("column 1", "column 2"), [[0, 1], [0.1, 0.99]]), "--header", "no"
+    ),
+    "zeros and ones": read("0,1\n1,1\n", (("column 1", "column 2"), [[0, 1], [1, 1]])),
     "years are numbers": read(
         "1990,1995\n1991,1996\n", (("column 1", "column 2"), [[1990, 1995], [1991, 1996]])
     ),
@@ -82,6 +89,9 @@ TEXTS = {
         "x,1.5,-2\ny,3e-5,4\n", (("column 2", "column 3"), AB[1]), note="'column 1' (text"
     ),
     "one name is a number": read("a,b,3\n1,2,3\n", (("a", "b", "3"), [[1, 2, 3]]), note="is taken as names"),
+    "half of the names are numbers": refused(
+        "150,4,setosa,versicolor\n5.1,3.5,1.4,0.2\n", "may be names or numbers"
+    ),
     "names or numbers": refused(
         "0,1,2\n5,3,8\n", "line 1 ('0', '1', '2') may be names or numbers; say --header yes"
     ),
@@ -95,7 +105,31 @@ TEXTS = {
     # Separators, ends of lines, comments.
     "trailing comma": read("a,b,\n1.5,-2,\n3e-5,4,\n"),
     "trailing comma below": read("a,b\n1.5,-2,\n3e-5,4,\n"),
+    "trailing tab once": read("a\tb\n1.5\t22\t\n3e-5\t4\n", (("a", "b"), [[1.5, 22], [3e-5, 4]])),
+    "trailing empty quotes": read('a,b\n1.5,22,""\n3e-5,4\n', (("a", "b"), [[1.5, 22], [3e-5, 4]])),
+    "trailing commas, no header": read("1.5,-2,,\n3e-5,4,,\n", (("column 1", "column 2"), AB[1])),
+    "trailing comma, asked for": refused(
+        "a,b,\n1.5,-2,\n3e-5,4,\n", "column 'column 3' is empty", "--columns", "3"
+    ),
+    "nothing but commas": refused(",,\n,,\n", "has no column of numbers"),
     "trailing comma once": read("a,b\n1.5,-2\n3e-5,4,\n"),
+    "lines of commas at the end": read(PLAIN + ",\n,\n"),
+    "auto-mpg": read(
+        '18.0   8   307.\t"chevrolet malibu"\n15.0   ?   350.\t"buick"\n',
+        (("column 1", "column 2", "column 3"), [[18, 8, 307]]),
+        "--drop-na",
+        note="'column 4' (text: 'chevrolet mal",
+    ),
+    "iris": read(
+        "5.1,3.5,Iris-setosa\n4.9,3.0,Iris-setosa\n\n",
+        (("column 1", "column 2"), [[5.1, 3.5], [4.9, 3]]),
+        note="text",
+    ),
+    "adult": read(
+        "39, State-gov, 77516\n50, Private, 83311\n",
+        (("column 1", "column 3"), [[39, 77516], [50, 83311]]),
+        note="text",
+    ),
     "semicolons": read("a;b\r\n1.5;-2\r\n3e-5;4"),
     "tabs": read("a\tb\n1.5\t-2\n\n3e-5\t4\n\n"),
     "tabs and blanks": read("the a\tthe b\n1.5\t-2\n3e-5\t4\n", (("the a", "the b"), AB[1])),
@@ -104,6 +138,10 @@ TEXTS = {
     "old Mac": read("a,b\r1.5,-2\r3e-5,4\r"),
     "Excel's own line": read("sep=;\na;b\n1.5;-2\n3e-5;4\n"),
     "comments": read("# made by hand\n% twice\na,b\n1.5,-2\n# half\n3e-5,4\n"),
+    "a row behind a sign": read("a,b\n1.5,-2\n#1,2\n3e-5,4\n", note="also line 3, which has 2 cells"),
+    "Excel's error first": refused(
+        "a,b\n1.5,-2\n#DIV/0!,2\n#N/A,4\n", "2 missing cells in 2 rows (line 3, 4)"
+    ),
     "savetxt header": read("# a,b\n1.5,-2\n3e-5,4\n", note="the comment in line 1 is taken as names"),
     "lines above": read("Source: a bank\nMade,2024,x,y\na,b\n1.5,-2\n3e-5,4\n", AB, "--skip", "2"),
     "lines above, not skipped": refused(
@@ -118,11 +156,13 @@ TEXTS = {
     "a quote stays open": refused(
         'a,b\n1,"2\n3,4\n', "line 2: unexpected end of data; mend the quotes there"
     ),
+    "a quote stays open between blanks": refused('a b\n1 "2\n3 4\n', "line 2: a quote stays open; mend it"),
     "short row": refused("a,b\n1,2\n3\n", "line 3 has 1 cell, where the first line has 2"),
     "long row": refused("a,b\n1,2\n3,4,5\n", "line 3 has 3 cells, where the first line has 2"),
     # Numbers.
     "decimal comma": read("a;b\n1,5;-2\n3e-5;4,0\n"),
     "decimal comma and points": read("a;b\n1.234,5;-2\n0,5;4\n", (("a", "b"), [[1234.5, -2], [0.5, 4]])),
+    "decimal comma, blanks": read("a b\n1,5 -2\n0,5 4\n", (("a", "b"), [[1.5, -2], [0.5, 4]])),
     "decimal comma, quoted": read('a,b\n"1,5",-2\n"0,5",4\n', (("a", "b"), [[1.5, -2], [0.5, 4]])),
     "decimal comma, tabs": read("a\tb\n1,5\t-2\n0,5\t4\n", (("a", "b"), [[1.5, -2], [0.5, 4]])),
     "decimal comma, chosen column": read(
@@ -144,6 +184,7 @@ TEXTS = {
         "a;b;c\n1 234.5;1'234;12\u00a0345\n7;8;9\n", (("a", "b", "c"), [[1234.5, 1234, 12345], [7, 8, 9]])
     ),
     "two decimal signs": refused("a;b\n1,5;2.5\n3;4\n", "'1,5' is not a number; if ',' is the decimal sign"),
+    "infinite per cent": refused("a,b\ninf%,1\n12%,2\n", "line 2, 'a' is infinite"),
     "per cent": read(
         "a,b\n12%,1\n12.5 %,2\n", (("a", "b"), [[0.12, 1], [0.125, 2]]), note="'a' is in per cent"
     ),
@@ -151,6 +192,7 @@ TEXTS = {
         "a,b\n12%,1\n12.5,2\n", "'12%' is not a number; write all of the column in per cent"
     ),
     "true and false": read("a,b\nTRUE,1.5\nfalse,2\n", (("a", "b"), [[1, 1.5], [0, 2]])),
+    "Fortran": read("a b\n 0.15D+01 -2\n 3d-5 4\n"),
     "a real minus": read("a,b\n\u22121.5,1\n2,2\n", (("a", "b"), [[-1.5, 1], [2, 2]])),
     "missing": refused(
         "a,b\n1,NA\n2,3\n?,#N/A\n", "3 missing cells in 2 rows (line 2, 4); fill them, or leave"
@@ -200,14 +242,31 @@ TEXTS = {
         "1,2",
         note="'day' holds dates, read as days since 1970-01-01",
     ),
-    "other dates": refused(
-        "day,a\n1/2/2024,1\n2/2/2024,2\n", "write dates as 2024-12-31; or choose other columns: --columns a"
+    "months": read(
+        "m,a\n1970-01,1.5\n1970-03,2\n", (("m",), [[0], [59]]), "--columns", "m", note="'m' holds dates"
     ),
+    "other dates": read(
+        "day,a\n1/2/2024,1\n12/2/2024,2\n", (("a",), [[1], [2]]), note="'day' (text: '1/2/2024'"
+    ),
+    "other dates, asked for": refused(
+        "day,a\n1.2.2024,1\n12.2.2024,2\n",
+        "'1.2.2024' is text; write dates as 2024-12-31",
+        "--columns",
+        "day",
+    ),
+    "dates with names of months": read(
+        "d,a\n19-Sep-03,1\n3 Oct 2004,2\n", (("a",), [[1], [2]]), note="'d' (text"
+    ),
+    "times": read("t,a\n12:30,1\n13:00:05,2\n", (("a",), [[1], [2]]), note="'t' (text: '12:30'"),
     "an empty column": read("a,b,c\n1.5,-2,\n3e-5,4,NA\n", note="left out: 'c' (empty)"),
     "empty": refused("", "is empty"),
     "comments only": refused("# nothing\n", "is empty (comments apart)"),
     "header only": refused("a,b\n", "holds a header and no rows"),
     "one column": read("a\n1.5\n2\n", (("a",), [[1.5], [2]])),
+    "one column, blanks in its name": read("waiting time\n1.5\n2\n", (("waiting time",), [[1.5], [2]])),
+    "one column, nothing in a row": refused(
+        "a\n1,\n,\n2\n", "1 missing cell in 1 row (line 3)", "--separator", ","
+    ),
     "one column of text": refused("a\nx\ny\n", "has no column of numbers"),
     # Encodings and packing.
     "byte-order mark": read("\ufeff" + PLAIN),
@@ -221,6 +280,7 @@ TEXTS = {
         "表ソ,b\n1.5,-2\n".encode("shift_jis"), (("表ソ", "b"), [[1.5, -2]]), "--encoding", "shift_jis"
     ),
     "bytes": refused(b"\x00\x01\x02" * 50, "is not text, nor a kind of table that is known"),
+    "whole numbers in binary": refused(b"\x01\x00\x00\x00\x07\x00\x00\x00" * 9, "is not text, nor a kind of"),
     "gzip": read(gzip.compress(PLAIN.encode())),
     "bzip2": read(bz2.compress(PLAIN.encode())),
     "xz": read(lzma.compress(PLAIN.encode())),

@@ -198,6 +198,18 @@ def test_fit_writes_model_picture_and_report(geyser, folder):
     assert 0 <= best - model.score_samples(x).mean() < 0.01
 
 
+def test_quiet_writes_the_files_and_says_only_what_is_wrong(geyser, folder):
+    # One well for two groups: the fit warns.
+    status, out, err = run("fit", geyser, "--wells", "1", "--recipe", "em", "--quiet", "--out", "model.npz")
+    assert (status, out) == (0, "") and (folder / "model.npz").exists()
+    assert "too_few_modes" in err and all(line.startswith("fastebm: ") for line in err.splitlines())
+    assert run("score", "model.npz", geyser, "--quiet", "--out", "scores.csv") == (0, "", "")
+    assert len((folder / "scores.csv").read_text().splitlines()) == 273
+    # What was asked for on standard output is no table.
+    assert run("sample", "model.npz", "--n", "3", "--quiet")[1].count("\n") == 4
+    assert json.loads(run("score", "model.npz", geyser, "--quiet", "--json")[1])["n_rows"] == 272
+
+
 def test_fit_is_reproducible(geyser):
     facts = [json.loads(run("fit", geyser, "--seed", "7", "--updates", "50", "--json")[1]) for _ in range(2)]
     for f in facts:
@@ -435,7 +447,7 @@ def test_full_standard_output(model):
 
 
 def test_digits_follow_the_width():
-    from fastebm.cli.fit import plus_minus
+    from fastebm.cli.figures import plus_minus
 
     assert plus_minus(5.00004321, 0.00103) == "5.00004 ± 0.00103"
     assert plus_minus(70.8976, 13.59) == "70.9 ± 13.6" and plus_minus(-1234.5, 250.4) == "-1234 ± 250"

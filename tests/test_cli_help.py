@@ -198,7 +198,7 @@ def test_doctor_knows_every_package_that_an_extra_brings():
     wanted = {
         re.match(r"[\w-]+", package).group()
         for name, packages in extras.items()
-        if name not in ("test", "docs", "lint")
+        if name not in ("test", "docs", "lint", "notebook")
         for package in packages
     }
     assert wanted <= {name for name, _, _ in doctor.EXTRAS}

@@ -4,6 +4,7 @@ import io
 import json
 import shlex
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from fastebm.datasets import load_old_faithful
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
     return tmp_path
 
 
@@ -104,6 +106,12 @@ def test_describe_as_text():
     assert "█" in out and max(map(len, out.splitlines())) < 200
     # A terminal that has no blocks gets letters.
     assert "@" in run("describe", "t.csv", encoding="ascii")[1]
+
+
+def test_describe_on_a_narrow_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    out = run("describe", write(TABLE))[1]
+    assert "min 61.5, 25 % 61.75, median 62, 75 % 62, max 62" in out and "histogram" not in out
 
 
 def test_describe_says_what_fit_refuses():
@@ -223,6 +231,14 @@ def test_a_command_that_repeats_a_fit_says_how_the_file_is_written():
     assert json.loads(run(*shlex.split(command)[1:], "--json")[1])["means"] == json.loads(out)["means"]
 
 
+def test_every_command_heeds_all_options_of_tables():
+    # read_table alone would not see --separator and its like.
+    for path in Path(cli.__file__).parent.glob("*.py"):
+        assert "read_table(" not in path.read_text(), (
+            f"{path.name}: read by tables.asked(arguments, progress)"
+        )
+
+
 # ---- the words of the command line ----
 
 
@@ -232,7 +248,7 @@ def test_a_command_that_repeats_a_fit_says_how_the_file_is_written():
         ("X has 3 distinct rows, fewer than n_wells=9", "d.csv has 3 distinct rows, fewer than --wells 9"),
         (
             "X: feature 1 (b) has zero variance; drop it",
-            "d.csv: 'b' has zero variance; leave it out with --columns",
+            "d.csv: 'b' has zero variance; leave it out with --columns, or say --preprocess auto",
         ),
         ("zero variance in feature 0 (all are 1)", "zero variance in column 1 (all are 1)"),
         ("use n_updates=1600", "use --updates 1600"),
@@ -259,6 +275,8 @@ def test_a_setting_that_only_python_has_is_said_to_be_one():
         ("fit", "t.csv", "--columns", "a", "--wells", "9"),
         ("fit", "t.csv", "--columns", "a", "--wells", "auto"),
         ("fit", "t.csv", "--columns", "a", "--model", "network"),
+        ("fit", "t.csv", "--columns", "a", "--model", "auto"),
+        ("compare", "t.csv"),
         ("fit", "t.csv", "--columns", "a", "--updates", "3"),
         ("sweep", "t.csv", "--set", "n_steps=1"),
     ],

@@ -25,7 +25,7 @@ try:
 except ImportError:
     sklearn = None
 
-    def parametrize_with_checks(estimators):
+    def parametrize_with_checks(estimators, expected_failed_checks=None):
         return pytest.mark.skip(reason="scikit-learn is not installed")
 
 
@@ -61,7 +61,12 @@ else:
     CHECKED = []
 
 
-@parametrize_with_checks(CHECKED)
+# Starts are drawn by row, as those of sklearn's KMeans are: the optimum of rows with weights is that of repeated rows
+# (tests/test_weights.py), but one of several may be found, and its wells stand in another order.
+EXPECTED = {"check_sample_weight_equivalence_on_dense_data": "random starts depend on the order of rows"}
+
+
+@parametrize_with_checks(CHECKED, expected_failed_checks=lambda estimator: EXPECTED)
 def test_sklearn_check(estimator, check):
     check(estimator)
 
@@ -72,8 +77,10 @@ def test_check_estimator_with_nothing_skipped():
     script = (
         "import fastebm as fe\n"
         "from sklearn.utils.estimator_checks import check_estimator\n"
-        "checks = check_estimator(fe.EnergyDensity(), on_fail=None)\n"
-        "bad = [(c['check_name'], str(c['exception'])) for c in checks if c['status'] != 'passed']\n"
+        f"expected = {EXPECTED!r}\n"
+        "checks = check_estimator(fe.EnergyDensity(), on_fail=None, expected_failed_checks=expected)\n"
+        "bad = [(c['check_name'], str(c['exception'])) for c in checks if c['status'] not in ('passed', 'xfail')]\n"
+        "assert sum(c['status'] == 'xfail' for c in checks) == 1\n"
         "assert len(checks) > 30, len(checks)\n"
         "assert not bad, bad\n"
     )

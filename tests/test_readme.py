@@ -10,6 +10,8 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+import fastebm
+
 matplotlib.use("Agg")
 
 from fastebm.cli.commands import _parser
@@ -84,6 +86,13 @@ def test_links_lead_somewhere():
             assert os.path.exists(ROOT / target), target
 
 
+def test_the_citation_names_this_version():
+    if not (ROOT / "CITATION.cff").exists():
+        pytest.skip("the tests were copied away from the checkout: CITATION.cff is not here")
+    said = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.*)$", said, re.MULTILINE).group(1) == fastebm.__version__
+
+
 def test_the_japanese_readme_has_the_same_content():
     """The same commands and the same Python, comments apart; its own links lead somewhere."""
     if not (ROOT / "README.ja.md").exists():
@@ -99,3 +108,13 @@ def test_the_japanese_readme_has_the_same_content():
     targets = [set(re.findall(r"\]\(([^)#]+)\)", text)) for text in (README, japanese)]
     assert targets[0] - {"README.ja.md"} <= targets[1]
     assert all(os.path.exists(ROOT / target) for target in targets[1])
+
+
+def test_no_page_and_no_message_installs_the_stranger_of_our_name():
+    places = [*(ROOT / "docs").rglob("*.rst"), *(ROOT / "src").rglob("*.py"), *ROOT.glob("*.md")]
+    for path in places:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert not re.search(r"pip install (?:[^&#`()]* )?['\"]?fastebm\b(?! demo)", line), (
+                f"{path}: {line}"
+            )
+            assert "install fastebm with" not in line, f"{path}: {line}"

@@ -386,6 +386,27 @@ def test_bar_without_tqdm_says_what_to_install(monkeypatch):
         fe.SGLD(0.1).sample(TWO_WELLS, [0.0], 1, progress=True)
 
 
+def test_bar_of_a_notebook_without_widgets_is_silent():
+    # In a kernel tqdm.auto warns when it finds no ipywidgets; here that is an error.
+    pytest.importorskip("tqdm")
+    code = (
+        "import sys, types, warnings; warnings.simplefilter('error'); sys.modules['ipywidgets'] = None\n"
+        "sys.modules['ipykernel.zmqshell'] = types.ModuleType('zmqshell')\n"
+        "ipython = sys.modules['IPython'] = types.ModuleType('IPython'); ipython.get_ipython = lambda: None\n"
+        "import fastebm as fe, tqdm\n"
+        "fe.SGLD(0.1).sample(fe.WellMixture(), [0.0], 10, seed=1, progress=True)\n"
+        "from fastebm._runtime.progress import bar\n"
+        "shown = bar(True, 3, 'x'); print(isinstance(shown, tqdm.std.tqdm)); shown.close()\n"
+        "warnings.simplefilter('always')\n"
+        "[sys.modules.pop(name) for name in ('tqdm.auto', 'tqdm.autonotebook')]\n"
+        "with warnings.catch_warnings(record=True) as heard:\n"
+        "    import tqdm.auto\n"
+        "print(any('IProgress' in str(w.message) for w in heard))\n"
+    )
+    # The second line: unguarded, the warning is there.
+    assert run_script(code).split() == ["True", "True"]
+
+
 def test_bar_changes_nothing(sampler, energy, capsys):
     pytest.importorskip("tqdm")
     x0 = starts(energy, 300)

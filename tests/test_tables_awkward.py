@@ -1,14 +1,21 @@
 """Every awkward table is read right, or refused in one line; with pandas and without."""
 
+import bz2
 import datetime
 import decimal
+import gzip
 import io
+import lzma
+import random
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from awkward import AB, PLAIN, TEXTS, Case, read, refused
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from fastebm.cli import tables
 from fastebm.cli.commands import _parser
@@ -62,6 +69,92 @@ def test_a_wrong_reading_would_be_seen(tmp_path, capsys):
     ):
         with pytest.raises(AssertionError):
             check(wrong, tmp_path / "t.csv", capsys)
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=64)
+STYLES = st.fixed_dictionaries(
+    {
+        "separator": st.sampled_from([",", ";", "\t", "|", " "]),
+        "decimal": st.sampled_from([".", ","]),
+        "header": st.booleans(),
+        "names of rows": st.booleans(),
+        "quoted": st.booleans(),
+        "end": st.sampled_from(["\n", "\r\n", "\r"]),
+        "encoding": st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "latin-1"]),
+        "pack": st.sampled_from([bytes, gzip.compress, bz2.compress, lzma.compress]),
+    }
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(x=arrays(float, st.tuples(st.integers(2, 6), st.integers(2, 4)), elements=NUMBERS), style=STYLES)
+def test_what_is_written_is_read(x, style, tmp_path_factory):
+    quoted = style["quoted"] or style["decimal"] == style["separator"]
+    rows = [[repr(v).replace(".", style["decimal"]) for v in row] for row in x.tolist()]
+    names = [f"größe {j}".replace(" ", "_") for j in range(x.shape[1])]
+    index = style["names of rows"] and style["header"]
+    lines = [["", *names] if index else names] if style["header"] else []
+    lines += [[f"row{i}", *row] if index else row for i, row in enumerate(rows)]
+    # A name that is nothing must be seen between blanks.
+    mark = '"' if quoted or (index and style["separator"] == " ") else ""
+    text = (
+        style["end"].join(style["separator"].join(f"{mark}{c}{mark}" for c in line) for line in lines)
+        + style["end"]
+    )
+    path = tmp_path_factory.mktemp("written") / "t"
+    path.write_bytes(style["pack"](text.encode(style["encoding"])))
+    table = tables.read_table(path)
+    assert np.array_equal(table.x, x), (text, table.x)
+    assert table.names == tuple(names) if style["header"] else not table.named
+
+
+CELLS = [
+    *(
+        ["1", "2.5", "-3e2", "7"],
+        ["1,5", "2,0", "3"],
+        ["1.234,5", "2,5"],
+        ["x", "y z"],
+        ["1", "NA", "-"],
+        ["12%", "3 %"],
+    ),
+    *(
+        ["true", "FALSE", ""],
+        ["2020-01-01", "2021-02-03"],
+        ["9007199254740993", "1"],
+        ["1,234", "5"],
+        ["inf", "1"],
+    ),
+    *(["#N/A", "4.5"], ["1990", "1991"], ["0", "1", "2"], ['"', "#", "\n"]),
+]
+
+
+def random_table(rng):
+    separator, columns = rng.choice(",;\t |"), rng.choices(CELLS, k=rng.randint(1, 4))
+    rows = [[rng.choice(cells) for cells in columns] for _ in range(rng.randint(1, 6))]
+    if rng.random() < 0.7:
+        rows.insert(0, [rng.choice(["a", "b", "", "1990", "0", "c d"]) for _ in columns])
+    quoted = rng.random() < 0.5
+    lines = [separator.join(f'"{c}"' if quoted and rng.random() < 0.7 else c for c in row) for row in rows]
+    return "\n".join(line + separator * (rng.random() < 0.05) for line in lines)
+
+
+def test_random_tables_are_read_alike_with_and_without_pandas_or_refused(tmp_path, monkeypatch):
+    rng, path, n_read = random.Random(1), tmp_path / "t", 0
+    for _ in range(300):
+        path.write_text(random_table(rng))
+        found = []
+        for without in (False, True):
+            with monkeypatch.context() as modules:
+                if without:
+                    modules.setitem(sys.modules, "pandas", None)
+                try:
+                    table = tables.read_table(path)
+                    found.append((table.names, table.x.shape, table.x.tobytes(), table.notes))
+                except TableError as error:
+                    found.append(str(error))
+        assert found[0] == found[1], path.read_text()
+        n_read += not isinstance(found[0], str)
+    assert 50 < n_read < 250
 
 
 # ---- through pandas ----

@@ -16,6 +16,7 @@ import importlib.util
 import io
 import os
 import pickle
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -33,6 +34,9 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 PIXELS_PER_INCH = 96
 
+# Spaces within a line: a table, which scrolls on a phone where other lines are wrapped.
+COLUMNS = re.compile(r"\S {2,}\S")
+WARNING = re.compile(r" *(?:warning|error) \w+: ")
 CODE = Path(__file__).resolve().parent.parent / "_code"
 
 
@@ -74,6 +78,17 @@ def _page(env) -> Page:
     return _pages.setdefault(env.docname, Page(env.docname))
 
 
+def _unfilled(printed: str) -> str:
+    """A printed warning as one line, which the page wraps where it ends."""
+    lines = []
+    for line in printed.splitlines():
+        if lines and WARNING.match(lines[-1]) and line.startswith("  ") and not WARNING.match(line):
+            lines[-1] += " " + line.strip()
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
 def _here(name: str) -> bool:
     name = name.strip()
     if name == "cc":
@@ -110,7 +125,9 @@ class Run(SphinxDirective):
         if "hide" not in self.options:
             out.append(nodes.literal_block(code, code, language="python"))
         if printed:
-            out.append(nodes.literal_block(printed, printed, language="text"))
+            printed = _unfilled(printed)
+            columns = len(COLUMNS.findall(printed)) > 3
+            out.append(nodes.literal_block(printed, printed, language="text", classes=["columns"] * columns))
         return out + [self.figure(*figure) for figure in figures]
 
     def compute(self, code):

@@ -19,6 +19,7 @@ from .energies import (
     Banana,
     Box,
     CompiledEnergy,
+    Conditioned,
     DoubleWell,
     Energy,
     Funnel,
@@ -80,6 +81,7 @@ __all__ = [
     "CertificateInterrupted",
     "Comparison",
     "CompiledEnergy",
+    "Conditioned",
     "ContrastiveDivergence",
     "Crop",
     "Cycle",
@@ -87,6 +89,8 @@ __all__ = [
     "DoubleWell",
     "Energy",
     "EnergyDensity",
+    "EnergyNovelty",
+    "Explanation",
     "FastEBMWarning",
     "Flip",
     "Funnel",
@@ -137,12 +141,15 @@ __all__ = [
     "barrier_crossings",
     "certificate",
     "check_grad",
+    "conditional_sample",
     "cycle",
     "diagnose",
     "ess",
+    "explain",
     "fit_auto",
     "fit_network",
     "fit_wells",
+    "impute",
     "info",
     "initial_wells",
     "load",
@@ -166,6 +173,8 @@ _LATER = {
     "Comparison": "partition.certificate",
     "Diagnostic": "diagnostics",
     "EnergyDensity": "estimator",
+    "EnergyNovelty": "novelty",
+    "Explanation": "answers",
     "GradientReport": "diagnostics",
     "LogPartition": "partition.log_partition",
     "Sample": "sampling",
@@ -178,11 +187,14 @@ _LATER = {
     "barrier_crossings": "diagnostics",
     "certificate": "partition.certificate",
     "check_grad": "diagnostics",
+    "conditional_sample": "answers",
     "diagnose": "diagnostics",
     "ess": "diagnostics",
+    "explain": "answers",
     "fit_auto": "fitting.auto",
     "fit_network": "fitting.network",
     "fit_wells": "fitting.scaled_wells",
+    "impute": "answers",
     "load": "io",
     "log_partition": "partition.log_partition",
     "mcse": "diagnostics",
@@ -208,9 +220,11 @@ _ROOMS = (
     "plotting",
     "preprocess",
     "reference",
+    "revisited",
 )
 
 if TYPE_CHECKING:
+    from .answers import Explanation, conditional_sample, explain, impute
     from .diagnostics import (
         Diagnostic,
         GradientReport,
@@ -231,6 +245,7 @@ if TYPE_CHECKING:
     from .fitting.scaled_wells import ScaledWells, fit_wells
     from .fitting.sweep import SweepResult, sweep
     from .io import load, save
+    from .novelty import EnergyNovelty
     from .partition.certificate import Certificate, Comparison, certificate
     from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
     from .preprocess import Preprocessing

@@ -1,4 +1,4 @@
-"""A scikit-learn density estimator. This is the one module of the package that imports scikit-learn."""
+"""A scikit-learn density estimator."""
 
 from __future__ import annotations
 
@@ -7,43 +7,22 @@ import numbers
 import numpy as np
 
 from ._runtime.check import describe
-from ._runtime.seed import seed_sequence
+from .answers.mixin import Answers
+from .answers.scikit import BaseEstimator, DensityMixin, check_is_fitted, sequence_of, validate_data
 from .energies.base import Energy
-from .fitting.auto import fit_auto_rows, prepared_choice
+from .fitting.auto import fit_auto_rows
 from .fitting.network import fit_network_rows
 from .fitting.prepared import PreparedDensity, prepared, wells_of
 from .fitting.scaled_network import ScaledNetwork
 from .fitting.scaled_wells import ScaledWells, fit_rows
 from .fitting.selection import choose_n_wells
+from .fitting.weighted import checked_weights, thinned
 from .preprocess import prepare_rows
-
-try:
-    from sklearn.base import BaseEstimator, DensityMixin
-    from sklearn.utils import check_random_state
-    from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError as _error:
-    # The class can still be imported, documented and named; it cannot be constructed.
-    _reason = str(_error)
-
-    class _NoMixin:
-        """Stands in for scikit-learn's mixin."""
-
-    class _NoEstimator:
-        """Stands in for scikit-learn's base class and refuses to be constructed."""
-
-        def __new__(cls, *args, **kwargs):
-            raise ImportError(
-                f"{cls.__name__} needs scikit-learn 1.6 or newer: pip install -U scikit-learn ({_reason}); "
-                "fastebm.fit_wells fits the same density without it"
-            )
-
-    DensityMixin, BaseEstimator = _NoMixin, _NoEstimator
-
 
 MODELS = ("wells", "auto", "network")
 
 
-class EnergyDensity(DensityMixin, BaseEstimator):
+class EnergyDensity(Answers, DensityMixin, BaseEstimator):
     """Density estimation with an energy: smooth wells, a network, or one of your own.
 
     By default the density is a Gaussian mixture with diagonal or full covariances, trained as an energy-based model.
@@ -77,14 +56,19 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         Starts, of which the best by likelihood counts; see `fit_wells`. 1 is k-means alone.
     covariance : {"diag", "full"}, default "diag"
         May the features of a well be correlated? See `fit_wells`.
+    tails : {"normal", "student"}, default "normal"
+        Of the wells: with "student" they bear outliers. See `fit_wells`.
+    polish : "auto" or False, default "auto"
+        Take trained wells on to the exact optimum that they belong to; see `fit_wells`.
     max_wells : int, optional
         Largest number of wells that "auto" tries; by default as many as the data bear.
     n_folds : int, default 5
         Folds of the held-out likelihood.
     hidden, base, validation, max_seconds
         Of a network: see `fit_network`.
-    preprocess : None, "auto" or dict, default None
-        Transform the columns first. "auto" takes logarithms and Yeo-Johnson powers of skewed and of non-negative
+    preprocess : None, "none", "auto" or dict, default None
+        Transform the columns first. None is "none", but for ``model="auto"``, which does so where rows that were not
+        fitted gain by it: see `fit_auto`. "auto" takes logarithms and Yeo-Johnson powers of skewed and of non-negative
         columns, adds noise to rounded ones, and leaves out constants and copies; a dict has methods by name or number
         of the column, as ``{"hour": ("cyclic", 24)}``. See `Preprocessing.fit`. Everything reported stays in the units
         of X.
@@ -102,8 +86,11 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         Centre and standard deviation of each well, in the units of X.
     covariances_ : ndarray of shape ``(n_wells_, n_features)``, or ``(n_wells_, n_features, n_features)``
         Variances of each well, or with "full" its covariance matrix, as `sklearn.mixture.GaussianMixture` has them.
+    degrees_of_freedom_ : ndarray of shape ``(n_wells_,)``
+        Of each well; only with ``tails="student"``.
     energy_ : Energy
-        -log p(x) in the units of X: a `WellMixture` where its range of widths allows, else a `PythonEnergy`.
+        -log p(x) in the units of X: a `WellMixture` or a `StudentTMixture` where its range of widths allows, else a
+        `PythonEnergy`.
     model_ : ScaledWells or ScaledNetwork, or PreparedDensity with preprocess
         The fit itself, with the standardisation (offset, scale) and the training run.
     training_ : TrainingResult or None
@@ -157,6 +144,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         learning_rate=None,
         n_init="auto",
         covariance="diag",
+        tails="normal",
+        polish="auto",
         max_wells=None,
         n_folds=5,
         hidden="auto",
@@ -174,6 +163,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.n_init = n_init
         self.covariance = covariance
+        self.tails = tails
+        self.polish = polish
         self.max_wells = max_wells
         self.n_folds = n_folds
         self.hidden = hidden
@@ -183,7 +174,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         self.preprocess = preprocess
         self.random_state = random_state
 
-    def fit(self, X, y=None, *, X_val=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None):
         """Fit the density to X.
 
         Parameters
@@ -192,6 +183,9 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             Finite real numbers, at least two rows.
         y : None
             Ignored; there for pipelines.
+        sample_weight : array-like of shape (n_samples,), optional
+            For wells: how many rows each stands for, up to a factor; see `fit_wells`. With ``n_wells="auto"`` the
+            number is chosen on a sample of the rows, each kept with a probability that goes with its weight.
         X_val : array-like of shape (n, n_features), optional
             For a network: rows that are held out, in place of a share of X.
 
@@ -209,34 +203,43 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         """
         before = dict(vars(self))
         try:
-            return self._fit(X, X_val)
+            return self._fit(X, X_val, sample_weight)
         except BaseException:
             # Validation notes the new features first; a fit that fails leaves the old one whole.
             vars(self).clear()
             vars(self).update(before)
             raise
 
-    def _fit(self, X, X_val):
+    def _fit(self, X, X_val, sample_weight):
         x = self._validated(X, reset=True)
+        weights = checked_weights(sample_weight, len(x))
         if not isinstance(self.model, Energy) and self.model not in MODELS:
             raise ValueError(
                 f"model must be 'wells', 'auto', 'network' or an energy, got {describe(self.model)}"
+            )
+        if self.model != "wells" and weights is not None:
+            raise ValueError(
+                "sample_weight is for model='wells'; otherwise draw rows by their weights: "
+                "X[numpy.random.default_rng(0).choice(len(X), len(X), p=w / w.sum())]"
             )
         if self.model in ("wells", "auto") and X_val is not None:
             raise ValueError(
                 f"X_val is for model='network' or an energy; model={self.model!r} has folds of its own"
             )
         rows, names, preparation = x, getattr(self, "feature_names_in_", None), None
-        if self.preprocess is not None:
+        asked = self.preprocess is not None and not (
+            isinstance(self.preprocess, str) and self.preprocess == "none"
+        )
+        if asked:
             # The fourth child of the seed: `fit` has the first two, `sample` the third.
-            noise = _sequence(self.random_state).spawn(4)[3]
+            noise = sequence_of(self.random_state).spawn(4)[3]
             x, preparation = prepare_rows(x, names, self.preprocess, noise)
             names = preparation.kept_names
         if self.model == "auto":
             return self._fit_auto(x, names, preparation, rows)
         if self.model != "wells":
             return self._fit_network(x, X_val, names, preparation, rows)
-        chooser, stream = _sequence(self.random_state).spawn(2)
+        chooser, stream = sequence_of(self.random_state).spawn(2)
         settings = {
             "recipe": self.recipe,
             "n_updates": 800 if self.n_updates is None else self.n_updates,
@@ -244,6 +247,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             "learning_rate": self.learning_rate,
             "n_init": self.n_init,
             "covariance": self.covariance,
+            "tails": self.tails,
+            "polish": self.polish,
             "names": names,
         }
         n_wells, held_out = self.n_wells, None
@@ -251,12 +256,16 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             if n_wells != "auto":
                 raise ValueError(f"n_wells must be an integer or 'auto', got {describe(n_wells)}")
             n_wells, held_out = choose_n_wells(
-                x, max_wells=self.max_wells, n_folds=self.n_folds, seed=chooser, **settings
+                x if weights is None else thinned(x, weights, np.random.default_rng(chooser.spawn(1)[0])),
+                max_wells=self.max_wells,
+                n_folds=self.n_folds,
+                seed=chooser,
+                **settings,
             )
             if preparation is not None:
                 # Of x, not of z. (Folds share the transforms, whose few parameters all rows have told.)
                 held_out["log_likelihood"] += preparation.log_jacobian(rows).mean()
-        fit = fit_rows(x, n_wells, seed=stream, **settings)
+        fit = fit_rows(x, n_wells, weights=weights, seed=stream, **settings)
         self._adopt(fit if preparation is None else prepared(preparation, fit, rows), held_out)
         return self
 
@@ -267,10 +276,14 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             n_folds=self.n_folds,
             hidden=self.hidden,
             max_seconds=self.max_seconds,
-            seed=_sequence(self.random_state).spawn(2)[1],
+            seed=sequence_of(self.random_state).spawn(2)[1],
             names=names,
+            preprocess="choose" if self.preprocess is None else None,
         )
-        self._adopt(fit if preparation is None else prepared_choice(preparation, fit, rows), None)
+        if preparation is not None:
+            fit.candidates["log_likelihood"] += preparation.log_jacobian(rows).mean()
+            fit = prepared(preparation, fit, rows)
+        self._adopt(fit, None)
         return self
 
     def _fit_network(self, x, X_val, names, preparation, rows):
@@ -289,7 +302,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             learning_rate=self.learning_rate,
             max_seconds=self.max_seconds,
             # The second child, as for wells; `sample` has the third.
-            seed=_sequence(self.random_state).spawn(2)[1],
+            seed=sequence_of(self.random_state).spawn(2)[1],
             names=names,
         )
         self._adopt(fit if preparation is None else prepared(preparation, fit, rows), None)
@@ -298,7 +311,7 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     def _adopt(self, model: ScaledWells | ScaledNetwork | PreparedDensity, held_out):
         self.model_ = model
         self.held_out_ = held_out
-        for name in ("n_wells_", "weights_", "means_", "stds_", "covariances_"):
+        for name in ("n_wells_", "weights_", "means_", "stds_", "covariances_", "degrees_of_freedom_"):
             # Of an earlier fit.
             self.__dict__.pop(name, None)
         self.candidates_ = getattr(getattr(model, "inner", model), "candidates", None)
@@ -313,6 +326,8 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         self.n_wells_ = model.n_wells
         self.weights_, self.means_, self.stds_ = model.weights_, model.means_, model.stds_
         self.covariances_ = model.covariances_ if model.covariance == "full" else self.stds_**2
+        if model.degrees_of_freedom_ is not None:
+            self.degrees_of_freedom_ = model.degrees_of_freedom_
 
     def _validated(self, X, reset):
         if isinstance(X, np.ma.MaskedArray) and np.ma.getmaskarray(X).any():
@@ -411,20 +426,6 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         if not isinstance(n_samples, numbers.Integral) or isinstance(n_samples, bool) or n_samples < 1:
             raise ValueError(f"n_samples must be an integer of at least 1, got {describe(n_samples)}")
         own = random_state is None
-        sequence = _sequence(self.random_state if own else random_state)
+        sequence = sequence_of(self.random_state if own else random_state)
         # The third child of the estimator's own seed: `fit` has the first two.
         return self.model_.sample(int(n_samples), seed=sequence.spawn(3)[2] if own else sequence)
-
-
-def _sequence(random_state) -> np.random.SeedSequence:
-    if isinstance(random_state, np.random.SeedSequence):
-        # A copy: spawning must not change what fit does the next time.
-        return np.random.SeedSequence(
-            random_state.entropy, spawn_key=random_state.spawn_key, pool_size=random_state.pool_size
-        )
-    if isinstance(random_state, np.random.Generator):
-        return seed_sequence(random_state)
-    if isinstance(random_state, numbers.Integral):
-        return seed_sequence(int(random_state))
-    words = check_random_state(random_state).randint(0, 2**32, size=4, dtype=np.uint32)
-    return seed_sequence([int(w) for w in words])

@@ -13,6 +13,7 @@ import os
 import sys
 
 from .._runtime.info import __version__, info
+from . import values
 from .completion import SHELLS, script
 from .help import Formatter, ending
 from .options import names, natural, table_options
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_describe(commands)
     _add_fit(commands)
     _add_score(commands)
+    _add_impute(commands)
     _add_sample(commands)
     _add_sweep(commands)
     _add_compare(commands)
@@ -158,7 +160,7 @@ def _add_fit(commands):
         "again where they are as good (default wells)",
     )
     command.add_argument(
-        "--wells", type=_wells, default=2, metavar="N", help="number of wells, or auto (default 2)"
+        "--wells", type=values.wells, default=2, metavar="N", help="number of wells, or auto (default 2)"
     )
     _seed(command)
     command.add_argument(
@@ -175,33 +177,31 @@ def _add_fit(commands):
     )
     command.add_argument(
         "--n-init",
-        type=_wells,
+        type=values.wells,
         default="auto",
         metavar="N",
         help="starts, of which the best counts (default: about 10)",
     )
-    command.add_argument(
-        "--covariance",
-        choices=("diag", "full"),
-        default="diag",
-        help="may the columns of a well be correlated? (default diag: no)",
-    )
+    for name, options, said in (
+        ("--covariance", ("diag", "full"), "may the columns of a well be correlated? (default diag: no)"),
+        ("--tails", ("normal", "student"), "student: wells bear outliers, by EM (default normal)"),
+    ):
+        command.add_argument(name, choices=options, default=options[0], help=said)
     command.add_argument(
         "--max-wells",
-        type=_wells,
+        type=values.wells,
         metavar="N",
         help="with --model auto: largest number of wells of one fit (default: as many as the data bear)",
     )
     command.add_argument(
         "--preprocess",
         choices=("none", "auto"),
-        default="none",
         help="auto: logarithms and powers of skewed and of non-negative columns, noise in rounded ones; constants and "
-        "copies left out (default none)",
+        "copies left out (default none; with --model auto, where rows held out gain by it)",
     )
     command.add_argument(
         "--cyclic",
-        type=_period,
+        type=values.period,
         action="append",
         metavar="NAME=PERIOD",
         help="a column on a circle, such as hour=24; turns --preprocess auto on",
@@ -209,7 +209,7 @@ def _add_fit(commands):
     network = command.add_argument_group("with --model network, or auto")
     network.add_argument(
         "--hidden",
-        type=_widths,
+        type=values.widths,
         default="auto",
         metavar="A,B",
         help="widths of the hidden layers (default auto)",
@@ -236,7 +236,34 @@ def _add_score(commands):
     command.add_argument("data", metavar="DATA", help=TABLES)
     table_options(command)
     command.add_argument(
+        "--flag",
+        type=values.rate,
+        metavar="RATE",
+        help="mark odd rows, at this rate of false alarms (1%% or 0.01): less likely than all but so many of the rows "
+        "that the fit had held out, with the column that makes them so",
+    )
+    command.add_argument(
         "--out", metavar="FILE", help="write the log-density of every row (CSV, or NPY; - for stdout)"
+    )
+    _quiet(command)
+
+
+def _add_impute(commands):
+    command = _command(commands, "impute", _impute, "fill the empty cells of a table under a saved model")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    # Rows with empty cells are what this is for: they are neither refused nor left out.
+    table_options(command, drop_na=False)
+    command.set_defaults(drop_na=None)
+    command.add_argument(
+        "--how",
+        choices=("mean", "draw"),
+        default="mean",
+        help="the best guess of each cell, or a draw that keeps spreads and correlations (default mean)",
+    )
+    _seed(command)
+    command.add_argument(
+        "--out", default="-", metavar="FILE", help="CSV, or NPY by its ending (default: stdout)"
     )
     _quiet(command)
 
@@ -260,7 +287,7 @@ def _add_sweep(commands):
     table_options(command)
     command.add_argument(
         "--set",
-        type=_setting,
+        type=values.setting,
         action="append",
         required=True,
         metavar="NAME=A,B,...",
@@ -309,47 +336,6 @@ def _add_compare(commands):
     )
     _seed(command)
     _quiet(command)
-
-
-# ---- values of options ----
-
-
-def _setting(text: str):
-    from .sweep import setting
-
-    try:
-        return setting(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _wells(text: str):
-    if text == "auto":
-        return text
-    number = natural(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError("at least one well, or auto")
-    return number
-
-
-def _period(text: str) -> tuple[str, float]:
-    name, _, number = text.rpartition("=")
-    try:
-        period = float(number)
-    except ValueError:
-        period = 0.0
-    if not name or not 0 < period < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a column and its period, such as hour=24")
-    return name, period
-
-
-def _widths(text: str):
-    if text == "auto":
-        return text
-    widths = [natural(part.strip()) for part in text.split(",")]
-    if 0 in widths:
-        raise argparse.ArgumentTypeError("a layer has at least one unit")
-    return tuple(widths)
 
 
 def _progress(arguments) -> bool:
@@ -436,6 +422,12 @@ def _score(arguments):
     from . import fit, output
 
     fit.score(arguments, _progress(arguments), output, _print_json)
+
+
+def _impute(arguments):
+    from . import impute, output
+
+    impute.run(arguments, _progress(arguments), output, _print_json)
 
 
 def _sample(arguments):

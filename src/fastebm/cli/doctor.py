@@ -36,6 +36,9 @@ EXTRAS = (
     ("scikit-learn", "sklearn", "EnergyDensity in pipelines and searches"),
     ("arviz", "arviz", "chains as InferenceData"),
     ("xarray", "xarray", "chains as data sets"),
+    ("nbformat", "nbformat", "the tutorial's notebooks"),
+    ("nbclient", "nbclient", "running them"),
+    ("ipykernel", "ipykernel", "running them"),
     ("torch", "torch", "energies of PyTorch"),
     ("jax", "jax", "energies of JAX"),
 )

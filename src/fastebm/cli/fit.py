@@ -24,7 +24,9 @@ from ..fitting.scaled_wells import ScaledWells, fit_wells
 from ..fitting.selection import select_n_wells
 from ..io import load, save
 from ..training.result import TrainingResult
-from .tables import Table, TableError, asked, joined
+from .figures import counted, plus_minus
+from .tables import Table, TableError, asked
+from .tables import joined as _joined
 from .words import spoken
 
 
@@ -78,7 +80,7 @@ class FitSummary:
         return lines
 
     def transforms(self) -> dict[str, str]:
-        """What was done with every column, and why; empty without --preprocess."""
+        """What was done with every column, and why; empty without transforms."""
         preparation = getattr(self.model, "preparation", None)
         return {} if preparation is None else {c.name: str(c) for c in preparation.columns}
 
@@ -90,7 +92,7 @@ class FitSummary:
     def command(self) -> str:
         """The command that gives this fit again."""
         s = self.settings
-        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(joined(self.table.names))]
+        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(_joined(self.table.names))]
         words += ["--wells", str(s["wells"]), "--seed", str(s["seed"])]
         if s["recipe"] != "auto":
             words += ["--recipe", s["recipe"]]
@@ -98,12 +100,11 @@ class FitSummary:
             words += ["--n-init", str(s["n_init"])]
         if s["covariance"] != "diag":
             words += ["--covariance", s["covariance"]]
+        if s["tails"] != "normal":
+            words += ["--tails", s["tails"]]
         if s["updates"] != 800:
             words += ["--updates", str(s["updates"])]
-        if s["preprocess"] is not None:
-            words += ["--preprocess", "auto"]
-        for name, period in s["cyclic"].items():
-            words += ["--cyclic", shlex.quote(f"{name}={period:g}")]
+        words += transforming(s)
         if s["header"] != "auto":
             words += ["--header", s["header"]]
         return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
@@ -114,7 +115,7 @@ class FitSummary:
 
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
-        order = np.argsort(-self.model.weights_)
+        order, df = np.argsort(-self.model.weights_), self.model.degrees_of_freedom_
         training = self.model.training
         return {
             "fastebm": __version__,
@@ -122,17 +123,20 @@ class FitSummary:
             "columns": list(self.table.names),
             "n_rows": len(self.table.x),
             "n_dropped": self.table.dropped,
+            "notes": list(self.table.notes),
             "n_wells": self.model.n_wells,
             "weights": self.model.weights_[order].tolist(),
             "means": self.model.means_[order].tolist(),
             "widths": self.model.stds_[order].tolist(),
             "covariances": self.model.covariances_[order].tolist(),
+            "degrees_of_freedom": None if df is None else df[order].tolist(),
             "log_likelihood": self.log_likelihood,
             "held_out": [
                 {"n_wells": int(k), "log_likelihood": float(v), "lead_of_more_wells": float(g)}
                 for k, v, g in (self.held_out.tolist() if self.held_out is not None else [])
             ],
             "acceptance_rate": training.acceptance_rate if training else None,
+            "polished": self.model.polished,
             "gained_by_check": self.model.gained,
             "transforms": self.transforms(),
             "warnings": self.warnings,
@@ -153,6 +157,7 @@ def fit_table(
     updates,
     n_init="auto",
     covariance="diag",
+    tails="normal",
     header="auto",
     preprocess=None,
     cyclic=None,
@@ -166,6 +171,7 @@ def fit_table(
         "n_updates": updates,
         "n_init": n_init,
         "covariance": covariance,
+        "tails": tails,
         "names": table.names,
     }
     begin = time.perf_counter()
@@ -191,12 +197,21 @@ def fit_table(
         "updates": updates,
         "n_init": n_init,
         "covariance": covariance,
+        "tails": tails,
         "preprocess": preprocess,
-        "cyclic": dict(cyclic or {}),
+        "cyclic": [f"{name}={period!r}" for name, period in (cyclic or {}).items()] or None,
         "header": header,
         "drop_na": table.dropped > 0,
     }
     return FitSummary(str(source), table, model, held_out, used, time.perf_counter() - begin)
+
+
+def transforming(settings) -> list[str]:
+    """The words of a command that ask for transforms."""
+    words = [] if settings["preprocess"] is None else ["--preprocess", settings["preprocess"]]
+    for pair in settings["cyclic"] or ():
+        words += ["--cyclic", shlex.quote(pair)]
+    return words
 
 
 def as_text(summary: FitSummary) -> str:
@@ -204,44 +219,33 @@ def as_text(summary: FitSummary) -> str:
     facts, names = summary.as_dict(), summary.table.names
     dropped = f" ({facts['n_dropped']:,} with missing cells left out)" if facts["n_dropped"] else ""
     size = max([12, *(len(n) + 2 for n in names)])
-    lines = [f"{summary.source}: {facts['n_rows']:,} rows{dropped}, {_count(facts['n_wells'])}", ""]
+    lines = [f"{summary.source}: {facts['n_rows']:,} rows{dropped}, {counted(facts['n_wells'])}", ""]
     lines.append(f"{'well':>4}{'weight':>9}   " + "".join(f"{n:>{2 * size}}" for n in names))
     for j, weight, cells in summary.wells():
         lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
     lines += ["", *summary.correlations()]
+    if facts["degrees_of_freedom"] is not None:
+        lines.append(
+            "tails           "
+            + ", ".join(f"{df:.3g}" for df in facts["degrees_of_freedom"])
+            + " degrees of freedom"
+        )
     lines += [f"column          {name}: {said}" for name, said in facts["transforms"].items()]
     lines.append(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)")
     for row in facts["held_out"]:
         mark = "  <- chosen" if row["n_wells"] == facts["n_wells"] else ""
         lines.append(
-            f"held out        {row['log_likelihood']:.4f} nats per row with {_count(row['n_wells'])}{mark}"
+            f"held out        {row['log_likelihood']:.4f} nats per row with {counted(row['n_wells'])}{mark}"
         )
     lines.append(f"fitted in       {summary.seconds:.2f} s")
     if summary.model.gained:
         lines.append(
-            f"taken           EM's wells, {summary.model.gained:.2g} nats per row better than the trained ones"
+            f"polished        by EM: {summary.model.gained:.2g} nats per row above the trained wells"
         )
     lines += facts["warnings"] + [f"not checked     {skipped}" for skipped in facts["not_checked"]]
     if not facts["warnings"] and not facts["not_checked"]:
         lines.append("warnings        none")
     return "\n".join(lines)
-
-
-def plus_minus(mean: float, width: float) -> str:
-    """Centre and width of a well, to three digits of the width."""
-    if width == 0:
-        # A column that is constant.
-        return f"{mean:.8g}"
-    decimals = max(0, 2 - math.floor(math.log10(width)))
-    return (
-        f"{mean:.{decimals}f} ± {width:.{decimals}f}"
-        if decimals <= 9 and width < 1e9
-        else f"{mean:.8g} ± {width:.3g}"
-    )
-
-
-def _count(wells: int) -> str:
-    return f"{wells} well{'s' * (wells != 1)}"
 
 
 # ---- commands ----
@@ -258,9 +262,7 @@ def run(arguments, progress, output, print_json):
         check_picture(arguments.plot)
     table = asked(arguments, progress)
     source = "standard input" if arguments.data == "-" else arguments.data
-    preprocess = (
-        "auto" if arguments.cyclic else {"none": None}.get(arguments.preprocess, arguments.preprocess)
-    )
+    preprocess = "auto" if arguments.cyclic or arguments.preprocess == "auto" else None
     if arguments.model == "network" and preprocess is not None:
         raise ValueError("--preprocess and --cyclic are for --model wells or auto; leave them out")
     if arguments.model == "network":
@@ -270,9 +272,7 @@ def run(arguments, progress, output, print_json):
     if arguments.model == "auto":
         from . import auto
 
-        return _finish(
-            auto.fit_table(source, table, arguments, progress, preprocess), arguments, output, print_json
-        )
+        return _finish(auto.fit_table(source, table, arguments, progress), arguments, output, print_json)
     summary = fit_table(
         source,
         table,
@@ -282,6 +282,7 @@ def run(arguments, progress, output, print_json):
         updates=800 if arguments.updates is None else arguments.updates,
         n_init=arguments.n_init,
         covariance=arguments.covariance,
+        tails=arguments.tails,
         header=arguments.header,
         preprocess=preprocess,
         cyclic=dict(arguments.cyclic or ()),
@@ -302,7 +303,7 @@ def _finish(summary, arguments, output, print_json):
         report_page = _page_of(summary)
         files.append((arguments.report, report_page(summary).encode()))
     if arguments.out:
-        save(arguments.out, summary.model)
+        save(arguments.out, getattr(summary.model, "whole", summary.model))
     for path, data in files:
         output.write(path, data)
     written = {k: v for k in ("out", "plot", "report") if (v := getattr(arguments, k))}
@@ -333,16 +334,20 @@ SCORED = "log Z", lambda energy: energy.has_log_partition
 SAMPLED = "direct sampler", lambda energy: energy.has_exact_sample
 
 
-def _density(path, needs):
-    """(log-density function, sampling function, names, number of features) of a saved model."""
-    fact, known = needs
+def _opened(path):
+    """A saved density."""
     try:
         model = load(path)
     except OSError as error:
         raise OSError(error.errno, f"cannot read {path}: {error.strerror or error}") from None
     model = getattr(model, "model_", model)
-    if isinstance(model, TrainingResult):
-        model = model.energy
+    return model.energy if isinstance(model, TrainingResult) else model
+
+
+def _density(path, needs):
+    """(log-density function, sampling function, names, number of features) of a saved model."""
+    fact, known = needs
+    model = _opened(path)
     if isinstance(model, (ScaledWells, ScaledNetwork, PreparedDensity)):
         return model.score_samples, model.sample, model.names, model.n_features
     if isinstance(model, Energy):
@@ -372,8 +377,20 @@ def score(arguments, progress, output, print_json):
         "lowest": float(log_p.min()),
         "highest": float(log_p.max()),
     }
+    found = None
+    if arguments.flag is not None:
+        from .answers import flags
+
+        found = flags(arguments.model, table, log_p, arguments.flag)
+        facts |= found.facts()
     if arguments.out:
-        output.write(arguments.out, _encoded(arguments.out, log_p[:, None], ("log_density",)))
+        plain = found is None
+        data = (
+            _encoded(arguments.out, log_p[:, None], ("log_density",))
+            if plain
+            else found.encoded(arguments.out)
+        )
+        output.write(arguments.out, data)
     if arguments.out == "-":
         return
     if arguments.json:
@@ -384,7 +401,8 @@ def score(arguments, progress, output, print_json):
     dropped = f" ({table.dropped:,} with missing cells left out)" if table.dropped else ""
     reach = f"{facts['lowest']:.4f} to {facts['highest']:.4f}"
     mean = f"log-likelihood  {facts['log_likelihood']:.4f} nats per row ({reach})"
-    output.say(arguments, f"{arguments.data}: {len(log_p):,} rows{dropped}\n{mean}")
+    text = f"{arguments.data}: {len(log_p):,} rows{dropped}\n{mean}"
+    output.say(arguments, text if found is None else f"{text}\n{found.as_text()}")
 
 
 def _matching(arguments, names, width, progress) -> Table:

@@ -12,7 +12,7 @@ EXAMPLES = {
         "fastebm describe data.txt --separator ';' --decimal , --json",
     ],
     "fit": [
-        "fastebm fit data.csv --out model.npz --plot fit.png --report report.html",
+        "fastebm fit data.csv --model auto --out model.npz --plot fit.png --report report.html",
         "fastebm fit data.csv --columns height,weight --wells auto --covariance full --out model.npz",
         "fastebm fit data.csv --model network --max-seconds 60 --out model.npz",
         "cut -d, -f2 data.csv | fastebm fit - --wells 3 --json",
@@ -20,7 +20,12 @@ EXAMPLES = {
     "score": [
         "fastebm score model.npz new.csv",
         "fastebm score model.npz new.csv --out scores.csv",
+        "fastebm score model.npz new.csv --flag 1% --out flags.csv",
         "fastebm score model.npz new.csv --out - | sort -g | head -5",
+    ],
+    "impute": [
+        "fastebm impute model.npz gaps.csv --out filled.csv",
+        "fastebm impute model.npz gaps.csv --how draw --seed 2 --na=-999 --out filled.csv",
     ],
     "sample": [
         "fastebm sample model.npz --n 10",

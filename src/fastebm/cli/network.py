@@ -12,7 +12,8 @@ from .._runtime.info import __version__
 from .._runtime.seed import seed_sequence
 from ..fitting.network import fit_network
 from ..fitting.scaled_network import ScaledNetwork
-from .tables import Table, joined
+from .fit import _joined
+from .tables import Table
 from .words import spoken
 
 
@@ -44,7 +45,7 @@ class NetworkSummary:
     def command(self) -> str:
         """The command that gives this fit again."""
         s = self.settings
-        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(joined(self.table.names))]
+        words = ["fastebm fit", shlex.quote(self.source), "--columns", shlex.quote(_joined(self.table.names))]
         words += ["--model network --seed", str(s["seed"])]
         if s["hidden"] != "auto":
             words += ["--hidden", ",".join(map(str, s["hidden"]))]
@@ -69,6 +70,7 @@ class NetworkSummary:
             "columns": list(self.table.names),
             "n_rows": len(self.table.x),
             "n_dropped": self.table.dropped,
+            "notes": list(self.table.notes),
             "model": "network" if model.better else "wells",
             "hidden": self.widths,
             "n_wells": model.wells.n_wells,
@@ -119,21 +121,27 @@ class NetworkSummary:
 def fit_table(source, table: Table, arguments, progress=False) -> NetworkSummary:
     """Fit a table as the arguments of the command say."""
     begin = time.perf_counter()
-    with catch_warnings():
-        # They are printed with the table.
-        simplefilter("ignore", FastEBMWarning)
-        model = fit_network(
-            table.x,
-            hidden=arguments.hidden,
-            base=arguments.base,
-            validation=arguments.validation,
-            n_updates=arguments.updates,
-            max_seconds=arguments.max_seconds,
-            # The second child, as the estimator and the wells have it.
-            seed=seed_sequence(arguments.seed).spawn(2)[1],
-            progress=progress,
-            names=table.names,
-        )
+    try:
+        with catch_warnings():
+            # They are printed with the table.
+            simplefilter("ignore", FastEBMWarning)
+            model = fit_network(
+                table.x,
+                hidden=arguments.hidden,
+                base=arguments.base,
+                validation=arguments.validation,
+                n_updates=arguments.updates,
+                max_seconds=arguments.max_seconds,
+                # The second child, as the estimator and the wells have it.
+                seed=seed_sequence(arguments.seed).spawn(2)[1],
+                progress=progress,
+                names=table.names,
+            )
+    except ValueError as error:
+        # The library speaks of X; here X has a name.
+        raise (
+            type(error)(str(error).replace("X: ", f"{source}: ", 1)) if type(error) is ValueError else error
+        ) from None
     used = {
         "model": "network",
         "hidden": arguments.hidden if isinstance(arguments.hidden, str) else list(arguments.hidden),

@@ -15,7 +15,10 @@ def table_options(command: argparse.ArgumentParser, drop_na: bool = True) -> Non
         command.add_argument("--drop-na", action="store_true", help="leave out rows with missing cells")
     group = command.add_argument_group("how the file is written (default: found out)")
     group.add_argument(
-        "--header", choices=("auto", "yes", "no"), default="auto", help="does the first line hold names?"
+        "--header",
+        choices=("auto", "yes", "no"),
+        default="auto",
+        help="does the first line hold names? (default auto: as its cells look)",
     )
     group.add_argument(
         "--separator", type=separator, metavar="SIGN", help="between cells: ',', ';', tab, space, ..."
@@ -25,7 +28,11 @@ def table_options(command: argparse.ArgumentParser, drop_na: bool = True) -> Non
         "--encoding", metavar="NAME", help="of the text: utf-8, latin-1, utf-16, shift_jis, ..."
     )
     group.add_argument(
-        "--na", type=names, default=(), metavar="A,B", help="more cells that stand for no value: --na=-999,x"
+        "--na",
+        type=names,
+        default=(),
+        metavar="A,B",
+        help="more cells that stand for no value: --na=-999,x (default: none more)",
     )
     group.add_argument(
         "--skip", type=natural, default=0, metavar="N", help="lines above the table (default 0)"
@@ -52,6 +59,7 @@ def separator(text: str) -> str:
     """One sign, or the name of one."""
     from .tables.text import SEPARATORS
 
-    if len(text) != 1 and text not in SEPARATORS:
+    sign = len(text) == 1 and text.isascii() and not text.isalnum() and text not in "\"'.+-#%"
+    if not sign and text not in SEPARATORS:
         raise argparse.ArgumentTypeError(f"{text!r} is not one sign, tab, space, comma, semicolon or bar")
     return text

@@ -96,7 +96,14 @@ def settings_of(facts) -> list[str]:
     machine = info()
     words = {True: "yes", False: "no", None: "-"}
     settings = [
-        [NAMES.get(k, k.replace("_", " ")), words[v] if v is None or isinstance(v, bool) else v]
+        [
+            NAMES.get(k, k.replace("_", " ")),
+            words[v]
+            if v is None or isinstance(v, bool)
+            else ", ".join(map(str, v))
+            if isinstance(v, list)
+            else v,
+        ]
         for k, v in facts["settings"].items()
     ]
     settings += [["fastebm", machine["version"]], ["instruction set", machine["isa"]]]

@@ -199,8 +199,14 @@ def report_page(summary) -> str:
         f"{left_out}; {model.n_wells} well{'s' * (model.n_wells > 1)}; mean log-likelihood "
         f"{facts['log_likelihood']:.4f} nats per row (on the rows fitted).</p>"
     ]
+    parts += ["<h2>Data</h2>", _data_table(table)]
+    if facts["transforms"]:
+        body = list(facts["transforms"].items())
+        parts += ["<h2>What was done with the columns</h2>", table_of(["column", "transform"], body)]
+    # Those that the density is of.
+    d = len(_kept(summary))
     title = "Density and energy landscape" if d <= 2 else "Density"
-    parts += ["<h2>Data</h2>", _data_table(table), f"<h2>{title}</h2>", _wells_table(summary)]
+    parts += [f"<h2>{title}</h2>", _wells_table(summary)]
     if d <= 2:
         sheets = panels(lambda pair: _draw_fit(summary, pair))
         caption = "Density over the data, and the energy, whose wells are the modes."

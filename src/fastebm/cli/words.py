@@ -14,6 +14,7 @@ OPTIONS = {
     "model": "--model",
     "max_seconds": "--max-seconds",
     "max_wells": "--max-wells",
+    "preprocess": "--preprocess",
     "hidden": "--hidden",
     "validation": "--validation",
     "seed": "--seed",
@@ -22,11 +23,13 @@ OPTIONS = {
 PHRASES = {
     "memorisation: give held-out rows, diagnose(result, X, X_val=...)": "memorisation: no rows were held out; score "
     "rows that were not fitted (fastebm score) and compare",
-    "; drop it": "; leave it out with --columns",
+    "; drop it": "; leave it out with --columns, or say --preprocess auto",
     "drop the feature, or give a sampler with a step_size of your own": "leave it out with --columns",
     "drop the feature": "leave it out with --columns",
+    "drop the column": "leave the column out with --columns",
     "drop a constant feature": "leave out a constant column with --columns",
     "fit_wells (--model wells)": "--model wells",
+    "fit_wells": "--model wells",
 }
 # Settings that only Python has.
 PYTHON = re.compile(
@@ -46,7 +49,7 @@ def spoken(text: str, source: str | None = None) -> str:
     Examples
     --------
     >>> spoken("X: feature 1 (b) has zero variance, so its density is infinite; drop it", "data.csv")
-    "data.csv: 'b' has zero variance, so its density is infinite; leave it out with --columns"
+    "data.csv: 'b' has zero variance, so its density is infinite; leave it out with --columns, or say --preprocess auto"
     >>> spoken("use 3 wells, or let n_wells='auto' choose")
     'use 3 wells, or let --wells auto choose'
     """

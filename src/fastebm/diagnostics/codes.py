@@ -48,8 +48,8 @@ CODES = {
     ),
     "at_bound": Code(
         TRAINING,
-        "A parameter is at its bound, or has left the range in which it acts: not the data decide its value.",
-        "Heed the other warnings first, as biased chains drive it there; then rescale the data or widen theta_bounds.",
+        "A parameter is at its bound, or has left the range in which it acts: its value is not that of the data.",
+        "Heed the other warnings first (biased chains drive it there); then rescale the data or widen theta_bounds.",
     ),
     "energy_gap": Code(
         TRAINING,
@@ -155,7 +155,7 @@ CODES = {
     "wide_mode": Code(
         DENSITY,
         "A well is as wide as it can be, mostly for a few rows that are far from all others.",
-        "One well more, or remove those rows.",
+        "One well more, wells with heavy tails (tails='student'), or remove those rows.",
     ),
     "network_not_better": Code(
         DENSITY,
@@ -175,7 +175,7 @@ CODES = {
     "outliers": Code(
         ROWS,
         "A value is a thousand times as far from the median as most: it pulls wells and stretches ranges.",
-        "Correct, clip or remove such rows before the fit.",
+        "Wells with heavy tails (tails='student'), or correct, clip or remove such rows before the fit.",
     ),
     "duplicates": Code(
         ROWS,

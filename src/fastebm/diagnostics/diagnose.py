@@ -214,6 +214,9 @@ def _of_wells(result: ScaledWells, x, seed):
     )
     # Wells that unseen rows chose are no optimum of the likelihood of these.
     known = None if result.candidates is not None else examine(wells, x, searched=result.n_init >= STARTS)
+    if result.degrees_of_freedom_ is not None:
+        # Heavy tails bear them.
+        found = [d for d in found if d.code != "outliers"]
     short = [] if known is None else arrival.stopped_early(known)
     return Diagnosis(
         _dearest_first(short, wells, x, known) + found,

@@ -189,7 +189,7 @@ def data(x: np.ndarray, rng: np.random.Generator) -> list[Diagnostic]:
                 f"X[{row}, {feature}] = {x[row, feature]:g} is {far.max():.3g} times as far from the median as 90 % "
                 f"of the data: "
                 "such rows pull the wells and stretch what is chosen from the range of the data",
-                "remove or clip such rows before the fit",
+                "give wells heavy tails (tails='student'), or remove or clip such rows before the fit",
             )
         )
     # A value that holds a fifth of the rows is missed by 64 draws with probability 6e-7.

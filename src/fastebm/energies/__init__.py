@@ -9,6 +9,7 @@ from .banana import Banana
 from .base import Energy
 from .box import Box
 from .compiled import CompiledEnergy
+from .conditioned import Conditioned
 from .double_well import DoubleWell
 from .funnel import Funnel
 from .gaussian import Gaussian
@@ -29,6 +30,7 @@ __all__ = [
     "Banana",
     "Box",
     "CompiledEnergy",
+    "Conditioned",
     "DoubleWell",
     "Energy",
     "Funnel",

@@ -55,7 +55,7 @@ cdef class StudentTMixture(Energy):
     >>> import fastebm as fe
     >>> wells = fe.StudentTMixture.from_mixture([1, 1], [[-2.0], [2.0]], [[0.5], [0.5]], df=3.0)
     >>> wells.log_prob([2.0, 20.0]).round(3)
-    array([-1.   , -9.757])
+    array([ -0.999, -12.772])
     """
 
     def __init__(self, n_wells=2, n_features=1, theta=None, *, covariance="diag"):
@@ -179,6 +179,23 @@ cdef class StudentTMixture(Energy):
         result = self.scale_matrices_ * (df / np.where(df > 2.0, df - 2.0, 1.0))[:, None, None]
         result[df <= 2.0] = np.inf
         return result
+
+    @property
+    def stds_(self):
+        """Standard deviation of each feature in each well, shape (n_wells, n_features), in the units of x; infinite
+        where df is at most 2."""
+        return np.sqrt(np.diagonal(self.covariances_, axis1=1, axis2=2))
+
+    def _rescaled(self, offset, scale):
+        # The law of offset + scale x as such wells, or None beyond their range of scales.
+        lower = np.diagonal(self._factors(), axis1=1, axis2=2) / scale
+        if not (np.abs(np.log(lower)) <= LOG_L_LIMIT).all():
+            return None
+        parts, df = (self.weights_, offset + scale * self.means_), self.degrees_of_freedom_
+        if not self.loops.full:
+            return StudentTMixture.from_mixture(*parts, scale * self.scales_, df)
+        matrices = np.outer(scale, scale) * self.scale_matrices_
+        return StudentTMixture.from_mixture(*parts, df=df, scale_matrices=matrices)
 
     modes = property(lambda self: self.means_, doc="Centres of the wells, as `means_`.")
     mode_shares = property(lambda self: self.weights_, doc="Mass of each well, as `weights_`.")

@@ -96,9 +96,10 @@ def theta_of_mixture(weights, means, scales, scale_matrices, df) -> tuple[np.nda
     else:
         shape = logs = -np.log(spread) - 0.5 * math.log(2.0)
     if (np.abs(logs) > LOG_L_LIMIT).any():
+        widths = np.exp(-logs) * math.sqrt(0.5)
         raise ValueError(
-            f"{name} must be those of scales between {SCALE_LIMITS[0]:.3g} and {SCALE_LIMITS[1]:.3g}, got "
-            f"{np.exp(-logs).min() * math.sqrt(0.5):g} to {np.exp(-logs).max() * math.sqrt(0.5):g}; rescale x"
+            f"{name} must stand for scales between {SCALE_LIMITS[0]:.3g} and {SCALE_LIMITS[1]:.3g}, got "
+            f"{widths.min():g} to {widths.max():g}; rescale x"
         )
     k = -np.log(weights / weights.sum()) - logs.sum(axis=1)
     theta = np.column_stack([shape, means, np.broadcast_to(np.log(df), n), k])

@@ -21,7 +21,8 @@ from ..training.after_fit import _level_of_caller, check_strict, conclude
 from ..training.contrastive import ContrastiveDivergence
 from ..training.recipes import GLOBAL_MOVE_FEATURES, default_step_size
 from .scaled_network import ScaledNetwork, annealing_start
-from .scaled_wells import fit_rows, standardise
+from .scaled_wells import fit_rows
+from .standardise import standardise
 from .yardstick import best_wells
 
 # Quadrature in up to two features: nats that nobody will miss, and that float32 can give.
@@ -239,6 +240,9 @@ def fit_network_rows(
         facts,
         named,
     )
+    # The wells of the density have seen these rows, but were scored by some that had not.
+    scores = np.sort(fit._log_prob(scale * z_val + offset)) if better else refitted.held_out_scores
+    fit = replace(fit, held_out_scores=scores)
     conclude(fit, z, diagnose, strict)
     if not better and against is None:
         warnings.warn("; ".join(why_wells(fit)), FastEBMWarning, stacklevel=_level_of_caller())

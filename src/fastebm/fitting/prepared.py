@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import samples
 from .._runtime.errors import FastEBMWarning
 from ..energies.affine import Affine
@@ -19,7 +20,7 @@ from .prepared_energy import PreparedEnergy, shares_of
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedDensity:
+class PreparedDensity(html.Shown):
     """What a fit with ``preprocess=`` returns: the transforms of the columns, and the density of what they give.
 
     Attributes
@@ -30,6 +31,8 @@ class PreparedDensity:
         The density of z, the transformed rows of the kept columns. Its numbers are in units of z.
     warnings, not_checked : list
         What the checks have to say about the columns and about the fit, and what they did not look at.
+    why : str
+        Where rows that were not fitted have chosen the transforms (`fit_auto`): what these gain.
 
     Notes
     -----
@@ -52,6 +55,7 @@ class PreparedDensity:
     inner: Any
     warnings: list = field(default_factory=list)
     not_checked: list = field(default_factory=list)
+    why: str = ""
 
     @property
     def n_features(self) -> int:
@@ -72,6 +76,16 @@ class PreparedDensity:
     def gained(self) -> float:
         """Of wells: what the check of a training run gained; see `ScaledWells`."""
         return getattr(self.inner, "gained", 0.0)
+
+    @property
+    def candidates(self) -> np.ndarray | None:
+        """Of `fit_auto`: what was tried, in nats a row of X."""
+        return getattr(self.inner, "candidates", None)
+
+    @property
+    def polished(self) -> bool:
+        """Of wells: did EM go on from what training had found?"""
+        return getattr(self.inner, "polished", False)
 
     @property
     def wells(self):
@@ -99,6 +113,11 @@ class PreparedDensity:
         of its mass, which is the standard deviation where a column is not transformed; 0 for a constant."""
         kept = self.preparation._widths(self._of_wells("means_"), self._of_wells("stds_"))
         return kept @ np.abs(self.preparation._loadings).T
+
+    @property
+    def degrees_of_freedom_(self) -> np.ndarray | None:
+        """Degrees of freedom of each well with heavy tails, shape (n_wells,); None of normal wells."""
+        return self._of_wells("degrees_of_freedom_")
 
     @property
     def covariance(self) -> str:
@@ -140,34 +159,70 @@ class PreparedDensity:
         """log p(x) of every row of X, shape (n_samples,), a density per unit of the kept columns of X.
 
         Outside the support it is -inf, and a `FastEBMWarning` says how many rows are and in which columns.
+
+        Raises
+        ------
+        NonFiniteError
+            If a row is so far out that its transform is beyond float64.
         """
         return self._log_prob(samples(X, self.n_features)[0])
 
     def _log_prob(self, x: np.ndarray) -> np.ndarray:
         z, inside, log_slopes = self.preparation._mapped(x)
+        self.preparation._check_range(x, z)
         out = np.full(len(x), -np.inf)
         if inside.any():
             z = z[inside]
             parts = [self.inner._log_prob(z + image) for image in self.preparation.images]
             out[inside] = np.logaddexp.reduce(np.stack(parts), axis=0) + log_slopes[inside]
-        if not inside.all():
-            warnings.warn(self.preparation._outside(x, inside), FastEBMWarning, stacklevel=_level_of_caller())
+        self._say_outside(x, inside)
         return out
 
+    def _say_outside(self, x, inside):
+        if not inside.all():
+            warnings.warn(self.preparation._outside(x, inside), FastEBMWarning, stacklevel=_level_of_caller())
+
     def shares(self, X) -> np.ndarray:
-        """Share of each well in the density at every row of X, shape (n_samples, n_wells); rows sum to 1."""
+        """Share of each well in the density at every row of X, shape (n_samples, n_wells); rows sum to 1.
+
+        A row outside the support, of which a `FastEBMWarning` tells, has those of a place inside.
+        """
         return self._shares(samples(X, self.n_features)[0])
 
     def _shares(self, x):
         self._of_wells("_shares")
-        return shares_of(self.preparation, _OnZ(self.wells), self.preparation._mapped(x)[0])
+        z, inside, _ = self.preparation._mapped(x)
+        self._say_outside(x, inside)
+        return shares_of(self.preparation, _OnZ(self.wells), z)
 
     def sample(self, n: int, seed=None) -> np.ndarray:
         """Draw n samples, shape (n, n_features), in units of X: rounded as the data are, left-out columns restored."""
         return self.preparation._restored(self.inner.sample(n, seed=seed))
 
+    def _html(self) -> str:
+        columns = html.table([(c.name, str(c)) for c in self.preparation.columns])
+        wells = self.wells
+        if wells is None:
+            inside = html.Markup(self.inner._repr_html_() or html.code(self.inner))
+            rows = [("density of the transformed columns", "a network, or an energy of the user's")]
+            table = html.folded("the density of the transformed columns", inside)
+        else:
+            rows = [("wells", self.n_wells), ("covariance", self.covariance)]
+            table = html.table(
+                [
+                    (j + 1, f"{w:.4f}", *(f"{m:.4g} ± {s:.3g}" for m, s in zip(mean, std, strict=True)))
+                    for j, (w, mean, std) in enumerate(
+                        zip(self.weights_, self.means_, self.stds_, strict=True)
+                    )
+                ],
+                ("well", "weight", *self.preparation.names),
+            )
+        return html.card(
+            "PreparedDensity", rows, columns, table, html.verdict(self.warnings, self.not_checked)
+        )
+
     def __str__(self) -> str:
-        return f"{self.preparation}\n{self.inner!r}"
+        return "\n".join([str(self.preparation), *([self.why] if self.why else []), repr(self.inner)])
 
 
 class _OnZ:
@@ -193,7 +248,7 @@ def wells_of(fit):
     return fit if better is None else None if better else fit.wells
 
 
-def prepared(preparation: Preprocessing, inner, x, diagnose=True, strict=False) -> PreparedDensity:
+def prepared(preparation: Preprocessing, inner, x, diagnose=True, strict=False, why="") -> PreparedDensity:
     """A density of z with the transforms that made z, checked.
 
     Parameters
@@ -205,6 +260,8 @@ def prepared(preparation: Preprocessing, inner, x, diagnose=True, strict=False) 
         The rows, in units of X.
     diagnose, strict : bool
         See `fit_wells`.
+    why : str
+        Why there are transforms.
     """
     # Errors of the inner fit were heard when it ended.
-    return conclude(PreparedDensity(preparation, inner), x, diagnose, strict, heard=False)
+    return conclude(PreparedDensity(preparation, inner, why=why), x, diagnose, strict, heard=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._runtime.check import samples
 from ..energies.base import Energy
 from ..energies.python_energy import PythonEnergy
 from ..preprocess import Preprocessing
@@ -49,7 +50,9 @@ class PreparedEnergy(PythonEnergy):
     def _inside(self, X):
         z, inside, log_slopes = self.preparation._forward(X)
         window = self.preparation.window
-        return z, inside & ((window[0] <= X) & (window[1] > X)).all(axis=1), log_slopes
+        # So far out that z is beyond float64, there is nothing.
+        inside = inside & ((window[0] <= X) & (window[1] > X)).all(axis=1) & np.isfinite(z).all(axis=1)
+        return np.where(inside[:, None], z, 0.0), inside, np.where(inside, log_slopes, 0.0)
 
     @property
     def has_walls(self):
@@ -93,9 +96,8 @@ class PreparedEnergy(PythonEnergy):
 
     def shares(self, X):
         """Share of each mode in the density at every sample, shape (n_samples, n_modes)."""
-        return shares_of(
-            self.preparation, self.inner, self.preparation._forward(np.asarray(X, dtype=float))[0]
-        )
+        x = samples(X, self.n_features)[0]
+        return shares_of(self.preparation, self.inner, self.preparation._forward(x)[0])
 
     def _arguments(self):
         return {"preparation": self.preparation, "energy": self.inner}

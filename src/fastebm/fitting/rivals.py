@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 
 from .auto import fit_auto_rows
-from .scaled_wells import fit_rows, standardise
+from .scaled_wells import fit_rows
+from .standardise import standardise
 
 # Numbers of wells or components that are tried, and bandwidths in standard deviations.
 MOST, BANDWIDTHS = 10, np.geomspace(0.05, 1.5, 25)

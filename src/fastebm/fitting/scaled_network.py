@@ -68,6 +68,8 @@ class ScaledNetwork(html.Shown):
         rows), ``gain`` (lower end of the difference) and ``gain_error``.
     names : tuple of str or None
         Names of the features, if they were given.
+    held_out_scores : ndarray of shape (n,) or None
+        Sorted log-densities of those rows under the density, in units of x.
     warnings, not_checked : list
         What the checks have to say, and what they did not look at.
     candidates : ndarray or None
@@ -95,6 +97,7 @@ class ScaledNetwork(html.Shown):
     warnings: list = field(default_factory=list)
     not_checked: list = field(default_factory=list)
     candidates: np.ndarray | None = None
+    held_out_scores: np.ndarray | None = None
 
     @property
     def n_features(self) -> int:

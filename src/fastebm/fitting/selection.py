@@ -11,7 +11,8 @@ from ..mixtures.shrunk import Shape
 from ..preprocess import prepare_rows
 from .folds import Candidate, Folds
 from .grid import off_the_grid
-from .scaled_wells import SELECTION_ROWS, standardise
+from .scaled_wells import SELECTION_ROWS, TAILS
+from .standardise import standardise
 
 # In standard errors (Breiman, Friedman, Olshen and Stone, Classification and Regression Trees, 1984, section 3.4.3).
 SIGNIFICANT = 1.0
@@ -34,6 +35,7 @@ def select_n_wells(
     max_wells: int | None = None,
     n_folds: int = 5,
     covariance="diag",
+    tails="normal",
     seed=None,
     preprocess=None,
     names=None,
@@ -55,6 +57,7 @@ def select_n_wells(
     n_folds : int, default 5
         At least 2.
     covariance : {"diag", "full"}, default "diag"
+    tails : {"normal", "student"}, default "normal"
     seed : None, int, SeedSequence or Generator
     preprocess : None, "auto" or dict, default None
         As in `fit_wells`. All rows decide on the transforms, which have a parameter or two each.
@@ -80,7 +83,12 @@ def select_n_wells(
     Nadeau and Bengio, Inference for the generalization error, Machine Learning 52, 2003 (the standard error).
     """
     x = rows(X)
-    options = {"max_wells": max_wells, "n_folds": n_folds, "covariance": covariance} | settings
+    options = {
+        "max_wells": max_wells,
+        "n_folds": n_folds,
+        "covariance": covariance,
+        "tails": tails,
+    } | settings
     if preprocess is None:
         return choose_n_wells(x, seed=seed, names=names, **options)
     noise, stream = seed_sequence(seed).spawn(2)
@@ -91,11 +99,14 @@ def select_n_wells(
     return n_wells, table
 
 
-def choose_n_wells(x: np.ndarray, *, max_wells, n_folds, seed, covariance="diag", names=None, **_):
+def choose_n_wells(
+    x: np.ndarray, *, max_wells, n_folds, seed, covariance="diag", tails="normal", names=None, **_
+):
     """As `select_n_wells`, on checked rows."""
     most = None if max_wells is None else integer(max_wells, "max_wells", 1)
     n = integer(n_folds, "n_folds", 2)
-    shape = Shape(choice(covariance, "covariance", COVARIANCES))
+    heavy = choice(tails, "tails", TAILS) == "student"
+    shape = Shape(choice(covariance, "covariance", COVARIANCES), heavy)
     if len(x) < 2 * n:
         raise ValueError(
             f"n_wells='auto' needs at least two rows per fold, {2 * n} in all, got {len(x)}; give n_wells"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-# Steps of EM for the weights, whose likelihood has one maximum.
-STEPS = 300
+# Steps of EM for the weights, whose likelihood has one maximum: until a light part is left out, and for the last ones.
+FIRST_STEPS, STEPS = 50, 300
 # A part that weighs less is left out.
 LEAST = 0.05
+# A density, beside the likeliest one of a row, below which none counts as smaller.
+TINY = 1e-280
 
 
 def stack(log_p: np.ndarray) -> np.ndarray:
@@ -27,25 +29,27 @@ def stack(log_p: np.ndarray) -> np.ndarray:
     ----------
     Smyth and Wolpert, Linearly combining density estimators via stacking, Machine Learning 36, 1999.
     """
-    kept = np.arange(log_p.shape[1])
-    while True:
-        weights = _climb(log_p[:, kept])
-        light = weights < LEAST
-        if not light.any():
-            break
-        # The lightest first: what it gives up may be what another one needs.
-        kept = np.delete(kept, weights.argmin())
-    out = np.zeros(log_p.shape[1])
+    with np.errstate(under="ignore"):
+        p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
+        kept, weights = np.arange(p.shape[1]), np.full(p.shape[1], 1.0 / p.shape[1])
+        while True:
+            weights = _climb(p[:, kept], weights, FIRST_STEPS)
+            if not (weights < LEAST).any():
+                break
+            # The lightest first: what it gives up may be what another one needs.
+            lightest = weights.argmin()
+            kept, weights = np.delete(kept, lightest), np.delete(weights, lightest)
+            # A row that only a part left out explained.
+            p = np.maximum(p, TINY)
+        weights = _climb(p[:, kept], weights / weights.sum(), STEPS)
+    out = np.zeros(p.shape[1])
     out[kept] = weights
     return out
 
 
-def _climb(log_p):
-    with np.errstate(under="ignore"):
-        p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
-        weights = np.full(p.shape[1], 1.0 / p.shape[1])
-        for _ in range(STEPS):
-            weights = weights * (p / (p @ weights)[:, None]).mean(axis=0)
+def _climb(p, weights, steps):
+    for _ in range(steps):
+        weights = weights * ((1.0 / (p @ weights)) @ p) / len(p)
     return weights / weights.sum()
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from libc.stdint cimport int32_t, uint64_t
 
 from .activations cimport leaky_relu, silu, softplus, turn
+from .gamma cimport df_of_gap, digamma_gap, half_step, student_excess
 from .math cimport exp_neg, lane_sum, log1p_positive, log_normal, octant_cos, octant_sin
 from .product cimport padded, product as product_kernel, real, row_sum, transpose
 from .random cimport Key, normal_pairs, threefry as threefry_block, uniform_pairs
@@ -13,6 +14,7 @@ from .random cimport Key, normal_pairs, threefry as threefry_block, uniform_pair
 def apply(name, values):
     """Apply the named inline function to every value (a bytes-like of doubles goes in, a bytearray comes out)."""
     cdef Py_ssize_t i, n = len(values) // 8
+    cdef double slope
     source = bytearray(values)
     target = bytearray(8 * n)
     cdef char* raw = source
@@ -34,11 +36,30 @@ def apply(name, values):
     elif name == "octant_cos":
         for i in range(n):
             y[i] = octant_cos(x[i])
+    elif name == "half_step":
+        for i in range(n):
+            y[i] = half_step(x[i])
+    elif name == "digamma_gap":
+        for i in range(n):
+            y[i] = digamma_gap(x[i], &slope)
+    elif name == "digamma_gap_slope":
+        for i in range(n):
+            digamma_gap(x[i], &y[i])
     elif name == "lane_sum":
         y[0] = lane_sum(x, n)
     else:
         raise ValueError(f"no kernel named {name!r}")
     return np.frombuffer(target)
+
+
+def excess(double df, Py_ssize_t n_features):
+    """`student_excess`."""
+    return student_excess(df, n_features)
+
+
+def degrees_of_freedom(double gap, double low, double high):
+    """`df_of_gap`."""
+    return df_of_gap(gap, low, high)
 
 
 def threefry(k0, k1, c0, c1):

@@ -35,3 +35,14 @@ cdef inline void add_bend(in_t slope, in_t u, in_t w, out_t out, Py_ssize_t n, d
     for i in range(n):
         s = u[i] * slope[i]
         out[i] = fma(-inverse_half * w[i] * s, s, out[i])
+
+
+cdef inline void add_tail_spread(in_t x, in_t g, in_t w, in_t u, out_t out, Py_ssize_t n, double a2, double m,
+                                 double inverse_half) noexcept nogil:
+    # Of a well without correlations: `add_bend`, and this well's part of the variance of the wells' gradients.
+    cdef Py_ssize_t i
+    cdef double slope, s
+    for i in range(n):
+        slope = u[i] * (a2 * (x[i] - m))
+        s = slope - g[i]
+        out[i] = fma(-w[i], fma(s, s, inverse_half * slope * slope), out[i])

@@ -11,8 +11,10 @@ cdef double NOTHING
 
 cdef class Blocks:
     cdef readonly Py_ssize_t n, n_features
-    cdef object memory
+    cdef object memory, kept
     cdef double* x
+    # How many rows each stands for, or NULL: one.
+    cdef const double* w
 
 
 cdef class Climb(Team):

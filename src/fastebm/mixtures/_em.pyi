@@ -9,7 +9,7 @@ from .._runtime.team import Team
 class Blocks:
     n: int
     n_features: int
-    def __init__(self, rows: NDArray[np.float64]) -> None: ...
+    def __init__(self, rows: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> None: ...
 
 @disjoint_base
 class Climb(Team):

@@ -94,12 +94,15 @@ cdef class Blocks:
     ----------
     rows : ndarray of shape (n_samples, n_features)
         C-ordered float64, checked by the caller.
+    weights : ndarray of shape (n_samples,), optional
+        How many rows each stands for: positive, of mean 1.
     """
 
-    def __init__(self, rows):
+    def __init__(self, rows, weights=None):
         cdef const double* source = address(rows)
         cdef Py_ssize_t start = 0
         self.n, self.n_features = rows.shape
+        self.kept, self.w = weights, NULL if weights is None else address(weights)
         self.memory = np.empty((self.n + BLOCK) * self.n_features + 8)
         self.x = aligned(address(self.memory))
         with nogil:
@@ -263,13 +266,23 @@ cdef class Climb(Team):
         cdef Py_ssize_t j, wells = self.n_wells
         cdef double* low = shares + wells * BLOCK
         cdef double* total = low + BLOCK
+        cdef const double* weights = NULL
+        if self.data.w is not NULL:
+            weights = self.data.w + (x - self.data.x) // self.data.n_features
         fill(low, n, INFINITY)
         self._energies(x, n, shares, low)
         fill(total, n, 0.0)
         for j in range(wells):
             boltzmann_sum(shares + j * BLOCK, low, total, n)
-        sums[self.n_sums - 1] += log_sums(low, total, n)
-        invert(total, n)
+        if weights is NULL:
+            sums[self.n_sums - 1] += log_sums(low, total, n)
+            invert(total, n)
+        else:
+            log_sums(low, total, n)
+            scale(low, weights, n)
+            sums[self.n_sums - 1] += lane_sum(low, n)
+            invert(total, n)
+            scale(total, weights, n)
         for j in range(wells):
             scale(shares + j * BLOCK, total, n)
         self._add_moments(x, n, shares, sums)

@@ -8,7 +8,7 @@ import numpy as np
 from .._runtime.control cimport Control
 from .._runtime.fast cimport address
 from ..kernels.gamma cimport df_of_gap, digamma_gap, student_excess
-from ..kernels.math cimport exp_neg, fill, lane_dot, lane_sum, log1p_positive, log_normal, lower
+from ..kernels.math cimport fill, lane_dot, lane_sum, log1p_positive, log_normal, lower
 from ..kernels.student cimport heavy_well
 from ..kernels.wells cimport scale
 from ._em cimport BLOCK, NOTHING, Blocks, Climb
@@ -94,14 +94,16 @@ cdef class Tails:
                 self.nu[j] = self.nu[0]
 
     cdef void save(self, double* to) noexcept nogil:
+        # Of 1 / df, in which wells become normal along a line: 139 and 222 steps to the optimum of two mixtures, with
+        # log df 343 and 683.
         cdef Py_ssize_t j
         for j in range(self.n_wells):
-            to[j] = log_normal(self.nu[j])
+            to[j] = 1.0 / self.nu[j]
 
     cdef void load(self, const double* of) noexcept nogil:
         cdef Py_ssize_t j
         for j in range(self.n_wells):
-            self.nu[j] = min(max(exp_neg(max(-of[j], -600.0)), self.low), self.high)
+            self.nu[j] = 1.0 / min(max(of[j], 1.0 / self.high), 1.0 / self.low)
 
 
 cdef class HeavyClimb(Climb):

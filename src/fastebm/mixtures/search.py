@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,12 @@ from .._runtime.check import describe, integer
 from .._runtime.control import Control
 from .._runtime.seed import seed_sequence
 from .._runtime.threads import each, resolve
-from ..energies.base import Energy
+from ..energies.student_mixture import StudentTMixture
 from ..energies.well_mixture import WellMixture
 from ._em import Blocks, Climb
 from ._em_full import FullClimb
 from .kmeans import group_covariances, group_mixture
-from .splits import ROUNDS, Wells, built, moves
+from .splits import ROUNDS, Wells, additions, built, moves
 
 # Kinds of starts after the first, in turn. Of 40 climbs for eight wells in ten dimensions, k-means led 34 to the best
 # optimum, random rows 16, random wells none; the latter two find what groups cannot show, such as concentric wells.
@@ -156,9 +157,23 @@ class Normal:
         """Starts with one well elsewhere, the most promising first."""
         return moves(wells, x, rng, most)
 
-    def built(self, wells: tuple) -> Energy:
+    def additions(self, wells: tuple, x: np.ndarray, rng: np.random.Generator, most: int) -> list:
+        """Starts with one well more, the most promising first."""
+        return additions(wells, x, rng, most)
+
+    def built(self, wells: tuple) -> Any:
         """The energy of these wells, with log Z = 0."""
         return built(wells)
+
+    def taken(self, energy: Any) -> tuple:
+        """The wells of an energy."""
+        return wells_of(energy)
+
+
+@singledispatch
+def family_of(energy: Any) -> Normal:
+    """What the wells of an energy are."""
+    return Normal(energy.covariance)
 
 
 def n_starts(n_init, x: np.ndarray, n_wells: int, covariance: str = "diag") -> int:
@@ -178,7 +193,7 @@ def n_starts(n_init, x: np.ndarray, n_wells: int, covariance: str = "diag") -> i
     return integer(n_init, "n_init", 1)
 
 
-def widths_of(energy: WellMixture) -> tuple[float, float]:
+def widths_of(energy: WellMixture | StudentTMixture) -> tuple[float, float]:
     """The range of widths, narrowed so that rounding cannot leave it."""
     limits = energy.scale_limits
     return limits[0] * (1 + 1e-12), limits[1] * (1 - 1e-12)
@@ -190,9 +205,11 @@ def wells_of(energy: WellMixture) -> Wells:
     return energy.weights_, energy.means_, spread
 
 
-def climb_on(x: np.ndarray, start: Wells, std_range, tol: float, max_iter: int, n_threads: int = 1) -> Climb:
-    """Climb from start on all rows of x."""
-    return _climb(Blocks(x), start, std_range, tol, max_iter, n_threads)
+def climb_on(
+    x: np.ndarray, start: Wells, std_range, tol: float, max_iter: int, n_threads: int = 1, weights=None
+) -> Climb:
+    """Climb from start on all rows of x, which may have weights."""
+    return _climb(Blocks(x, weights), start, std_range, tol, max_iter, n_threads)
 
 
 def _climb(blocks, start, std_range, tol, max_iter, n_threads=1):

@@ -73,9 +73,9 @@ def _after_merge(wells, pair, shares, x, rng):
     return _split(merged, np.delete(shares, gone, axis=1), x, rng)
 
 
-def additions(wells: Wells, x: np.ndarray, rng: np.random.Generator, most: int) -> list[Wells]:
+def additions(wells: Wells, x: np.ndarray, rng: np.random.Generator, most: int, shares=None) -> list[Wells]:
     """Starts with one well more, the most promising first: `moves` without the merge."""
-    return _split(wells, built(wells).shares(x), x, rng)[:most]
+    return _split(wells, built(wells).shares(x) if shares is None else shares, x, rng)[:most]
 
 
 def _split(wells, shares, x, rng):

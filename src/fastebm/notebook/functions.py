@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from . import _compiled, _lists
 from .arguments import draw, finite, setstate
 from .buffer import SampleReplayBuffer
+from .hint import cold
 
 __all__ = [
     "SampleReplayBuffer",
@@ -25,6 +26,9 @@ __all__ = [
     "stable_logsumexp",
     "train_ebm",
 ]
+
+# (step_size, noise_std) of the chains in training.
+STEP = (0.055, 0.085)
 
 Record = tuple[int, float, float, float, list[float], int]
 
@@ -300,6 +304,11 @@ def train_ebm(
     FloatingPointError
         If a chain, an energy or theta leaves the range of floats; names the training step.
 
+    Warns
+    -----
+    FastEBMWarning
+        Once in a process: these chains are colder than the density that they stand for.
+
     Examples
     --------
     >>> import random
@@ -311,6 +320,7 @@ def train_ebm(
     batch_size, steps = operator.index(batch_size), operator.index(steps)
     n_replay = int(batch_size * finite(replay_ratio, "replay_ratio"))
     capacity = 14000
+    cold(*STEP)
     theta, history, items = draw(
         _compiled.train,
         theta_init,

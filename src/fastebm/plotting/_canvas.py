@@ -37,6 +37,11 @@ def styles(n: int) -> list[dict]:
     return [{"color": CYCLE[i % 6], "linestyle": LINES[i // 6 % 4]} for i in range(n)]
 
 
+def missing_matplotlib(error: ImportError) -> ImportError:
+    """What is raised where matplotlib cannot be imported."""
+    return ImportError(f"{MISSING} ({error})")
+
+
 def axes(ax, size=SIZE):
     """Return ax, or the Axes of a new figure."""
     if ax is not None:
@@ -44,7 +49,7 @@ def axes(ax, size=SIZE):
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise ImportError(f"{MISSING} ({error})") from None
+        raise missing_matplotlib(error) from None
     return plt.subplots(figsize=size, layout="constrained", dpi=DPI)[1]
 
 
@@ -124,7 +129,7 @@ def _agg():
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError as error:
-        raise ImportError(f"{MISSING} ({error})") from None
+        raise missing_matplotlib(error) from None
     return FigureCanvasAgg
 
 
@@ -158,28 +163,9 @@ def encoded(sheet, path: str | None = None, dpi: float | str = "figure") -> byte
 
 def plain_ticks(ax, most: int = 6):
     """Numbers at the ticks as people write them: 20,000 and no offset; about `most` of them on the axis of x."""
-    from matplotlib.ticker import MaxNLocator, ScalarFormatter
+    from ._ticks import plain
 
-    class Plain(ScalarFormatter):
-        large = False
-
-        def set_locs(self, locs):
-            super().set_locs(locs)
-            self.large = len(locs) > 0 and 1e4 <= np.abs(locs).max() < 1e9
-
-        def __call__(self, x, pos=None):
-            thousands = self.large and x == round(x)
-            return f"{x:,.0f}".replace("-", "\N{MINUS SIGN}") if thousands else super().__call__(x, pos)
-
-    for axis in (ax.xaxis, ax.yaxis):
-        if axis.get_scale() != "linear" or not isinstance(axis.get_major_formatter(), ScalarFormatter):
-            continue
-        formatter = Plain(useOffset=False, useMathText=True)
-        formatter.set_powerlimits((-4, 9))
-        axis.set_major_formatter(formatter)
-        if axis is ax.xaxis or most < 6:
-            axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
-    return ax
+    return plain(ax, most)
 
 
 def night(sheet) -> None:

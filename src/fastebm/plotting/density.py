@@ -120,6 +120,9 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
             bottoms = np.log(stds * np.sqrt(2 * np.pi)) - np.log(energy.mode_shares) - energy.log_partition()
         for j, style in enumerate(styles(len(centres) + 1)[1:]):
             single = (grid - centres[j]) ** 2 / (2 * stds[j] ** 2) + bottoms[j]
+            if hasattr(energy, "degrees_of_freedom_"):
+                # No parabola: the part of exp(-E) that is the well's.
+                single = e - np.log(np.maximum(energy.shares(grid)[:, j], 1e-300))
             single[single > top + 0.1 * room] = np.nan
             ax.plot(grid, single, color=style["color"], ls="--", lw=1.4, label=f"well {j + 1}")
     ax.plot(grid, e, color=BLUE, lw=2.2, label="energy")

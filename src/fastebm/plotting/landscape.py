@@ -1,4 +1,4 @@
-"""Two dimensions and more: energy or density as a map, and all pairs of features."""
+"""Two dimensions: energy or density as a map."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ import numpy as np
 
 from .._runtime.check import choice, integer, samples
 from ._canvas import (
-    BLUE,
-    GREY,
     MAP_SIZE,
     ORANGE,
-    TIGHT,
     an_energy,
     axes,
-    bins,
     colour_bar,
     names,
     plain_ticks,
@@ -29,8 +25,6 @@ GRID = 160
 SHOWN, SHALLOWEST = 0.8, 4.0
 LEVELS = 20
 POINTS = 4000
-# Inches of a figure of all pairs, at most.
-WIDEST = 10.0
 
 
 def plot_landscape(
@@ -160,92 +154,3 @@ def _arrows(ax, energy, u, v, across, colour):
     style = {"angles": "xy", "scale_units": "xy", "scale": 1, "pivot": "mid", "width": 0.004}
     edge = {"edgecolor": "black", "linewidth": 0.4} if colour == "white" else {}
     ax.quiver(x, y, dx, dy, color=colour, alpha=0.8, zorder=2.5, **style, **edge)
-
-
-def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=2000, seed=0, ax=None):
-    """Draw every feature against every other: histograms on the diagonal, data below it, model samples above it.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_samples, n_features)
-        The data, with at least two features.
-    energy : Energy, optional
-        Its exact samples are drawn above the diagonal.
-    model_samples : array-like of shape (n, n_features), optional
-        Samples of the model to draw instead, for an energy without an exact sampler.
-    labels : sequence of str, optional
-        Names and units of the features.
-    n_samples : int, default 2000
-        How many exact samples to draw.
-    seed : None, int, SeedSequence or Generator
-        Seeds them.
-    ax : array of matplotlib Axes of shape (n_features, n_features), optional
-        By default a new figure.
-
-    Returns
-    -------
-    ndarray of matplotlib Axes, of shape (n_features, n_features)
-
-    Examples
-    --------
-    >>> import fastebm as fe
-    >>> X = fe.datasets.load_old_faithful()
-    >>> ax = fe.plotting.plot_pairs(X, fe.initial_wells(X, 2, seed=1), labels=("eruption (min)", "waiting (min)"))
-    """
-    width = np.shape(X)[1] if np.ndim(X) == 2 else 1
-    if width < 2:
-        raise ValueError(
-            f"X must have shape (n_samples, n_features) with at least two features, got {np.shape(X)}"
-        )
-    x, _ = samples(X, width)
-    if energy is not None:
-        an_energy(energy, (width,), f"an energy of {width} features")
-        model_samples = energy.exact_sample(n_samples, seed) if model_samples is None else model_samples
-    model = None if model_samples is None else samples(model_samples, width, "model_samples")[0]
-    text = names(labels, width)
-    grid = _grid(width) if ax is None else np.asarray(ax, dtype=object)
-    if grid.shape != (width, width):
-        raise ValueError(f"ax must be an array of Axes of shape ({width}, {width}), got {grid.shape}")
-    both = x if model is None else np.vstack([x, model])
-    limits = [span(None, both[:, d]) for d in range(width)]
-    for i, j in np.ndindex(width, width):
-        cell = grid[i, j]
-        if i == j:
-            edges = np.linspace(*limits[i], bins(x[:, i]) + 1)
-            cell.hist(x[:, i], edges, density=True, color=GREY, alpha=0.4, label="data")
-            if model is not None:
-                cell.hist(
-                    model[:, i], edges, density=True, histtype="step", color=BLUE, lw=1.5, label="model"
-                )
-            cell.set_ylim(0, 1.45 * cell.get_ylim()[1])
-        elif i > j or model is not None:
-            drawn, colour = (x, GREY) if i > j else (model, BLUE)
-            drawn = drawn[:: math.ceil(len(drawn) / POINTS)]
-            cell.plot(drawn[:, j], drawn[:, i], "o", ms=2, color=colour, alpha=0.45, mew=0)
-            cell.set_ylim(limits[i])
-        else:
-            cell.set_axis_off()
-        cell.set_xlim(limits[j])
-        if cell.axison:
-            plain_ticks(cell, 4)
-            for axis in (cell.xaxis, cell.yaxis):
-                axis.get_offset_text().set_fontsize("x-small")
-        if i == j:
-            cell.set_yticks([])
-        cell.tick_params(labelsize="x-small", labelbottom=i == width - 1, labelleft=j == 0 and i > 0)
-        if i == width - 1:
-            cell.set_xlabel(text[j], fontsize="small")
-        if j == 0:
-            cell.set_ylabel(text[i] if i else "density", fontsize="small")
-    grid[0, 0].legend(frameon=False, fontsize="x-small", loc="upper center", ncols=2, **TIGHT)
-    grid[0, 0].figure.align_ylabels(grid[:, 0])
-    return grid
-
-
-def _grid(width: int):
-    wide, high = 1.9 * width + 0.8, 1.7 * width + 0.6
-    part = min(1.0, WIDEST / wide)
-    axes_of = axes(None, (part * wide, part * high))
-    figure = axes_of.figure
-    axes_of.remove()
-    return figure.subplots(width, width, squeeze=False)

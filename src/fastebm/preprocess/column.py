@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Column:
     """
 
     name: str
-    action: Transform | Constant | Copy
+    action: Any
     rounding: Rounding | None = None
     zeros: Zeros | None = None
     atom: tuple[float, float] | None = None

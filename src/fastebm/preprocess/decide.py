@@ -56,8 +56,8 @@ def decide(x: np.ndarray, name: str, wish: Wish) -> Column:
     # One sort for all that asks for ties.
     unique = np.unique(x, return_counts=True)
     rounding = find_rounding(x, unique)
-    if wish.method == "cyclic":
-        return Column(name, lay_out(x, float(wish.number)), rounding, why="as asked")
+    if wish.method == "cyclic" and wish.number is not None:
+        return Column(name, lay_out(x, wish.number), rounding, why="as asked")
     low = float(x.min())
     zeros = find_zeros(x) if rounding is None and wish.number is None else None
     column = Column(name, Plain(), rounding, atom=_atom(*unique) if rounding is None else None)

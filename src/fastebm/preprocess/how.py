@@ -80,8 +80,9 @@ def _number(key, names, named) -> int:
         wanted = "X has no names; give the number of the column" if not named else f"it has {_list(names)}"
         raise ValueError(f"preprocess names the column {key!r}, but {wanted}")
     if isinstance(key, numbers.Integral) and not isinstance(key, bool):
-        if 0 <= key < len(names):
-            return int(key)
+        number = int(key)
+        if 0 <= number < len(names):
+            return number
         raise ValueError(f"preprocess names column {key}, but X has {len(names)}, counted from 0")
     raise TypeError(f"preprocess must have names or numbers of columns as keys, got {describe(key)}")
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import rows, samples
+from .._runtime.errors import NonFiniteError
 from .._runtime.seed import seed_sequence
 from .column import Column
 from .cyclic import Cyclic
 from .decide import decide
 from .dropped import Copy, find_copies
 from .how import wishes
+from .rounding import FEW
 
 
 @dataclass(frozen=True, eq=False)
-class Preprocessing:
+class Preprocessing(html.Shown):
     """A transform for every column of X: z = transform(x) is what a density is fitted to.
 
     Made by `Preprocessing.fit` or `prepare`. ``str()`` says what was decided for each column, and why.
@@ -179,6 +183,7 @@ class Preprocessing:
     def _transformed(self, x):
         z, inside, _ = self._mapped(x)
         self._refuse(x, inside)
+        self._check_range(x, z)
         return z
 
     def _mapped(self, x):
@@ -199,9 +204,21 @@ class Preprocessing:
             if not within.all():
                 inside &= within
                 own = np.where(within, own, action.inverse(np.zeros(1)))
-            z[:, i] = action.forward(own)
+            with np.errstate(over="ignore"):
+                z[:, i] = action.forward(own)
             total += action.log_slope(own)
         return z, inside, total
+
+    def _check_range(self, x, z):
+        """Raise NonFiniteError for a row whose z is beyond float64."""
+        if np.isfinite(z).all():
+            return
+        row, i = map(int, np.argwhere(~np.isfinite(z))[0])
+        j = self.kept[i]
+        raise NonFiniteError(
+            f"X[{row}, {j}] = {x[row, j]:.6g} is so far from the data of column {self.columns[j].name!r} that its "
+            f"transform ({self.columns[j].action}) is beyond the range of float64; leave the row out"
+        )
 
     def _slopes(self, kept):
         """(dz/dx, d log(dz/dx) / dx) of rows of the kept columns that are inside the support."""
@@ -253,6 +270,16 @@ class Preprocessing:
             x[:, j] = self.columns[j].noised(x[:, j], rng)
         return x
 
+    def _quiet(self, few):
+        """The same without noise in the grids of so many values or fewer."""
+        columns = (
+            replace(c, rounding=replace(c.rounding, noise=False))
+            if c.rounding is not None and c.rounding.n_values <= few
+            else c
+            for c in self.columns
+        )
+        return replace(self, columns=tuple(columns))
+
     def _refuse(self, x, inside):
         if inside.all():
             return
@@ -289,11 +316,18 @@ class Preprocessing:
     @classmethod
     def from_state(cls, state: dict) -> Preprocessing:
         """What `state` gave. Raises KeyError, TypeError or ValueError where it is damaged."""
-        return cls(tuple(Column.from_state(s) for s in state["columns"]), bool(state["named"]))
+        made = cls(tuple(Column.from_state(s) for s in state["columns"]), bool(state["named"]))
+        sources = {c.action.source for c in made.columns if isinstance(c.action, Copy)}
+        if not made.kept or not sources <= set(made.kept):
+            raise ValueError("a column is a copy of one that is not kept, or none is kept")
+        return made
 
     def __str__(self) -> str:
         width = max(len(c.name) for c in self.columns)
         return "\n".join(f"{c.name:<{width}}  {c}" for c in self.columns)
+
+    def _html(self) -> str:
+        return html.card("Preprocessing", [(c.name, str(c)) for c in self.columns])
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{c.name}: {c.action.kind}" for c in self.columns[:8])
@@ -311,9 +345,9 @@ def prepare(
         See `Preprocessing.fit`.
     seed : None, int, SeedSequence or Generator
         Of the noise in rounded columns.
-    noise : bool, default True
-        Without it a flexible density narrows onto the values of a grid, for a likelihood that is higher, without limit,
-        on rows of the same grid, and means nothing.
+    noise : {True, False, "many"}, default True
+        "many" gives none to columns of ten values or fewer. Without noise a flexible density narrows onto the values of
+        a grid, for a likelihood that is higher, without limit, on rows of the same grid, and means nothing.
 
     Returns
     -------
@@ -329,6 +363,7 @@ def prepare_rows(
 ) -> tuple[np.ndarray, Preprocessing]:
     """As `prepare`, on checked rows."""
     preparation = Preprocessing._decide(x, names, how, cyclic)
-    return preparation._forward((preparation._noised(x, seed) if noise else x)[:, preparation.kept])[
-        0
-    ], preparation
+    if noise is not True:
+        preparation = preparation._quiet(FEW if noise == "many" else math.inf)
+    seen = preparation._noised(x, seed) if noise else x
+    return preparation._forward(seen[:, preparation.kept])[0], preparation

@@ -211,6 +211,8 @@ cdef class Sampler:
             If an argument has the wrong shape, type or range.
         NonFiniteError
             If a chain diverges.
+        SamplingInterrupted
+            After Ctrl-C. It is a KeyboardInterrupt, and its ``result`` is that of `run` with as many steps as are done.
         """
         return drive(self, energy, x0, n_steps, seed, n_threads, thin, progress, first_chain, burn_in, False)
 

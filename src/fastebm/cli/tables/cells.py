@@ -16,7 +16,10 @@ MISSING = {
     *("#n/a", "#na", "#div/0!", "#value!", "#ref!", "#name?", "#null!", "#num!"),
 }
 SAID = {"true": 1.0, "false": 0.0}
-NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE | re.ASCII)
+# Fortran writes its exponents with a D.
+NUMBER = re.compile(
+    r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE | re.ASCII
+)
 WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 # What a number begins with; a cell that begins so and is none is no name either.
 BEGIN = re.compile(r"[+\-−(]?\s*[$€£¥]?\s*[.,]?\d", re.ASCII)
@@ -27,9 +30,10 @@ GROUPED = {
 }
 COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?%?", re.ASCII)
 POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?%?", re.ASCII)
-DATE = re.compile(
-    r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:Z|[+-]\d{2}:?\d{2})?)?"
-)
+_TIME = r"[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:Z|[+-]\d{2}:?\d{2})?"
+DATE = re.compile(rf"\d{{4}}-\d{{1,2}}|\d{{4}}([-/])\d{{1,2}}\1\d{{1,2}}(?:{_TIME})?", re.ASCII)
+# Dates of any order, times of a day, versions, addresses.
+DATED = re.compile(r"\d{1,4}([-/. ])(?:\d{1,2}|[A-Za-z]{3,9}\.?)\1\d{1,4}.*|\d{1,2}:\d{2}.*", re.ASCII)
 DAY = 86400.0
 EPOCH = datetime(1970, 1, 1)
 
@@ -48,7 +52,7 @@ def number(cell: str, decimal: str = ".") -> float | None:
     else:
         plain = cell if decimal == "." else ""
     if NUMBER.fullmatch(plain):
-        return float(plain)
+        return float(re.sub("[dD]", "e", plain))
     if GROUPED[decimal].fullmatch(cell):
         bare = re.sub(r"[ \u00a0\u202f\u2009'’]", "", cell).replace("," if decimal == "." else ".", "")
         return float(bare.replace(",", "."))
@@ -62,13 +66,13 @@ def looks(cell: str) -> bool:
 
 
 def days(cell: str) -> float | None:
-    """Days since 1970-01-01 of a date in ISO 8601 (2024-12-31, 2024/12/31, 2024-12-31 23:59:59Z), or None."""
+    """Days since 1970-01-01 of a date in ISO 8601 (2024-12-31, 2024/12/31, 2024-12, 2024-12-31 23:59:59Z), or None."""
     cell = cell.strip()
     if not DATE.fullmatch(cell):
         return None
     day, _, time = re.sub(r"\s+", " ", cell).replace("/", "-").replace("T", " ").partition(" ")
     try:
-        year, month, number_of_day = map(int, day.split("-"))
+        year, month, number_of_day = map(int, (day + "-1" * (day.count("-") == 1)).split("-"))
         if not time:
             return float((date(year, month, number_of_day) - EPOCH.date()).days)
         hour = time.replace(" ", "").replace(",", ".").rjust(5, "0")
@@ -165,7 +169,7 @@ def column(name: str, cells, index, lines, where: str, decimal: str = ".", na=()
     if not strays:
         if share:
             # 12.5 % is read as 12.5e-2, which is rounded once.
-            values = [float(f"{v!r}e-2") if "e" not in repr(v) else v / 100 for v in values]
+            values = [v / 100 if "e" in repr(v) or "inf" in repr(v) else float(f"{v!r}e-2") for v in values]
         found = made("per cent" if share else "numbers", values)
         long = [i for i in here if too_long(cells[i])]
         if long:
@@ -173,7 +177,7 @@ def column(name: str, cells, index, lines, where: str, decimal: str = ".", na=()
         return found
     if all((v := days(cells[i])) is not None for i in here):
         return made("dates", [days(cells[i]) for i in here])
-    like = sum(int(count[i]) for i in here if BEGIN.match(cells[i]) or cells[i].lower() in ("inf", "-inf"))
+    like = sum(int(count[i]) for i in here if BEGIN.match(cells[i]) and not DATED.fullmatch(cells[i]))
     text = Column(
         name, "text", missing=n_missing, distinct=len(here), cells=tuple(cells[i] for i in here[:3])
     )
@@ -188,10 +192,10 @@ def column(name: str, cells, index, lines, where: str, decimal: str = ".", na=()
             text.cure = f"if {other!r} is the decimal sign, say --decimal {other}"
         elif not BEGIN.match(cell):
             text.cure = f"if it stands for a missing value, say --na {quoted(cell)} --drop-na"
-        elif DATE.match(cell) or re.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}", cell):
-            text.cure = "write dates as 2024-12-31"
         else:
             text.cure = "write the number alone, its unit in the header"
+    elif DATED.fullmatch(cells[here[0]]):
+        text.cure = "write dates as 2024-12-31"
     return text
 
 

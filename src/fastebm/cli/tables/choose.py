@@ -70,10 +70,11 @@ def default(parsed: Parsed) -> list[int]:
     TableError
         If a column is neither numbers nor text, or if there is none of numbers.
     """
-    taken, left = [], []
-    for i, column in enumerate(parsed.columns):
-        if column.role == "end":
-            continue
+    taken, left, n = [], [], len(parsed.columns)
+    while n and parsed.columns[n - 1].kind == "empty" and parsed.columns[n - 1].name == f"column {n}":
+        # Separators at the end of the lines.
+        n -= 1
+    for i, column in enumerate(parsed.columns[:n]):
         if column.role == "row names" or column.kind in ("text", "dates", "durations", "empty"):
             left.append(column)
         else:
@@ -105,10 +106,22 @@ def default(parsed: Parsed) -> list[int]:
             f"{parsed.name} has no column of numbers: {few(map(described, left))}"
             + ("; name one in --columns" if left else "")
         )
+    for i in taken if len(taken) > 1 else []:
+        if counts(parsed.columns[i].values):
+            rest = joined([n for n in good if n != parsed.columns[i].name])
+            said = f"{shown(parsed.columns[i].name)} counts the rows; --columns {shlex.quote(rest)} leaves it out"
+            parsed.notes.append(said)
     if left:
         dated = " (dates as days since 1970)" if any(c.kind == "dates" for c in left) else ""
-        parsed.notes.append(f"left out: {few(map(described, left), 8)}; --columns chooses{dated}")
+        count = f"{len(left)} columns, " if len(left) > 8 else ""
+        parsed.notes.append(f"left out: {count}{few(map(described, left), 8)}; --columns chooses{dated}")
     return taken
+
+
+def counts(values: np.ndarray) -> bool:
+    """Whether a column is 0, 1, 2, ... or 1, 2, 3, ..., at least ten of them: numbers of rows and no measurement."""
+    n = len(values)
+    return n >= 10 and values[0] in (0, 1) and bool((values == values[0] + np.arange(n)).all())
 
 
 def _cure(column: Column) -> str:
@@ -128,13 +141,13 @@ def missing_rows(parsed: Parsed, chosen: list[int]) -> int:
     return int(np.any([np.isnan(v) for v in values if v is not None], axis=0).sum()) if values else 0
 
 
-def table(parsed: Parsed, chosen: list[int] | None, drop_na: bool, how: How) -> Table:
-    """The chosen columns (by default those of numbers) as a table of finite numbers.
+def table(parsed: Parsed, chosen: list[int] | None, drop_na: bool | None, how: How) -> Table:
+    """The chosen columns (by default those of numbers) as a table of finite numbers; with drop_na=None, and of NaN.
 
     Raises
     ------
     TableError
-        If a column is text, a cell is missing (unless drop_na) or infinite, or no row is left.
+        If a column is text, a cell is missing (with drop_na=False) or infinite, or no row is left.
     """
     if chosen is None:
         chosen = default(parsed)
@@ -161,7 +174,7 @@ def table(parsed: Parsed, chosen: list[int] | None, drop_na: bool, how: How) -> 
             f"{name}: {where} {lines[i]}, {names[j]!r} is infinite; leave the cell empty and say --drop-na, "
             "or choose other columns with --columns"
         )
-    bad = np.isnan(x).any(axis=1)
+    bad = np.isnan(x).any(axis=1) if drop_na is not None else np.zeros(len(x), dtype=bool)
     n_bad = int(bad.sum())
     if n_bad and not drop_na:
         rows = few(lines[bad], NAMED)
@@ -175,7 +188,7 @@ def table(parsed: Parsed, chosen: list[int] | None, drop_na: bool, how: How) -> 
         raise TableError(
             f"{name} holds no rows of numbers" + (f" ({n_bad} with missing cells)" if n_bad else "")
         )
-    return Table(x, names, n_bad, tuple(parsed.notes), how.words(), parsed.named)
+    return Table(x, names, n_bad, tuple(parsed.notes), how.words(), parsed.named, lines[~bad])
 
 
 def shown_names(names) -> str:

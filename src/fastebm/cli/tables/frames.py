@@ -9,6 +9,7 @@ import numpy as np
 
 from .cells import column
 from .columns import of_grid, of_numbers
+from .header import unique
 from .table import Column, How, Parsed, TableError, few, need, shown
 from .text import grid
 
@@ -49,10 +50,11 @@ def parse(data: bytes, name: str, kind: str) -> Parsed:
         raise TableError(f"{name} holds no columns")
     lines = np.arange(1, len(frame) + 1)
     columns = []
-    for label, series, role in parts:
+    labels, said = unique([label for label, _, _ in parts])
+    for label, (_, series, role) in zip(labels, parts, strict=True):
         columns.append(_column(label, series, lines, pandas))
         columns[-1].role = role
-    return Parsed(name, columns, lines, "row", True)
+    return Parsed(name, columns, lines, "row", True, notes=[said] if said else [])
 
 
 def _column(label, series, lines, pandas) -> Column:
@@ -61,8 +63,9 @@ def _column(label, series, lines, pandas) -> Column:
         series = series.astype(series.cat.categories.dtype)
     if types.is_bool_dtype(series.dtype) or types.is_integer_dtype(series.dtype):
         if not series.isna().any():
-            values = series.to_numpy(dtype=bool if types.is_bool_dtype(series.dtype) else None)
-            return of_numbers(label, np.asarray(values), lines, "row")
+            whole = np.uint64 if types.is_unsigned_integer_dtype(series.dtype) else np.int64
+            values = series.to_numpy(dtype=bool if types.is_bool_dtype(series.dtype) else whole)
+            return of_numbers(label, values, lines, "row")
         gone = series.isna().to_numpy()
         found = _column(
             label, series.fillna(False if types.is_bool_dtype(series.dtype) else 0), lines, pandas

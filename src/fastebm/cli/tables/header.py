@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import pairwise
+
 from .cells import WHOLE, is_missing, looks
 from .table import TableError, few, shown
 
@@ -45,9 +48,10 @@ def has_names(first: list[str], body: list[list[str]], name: str, line: int) -> 
     whole = all(WHOLE.fullmatch(cell) for cell in cells) and len(set(cells)) == len(cells)
     values = [int(cell) for cell in cells] if whole else []
     years = whole and all(v in YEARS for v in values)
+    even = len({b - a for a, b in pairwise(values)}) == 1
     counting = whole and values == list(range(len(values)))
     if named:
-        if years or counting or len(named) > len(numbered):
+        if years or counting or len(named) >= 2 * len(numbered):
             return True, said
         if whole:
             raise TableError(doubt)
@@ -55,13 +59,19 @@ def has_names(first: list[str], body: list[list[str]], name: str, line: int) -> 
     seen = [cell.strip() for j in numeric for cell in below[j]]
     if years and (len(values) > 1 or text):
         alike = sum(WHOLE.fullmatch(cell) is not None and int(cell) in YEARS for cell in seen)
-        return (True, said) if 2 * alike < len(seen) else (False, "")
-    # The index that pandas writes counts the rows, under a name that is empty.
-    counted = not first[0].strip() and [row[0].strip() for row in body] in _counts(len(body))
-    if counting and (counted or len(values) > 1):
-        if counted or not all(WHOLE.fullmatch(cell) for cell in seen):
+        if 2 * alike >= len(seen):
+            return False, ""
+        if even:
             return True, said
-        if len(values) > 2:
+        raise TableError(doubt)
+    # The index that pandas writes counts the rows, under a name that is empty.
+    if counting and not first[0].strip() and [row[0].strip() for row in body] in _counts(len(body)):
+        return True, said
+    if counting and len(values) > 1:
+        integers = all(WHOLE.fullmatch(cell) for cell in seen)
+        if len(values) > 2 and not integers:
+            return True, said
+        if (len(values) > 2) == integers:
             raise TableError(doubt)
     return False, ""
 
@@ -72,7 +82,7 @@ def _counts(n: int) -> list[list[str]]:
 
 def unique(names: list[str]) -> tuple[list[str], str]:
     """Names that differ, "a (1)" and "a (2)" where the file has a twice, and what to say about it."""
-    twice = sorted({n for n in names if names.count(n) > 1}, key=names.index)
+    twice = [n for n, times in Counter(names).items() if times > 1]
     if not twice:
         return names, ""
     taken, count, found = set(names), dict.fromkeys(twice, 0), []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 import numpy as np
 
 from .table import Column, Parsed
@@ -21,7 +23,7 @@ def summary(parsed: Parsed, which=None) -> list[dict]:
     ----------
     parsed : Parsed
     which : sequence of int, optional
-        The columns; by default all, but the empty one behind a separator at the end of every line.
+        The columns; by default all.
 
     Returns
     -------
@@ -33,7 +35,7 @@ def summary(parsed: Parsed, which=None) -> list[dict]:
         ``histogram`` (counts in `BINS` bins of equal width). Values that are infinite are counted in ``infinite`` and
         in nothing else. Text has ``distinct`` and ``examples``.
     """
-    chosen = [i for i, c in enumerate(parsed.columns) if c.role != "end"] if which is None else list(which)
+    chosen = range(len(parsed.columns)) if which is None else which
     found, seen = [], {}
     for i in chosen:
         column = parsed.columns[i]
@@ -43,7 +45,7 @@ def summary(parsed: Parsed, which=None) -> list[dict]:
             facts |= {"distinct": column.distinct or 0, "examples": list(column.cells)}
         else:
             facts |= numbers(column.values)
-            same = seen.setdefault(column.values.tobytes(), column.name)
+            same = seen.setdefault(blake2b(np.ascontiguousarray(column.values)).digest(), column.name)
             facts["copy_of"] = None if same == column.name else same
         found.append(facts | {"trouble": _trouble(column)})
     return found

@@ -31,6 +31,8 @@ class Table:
         Options of the command line, beside --columns, --header and --drop-na, that read the file this way.
     named : bool
         Whether the names come from the file.
+    lines : ndarray of int, shape (n_rows,), or None
+        Where each row stands in the file, counted from 1: lines of a text, rows of anything else.
     """
 
     x: np.ndarray
@@ -39,6 +41,7 @@ class Table:
     notes: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     named: bool = True
+    lines: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Column:
     values : ndarray of shape (n_rows,) or None
         Numbers, NaN where a cell is missing; None for text and where nothing was asked for.
     role : str
-        "data", "row names", or "end" for the empty column behind a separator at the end of every line.
+        "data" or "row names".
     trouble : str
         Why the column cannot be read as numbers, with the place and the cell: "line 3, 'b': 'four' is not a number".
     cure : str

@@ -23,6 +23,8 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+# Excel's errors are cells.
+COMMENT = re.compile(r"\s*(?:%|#(?!N/A|NA\b|DIV/0!|VALUE!|REF!|NAME\?|NULL!|NUM!))")
 ROW_NAMES = {"", "unnamed: 0", "rownames", "row.names", "row names"}
 
 
@@ -47,8 +49,6 @@ class Layout:
         Whether the names come from the file.
     index : bool
         Whether the first column holds names of rows.
-    end : bool
-        Whether the last column is nothing but the separator at the end of every line.
     quoted : bool
         Whether there are quotes.
     where : str
@@ -64,11 +64,19 @@ class Layout:
     names: list[str] = field(default_factory=list)
     named: bool = False
     index: bool = False
-    end: bool = False
     quoted: bool = False
     where: str = "line"
     facts: dict = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def call(self, names: list[str]) -> None:
+        """Name the columns; those without a name by their positions, a first one as names of rows."""
+        self.index = self.named and self.width > 1 and names[0].lower() in ROW_NAMES
+        names = [
+            n or ("row names" if self.index and i == 0 else f"column {i + 1}") for i, n in enumerate(names)
+        ]
+        self.names, said = header.unique([" ".join(n.split()) for n in names])
+        self.notes += [said] if said else []
 
     def cells(self, row: str) -> list[str]:
         """The cells of a row."""
@@ -92,7 +100,7 @@ def decode(data: bytes, name: str, how: How) -> tuple[str, str, str]:
     if how.encoding is not None or mark is not None:
         encoding = how.encoding or mark
         try:
-            return data.decode(encoding), encoding, ""
+            return data.decode(encoding).removeprefix("\ufeff"), encoding, ""
         except LookupError:
             raise TableError(
                 f"{name}: --encoding {how.encoding} is not known; try utf-8, latin-1 or utf-16"
@@ -102,7 +110,10 @@ def decode(data: bytes, name: str, how: How) -> tuple[str, str, str]:
     start = data[:4000]
     for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
         if len(zeros) > 1 and 2 * zeros.count(0) > len(zeros):
-            return data.decode(encoding, errors="replace"), encoding, ""
+            text = data.decode(encoding, errors="replace")
+            # Small whole numbers in binary have zeros there too, and are no text.
+            if not re.search("[\x00-\x08\x0e-\x1f\ufffd]", text):
+                return text, encoding, ""
     if b"\x00" in data:
         raise TableError(
             f"{name} is not text, nor a kind of table that is known; "
@@ -140,7 +151,7 @@ def layout(data: bytes, name: str, how: How) -> Layout:
     separator = SEPARATORS.get(how.separator, how.separator) or (asked.group(1) if asked else None)
     full = [i >= first and not (not line or line.isspace()) for i, line in enumerate(lines)]
     comment = (
-        [f and line.lstrip()[0] in "#%" for f, line in zip(full, lines, strict=True)]
+        [f and COMMENT.match(line) is not None for f, line in zip(full, lines, strict=True)]
         if "#" in text or "%" in text
         else [False] * len(lines)
     )
@@ -151,11 +162,22 @@ def layout(data: bytes, name: str, how: How) -> Layout:
         raise TableError(f"{name} is empty" + (" (comments apart)" if comments else ""))
     found = Layout(name, rows, numbers, separator or _separator(rows[:SAMPLE]))
     found.quoted = '"' in text
+    # Excel ends a table with lines of separators.
+    end = len(rows)
+    while end > 1 and found.separator != " " and not rows[end - 1].strip(found.separator + ' "'):
+        end -= 1
+    found.rows, found.lines = rows[:end], numbers[:end]
     found.facts = {"encoding": encoding, "comments": len(comments)}
     found.notes += [said] if said else []
     counts = _rows(found)
     _names(found, counts, how, [c for c in comments if c[0] < numbers[0]])
-    found.facts |= {"separator": found.separator}
+    found.facts["separator"] = found.separator if found.width > 1 else None
+    like_rows = [
+        i for i, line in comments if i > numbers[0] and 1 < len(split(line, found.separator)) == found.width
+    ]
+    if like_rows:
+        where = f"also line {few(like_rows)}, which has {found.width} cells"
+        found.notes.append(f"lines that begin with # or % are left out, {where}")
     return found
 
 
@@ -168,25 +190,27 @@ def _separator(rows: list[str]) -> str:
         cells = [split(row, separator) for row in rows]
         widths = [len(c) for c in cells]
         # The header may be shorter by one: row names, or a separator at the end of the lines below.
-        same = (
-            len(set(widths[1:] or widths)) == 1
-            and widths[0] in (max(widths), max(widths) - 1)
-            and max(widths) > 1
-        )
+        width = widths[-1]
+        same = set(widths[1:]) <= {width} and widths[0] in (width, width - 1) and width > 1
         below = [c for row in cells[1:] or cells for c in row]
         share = sum(looks(c) or is_missing(c) for c in below) / max(1, len(below))
         # One that is in every line is meant, also where a line has too many of it.
         every = separator != " " and all(separator in row for row in rows)
         if (score := (same or every, share if same else share / 2)) > best:
             best, choice = score, separator
-    return choice
+    # One column, under a name with blanks in it.
+    plain = not any(separator in row for row in rows for separator in "\t;,|")
+    one = plain and not best[0] and len(rows) > 1 and all(looks(row) or is_missing(row) for row in rows[1:])
+    return "\t" if one else choice
 
 
 def _rows(found: Layout) -> list[int]:
     """Join the lines of quoted cells; return the number of cells of every row."""
     rows, separator = found.rows, found.separator
     if separator == " ":
-        return [len(split(row, " ")) if '"' in row else len(row.split()) for row in rows]
+        if (odd := next((i for i, row in enumerate(rows) if row.count('"') % 2), None)) is not None:
+            raise TableError(f"{found.name}: line {found.lines[odd]}: a quote stays open; mend it")
+        return [len(split(row, " ")) for row in rows]
     if not found.quoted:
         return [row.count(separator) + 1 for row in rows]
     reader = csv.reader((row + "\n" for row in rows), delimiter=separator, skipinitialspace=True, strict=True)
@@ -238,12 +262,7 @@ def _names(found: Layout, counts: list[int], how: How, comments) -> None:
     found.width = len(first)
     _check_width(found, counts, named)
     names = commented or (first if named else [""] * found.width)
-    ends = found.width > 1 and not names[-1] and not any(row[-1].strip() for row in body)
-    found.end = ends and not any(found.cells(row)[-1].strip() for row in found.rows)
-    found.index = found.named and found.width > 1 and names[0].lower() in ROW_NAMES
-    names = [n or ("row names" if found.index and i == 0 else f"column {i + 1}") for i, n in enumerate(names)]
-    found.names, said = header.unique([" ".join(n.split()) for n in names])
-    found.notes += [said] if said else []
+    found.call(names)
 
 
 def _name_rows(found: Layout, cells: list[str]) -> bool:
@@ -263,7 +282,8 @@ def _check_width(found: Layout, counts: list[int], named: bool) -> None:
         if len(cells) < width or any(c.strip() for c in cells[width:]):
             break
         # Separators at the end of a line are no cells.
-        found.rows[i] = found.rows[i].rstrip()[: -(len(cells) - width)]
+        empty = rf'(?:{re.escape(separator)} *(?:"")? *){{{len(cells) - width}}}$'
+        found.rows[i] = re.sub(empty, "", found.rows[i])
     else:
         return
     n, most = counts[i], max(set(counts), key=counts.count)
@@ -312,12 +332,6 @@ def grid(rows: list[list[str]], lines: np.ndarray, name: str, how: How) -> tuple
         rows, found.lines = rows[1:], lines[1:]
         if not rows:
             raise TableError(f"{name} holds a header and no rows")
-    names = first if named else [""] * found.width
-    found.index = named and found.width > 1 and names[0].lower() in ROW_NAMES
-    names = [n or ("row names" if found.index and i == 0 else f"column {i + 1}") for i, n in enumerate(names)]
-    found.names, twice = header.unique(names)
-    found.notes += [note.replace("line ", "row ") for note in (said, twice) if note]
+    found.notes += [said.replace("line ", "row ")] if said else []
+    found.call(first if named else [""] * found.width)
     return found, rows
-
-
-__all__ = ["Layout", "decode", "few", "grid", "layout", "split"]
