@@ -16,6 +16,7 @@ from fastebm.fitting.compare import compare
 from fastebm.fitting.folds import Candidate, Folds
 from fastebm.fitting.grid import off_the_grid
 from fastebm.fitting.stacking import mixed, stack, stacked_scores
+from fastebm.fitting.wells_search import search_wells
 from fastebm.fitting.standardise import standardise
 from fastebm.mixtures._em import Blocks
 from fastebm.mixtures._em_full import FullClimb
@@ -196,6 +197,28 @@ def test_folds_fit_what_they_do_not_score():
     other = Folds(z, 4, 0)
     other.row_scores(Candidate(Shape("full", own=1.0), 3))
     assert (other.row_scores(candidate) == scores).all()
+
+
+def test_a_search_tells_scores_in_the_order_of_rows():
+    z = lines(2, 120, 2)
+    found = search_wells(z, n_folds=3, seed=0, most=2)
+    assert (found.rows == np.arange(120)).all()
+    # Far rows are unlikely ones, whatever the fold.
+    far = np.abs(z - np.median(z, axis=0)).sum(axis=1)
+    assert np.corrcoef(far, found.scores)[0, 1] < -0.5
+    shuffled = np.random.default_rng(0).permutation(found.scores)
+    assert np.corrcoef(far, shuffled)[0, 1] > -0.5
+    single = next(row for row in found.table if row.scores is not None)
+    assert np.corrcoef(single.scores, found.scores)[0, 1] > 0.8
+
+
+def test_a_dear_search_scores_two_folds(monkeypatch):
+    monkeypatch.setattr("fastebm.fitting.wells_search.VERY_DEAR", 10)
+    monkeypatch.setattr("fastebm.fitting.wells_search.DEAR", 10)
+    found = search_wells(lines(2, 120, 2), n_folds=5, seed=0)
+    assert len(found.rows) == len(found.scores) == 48 and len(found.folds) == 2
+    assert (np.sort(np.concatenate(found.folds)) == found.rows).all()
+    assert fe.fit_auto(lines(2, 120, 2), seed=0).candidates["chosen"][0]
 
 
 # ---- units ----

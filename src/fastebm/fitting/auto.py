@@ -236,7 +236,7 @@ def _network(x, wells, found, jacobian, hidden, limit, seed, progress, names):
             progress=progress,
             names=names,
             diagnose=False,
-            against=(wells, found.scores[: len(unseen)] - jacobian),
+            against=(wells, found.scores[np.searchsorted(found.rows, unseen)] - jacobian),
         )
 
 

@@ -72,7 +72,9 @@ class SearchedWells:
     wells : WellMixture or StudentTMixture
         On z; log Z = 0.
     scores : ndarray of shape (m,)
-        log p under wells fitted, and weighted, without the fold of a row; the rows of one fold behind those of another.
+        log p of ``rows`` under wells fitted, and weighted, without the fold of the row.
+    rows : ndarray of shape (m,)
+        Which of z, in order: all, but for searches that are very dear.
     folds : list of ndarray
         Rows of z in each fold that was scored.
     table : list of Row
@@ -83,6 +85,7 @@ class SearchedWells:
 
     wells: Any
     scores: np.ndarray
+    rows: np.ndarray
     folds: list
     table: list
     seconds: float
@@ -199,7 +202,11 @@ class _Search:
         wells = together(*zip(*parts, strict=True))
         ends = np.cumsum([0, *(len(self.folds.parts[i]) for i in self.judges)])
         parts_of = [np.arange(a, b) for a, b in pairwise(ends)]
-        scores = stacked_scores(log_p, parts_of)
+        judged = [self.folds.parts[i] for i in self.judges]
+        rows = np.concatenate(judged)
+        in_order = np.argsort(rows)
+        scores = stacked_scores(log_p, parts_of)[in_order]
+        log_p, rows = log_p[in_order], rows[in_order]
         table = []
         for candidate in ranked:
             own, weight = None, 0.0
@@ -210,8 +217,7 @@ class _Search:
             level = level if candidate.shape.full else 0.0
             row = Row(family, candidate.n_wells, level, own, mean, self.seconds[candidate], weight)
             table.append(row)
-        judged = [self.folds.parts[i] for i in self.judges]
-        return SearchedWells(wells, scores, judged, table, time.perf_counter() - begin)
+        return SearchedWells(wells, scores, rows, judged, table, time.perf_counter() - begin)
 
     def _judged(self, candidate):
         begin = time.perf_counter()
