@@ -465,7 +465,7 @@ def test_compare_scores_densities():
         ({"methods": ["auto", "nothing"]}, "methods"),
         ({"methods": []}, "methods"),
         ({"methods": ["em", "em"]}, "methods"),
-        ({"n_folds": 9}, "180 rows"),
+        ({"n_folds": 17}, "102 rows"),
     ],
 )
 def test_compare_refuses(arguments, match):

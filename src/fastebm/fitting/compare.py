@@ -13,6 +13,8 @@ from .._runtime.progress import bar
 from .._runtime.seed import seed_sequence
 from .rivals import METHODS, need_sklearn, quietly, rival
 
+# Rows of a fold, at least.
+ROWS_EACH = 6
 USUAL = ("auto", "em", "gm-diag", "gm-full", "kde")
 
 
@@ -143,8 +145,8 @@ def compare(
     if unknown or len(wanted) < 1 or len(set(wanted)) < len(wanted):
         raise ValueError(f"methods must be different ones of {', '.join(METHODS)}, got {describe(methods)}")
     n = integer(n_folds, "n_folds", 2)
-    if len(x) < 20 * n:
-        raise ValueError(f"a comparison in {n} folds needs {20 * n} rows, got {len(x)}")
+    if len(x) < ROWS_EACH * n:
+        raise ValueError(f"a comparison in {n} folds needs {ROWS_EACH * n} rows, got {len(x)}")
     need_sklearn(wanted)
     order, own = seed_sequence(seed).spawn(2)
     folds = [np.sort(p) for p in np.array_split(np.random.default_rng(order).permutation(len(x)), n)]

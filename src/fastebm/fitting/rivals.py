@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from ..mixtures.kmeans import distinct_rows
 from .auto import fit_auto_rows
 from .scaled_wells import fit_rows
 from .standardise import standardise
@@ -31,7 +32,7 @@ def _auto(x, unseen, seed, max_seconds=None):
 def _em(x, unseen, seed):
     """Our diagonal wells by maximum likelihood, their number by BIC."""
     best, lowest = None, np.inf
-    for k in range(1, min(MOST, len(x)) + 1):
+    for k in range(1, distinct_rows(x, MOST) + 1):
         fit = fit_rows(
             x,
             k,
