@@ -105,6 +105,8 @@ DIRECTIVES = {
     "initializedcheck": False,
     "nonecheck": False,
     "freethreading_compatible": True,
+    # Energies, samplers and augmentations say themselves how they are copied; the rest hold pointers.
+    "auto_pickle": False,
 }
 
 # No -ffast-math and no contraction: every level must give the same bits (fma() is written out where it is wanted).

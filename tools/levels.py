@@ -120,7 +120,7 @@ def kernels_file(text, prefix, order):
         shared.renamed()
         + text
         + paste
-        + f"extern void (*const FASTEBM_TABLE(FASTEBM_LEVEL)[])(void);\n"
+        + "extern void (*const FASTEBM_TABLE(FASTEBM_LEVEL)[])(void);\n"
         + f"void (*const FASTEBM_TABLE(FASTEBM_LEVEL)[])(void) = {{{table}}};\n"
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
 from importlib.util import spec_from_file_location
 
@@ -37,6 +38,4 @@ class _Finder:
 # First, so that no file of an older build that lies about is taken instead.
 sys.meta_path.insert(0, _Finder)
 
-from .cpu import modules
-
-_Finder.names = frozenset(modules())
+_Finder.names = frozenset(import_module("fastebm._runtime.cpu").modules())

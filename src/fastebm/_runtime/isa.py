@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from . import core as _core  # before the first compiled module
+from . import core as _core  # noqa: F401  (before the first compiled module)
 from .cpu import cpu_level, levels, use_level
 
 _NEEDS = {"x86-64-v4": 4, "x86-64-v3": 3, "x86-64": 1, "generic": 0}
