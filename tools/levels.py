@@ -1,17 +1,18 @@
 """Split the C file of a Cython module in two: its face, compiled once, and its kernels, compiled once per level.
 
-Three quarters of the machine code of a module handle Python objects. Wider registers do nothing for that part, so it
-need not be there three times (5.9 MB of wheel came down to less than 2 that way). The cut is by what Cython wrote:
+Three quarters of a module's machine code handle Python objects. Wider registers do nothing for that part, so it need
+not be there three times. The cut is by what Cython wrote:
 
 kernel
-    A C function that handles no Python object, such as anything `noexcept nogil` (where one takes the GIL to raise,
-    it is still a kernel).
+    A C function that handles no Python object, such as anything `noexcept nogil` (one that takes the GIL to raise is a
+    kernel all the same).
 face
     All else: `def` functions, properties, the types, the module itself. It calls a kernel, and fills the tables of
     methods, through an array of pointers, one array per level; `fastebm_level` says which.
 
-Both files have the same text but for the functions that are the other's, and share the module's variables. What the
-kernels' file does not need is `static` and unused, so that the compiler leaves it out.
+The kernels' file has the whole text, and shares the variables of the face; what it does not need of it is `static` and
+unused, so that the compiler leaves it out. A variable in C of our own would not be shared: have none where kernels are
+compiled more than once.
 """
 
 import re
@@ -37,14 +38,13 @@ LEFT = re.compile(r"^static (?!const )[^(){}\n]*\b__pyx_v(?:p|tabptr|table)?_.*"
 NOT_SHARED = {"__pyx_moduledef"}
 
 
-class Shared:
+class Variables:
     """The variables of a module, which get names of their own, since the face and every level see them."""
 
-    def __init__(self, prefix):
-        self.prefix = prefix
+    def __init__(self):
         self.names = []
 
-    def share(self, text, storage):
+    def declared(self, text, storage):
         """The text with its variables declared as `storage` (nothing, or extern)."""
 
         def declare(match):
@@ -63,17 +63,22 @@ class Shared:
             )
         return text
 
-    def renamed(self):
-        return "".join(f"#define {name} {self.prefix}{name}\n" for name in dict.fromkeys(self.names))
+    def renamed(self, module):
+        return "".join(f"#define {name} {_prefix(module)}{name}\n" for name in dict.fromkeys(self.names))
 
 
-def kernels_of(text):
-    return [m.group(1) for m in KERNEL.finditer(text) if not HANDLES_OBJECTS.search(m.group(2))]
+def _prefix(module):
+    return module.replace(".", "_") + "__"
 
 
-def face(text, prefix, kernels, levels):
-    """The text of the face, and the kernels that it calls, in the order of the arrays."""
-    kernels = set(kernels)
+def table(module, level):
+    """Name of the array of a module's kernels at a level."""
+    return _prefix(module) + level
+
+
+def face(text, module, levels):
+    """The text of the face, and the names of the kernels that it calls, in the order of the arrays."""
+    kernels = {m.group(1) for m in KERNEL.finditer(text) if not HANDLES_OBJECTS.search(m.group(2))}
     text = KERNEL.sub(
         lambda m: m.group().split(" {\n")[0] + ";\n" if m.group(1) in kernels else m.group(), text
     )
@@ -90,43 +95,33 @@ def face(text, prefix, kernels, levels):
         return f"typedef {match.group(1)}{name}__type{match.group(3)};\n"
 
     text = PROTOTYPE.sub(as_type, text)
-    shared = Shared(prefix)
-    text = shared.share(text, "")
-    tables = [f"{prefix}{level}" for level in levels]
-    head = "extern int fastebm_level;\n"
-    head += "".join(f"extern void (*const {table}[])(void);\n" for table in tables)
-    head += (
-        f"static void (*const *const fastebm_kernels[])(void) = {{{', '.join(tables)}}};\n" if order else ""
-    )
-    which = "fastebm_level" if len(tables) > 1 else "0"
+    variables = Variables()
+    text = variables.declared(text, "")
+    head = variables.renamed(module)
+    if order:
+        tables = [table(module, level) for level in levels]
+        head += "extern int fastebm_level;\n"
+        head += "".join(f"extern void (*const {name}[])(void);\n" for name in tables)
+        head += f"static void (*const *const fastebm_kernels[])(void) = {{{', '.join(tables)}}};\n"
+    which = "fastebm_level" if len(levels) > 1 else "0"
     for i, name in enumerate(order):
         head += f"#define {name} (*({name}__type *)fastebm_kernels[{which}][{i}])\n"
-    return head + shared.renamed() + text, order
+    return head + text, order
 
 
-def kernels_file(text, prefix, order):
-    """The text of the kernels; FASTEBM_LEVEL is the level's name."""
-    shared = Shared(prefix)
-    text = shared.share(text, "extern ")
+def kernels(text, module, order):
+    """The text of the kernels, with their array, whose name is the macro FASTEBM_TABLE."""
+    variables = Variables()
+    text = variables.declared(text, "extern ")
     text = text.replace("__Pyx_PyMODINIT_FUNC PyInit_", "static PyObject *PyInit_")
     text = re.sub(r"^int __pyx_module_is_main_\w+ = 0;\n", "", text, flags=re.MULTILINE)
-    table = ", ".join(f"(void (*)(void)){name}" for name in order)
-    paste = (
-        "#define FASTEBM_PASTE(a, b) a##b\n#define FASTEBM_TABLE(level) FASTEBM_PASTE("
-        + prefix
-        + ", level)\n"
-    )
-    return (
-        shared.renamed()
-        + text
-        + paste
-        + "extern void (*const FASTEBM_TABLE(FASTEBM_LEVEL)[])(void);\n"
-        + f"void (*const FASTEBM_TABLE(FASTEBM_LEVEL)[])(void) = {{{table}}};\n"
-    )
+    pointers = ", ".join(f"(void (*)(void)){name}" for name in order)
+    array = f"extern void (*const FASTEBM_TABLE[])(void);\nvoid (*const FASTEBM_TABLE[])(void) = {{{pointers}}};\n"
+    return variables.renamed(module) + text + array
 
 
-def split(source, name, levels):
-    """Write the two files beside the C file `source` of the module `name`.
+def split(source, module, levels):
+    """Write the two files beside the C file of a module.
 
     Returns
     -------
@@ -134,11 +129,10 @@ def split(source, name, levels):
         Their paths; the second is None for a module without kernels.
     """
     text = Path(source).read_text(encoding="utf-8")
-    prefix = name.replace(".", "_") + "__"
-    made, order = face(text, prefix, kernels_of(text), levels)
+    made, order = face(text, module, levels)
     files = {".face.c": made}
     if order:
-        files[".kernels.c"] = kernels_file(text, prefix, order)
+        files[".kernels.c"] = kernels(text, module, order)
     paths = []
     for ending, content in files.items():
         path = Path(source).with_suffix(ending)
