@@ -470,4 +470,4 @@ def test_the_command_line(tmp_path, capsys):
     assert main(["compare", str(data), "--methods", "auto,em", "--folds", "2"]) == 0
     assert "auto leads by" in capsys.readouterr().out
     assert main(["compare", str(data), "--methods", "best"]) == 2
-    assert "rows.csv: methods must be" in capsys.readouterr().err
+    assert "methods must be different ones of" in capsys.readouterr().err

@@ -406,6 +406,23 @@ def test_a_fit_in_the_units_of_x(covariance, tmp_path):
         fe.fit_wells(x, 2, tails="heavy")
 
 
+@pytest.mark.parametrize("covariance", ["diag", "full"])
+def test_weights_count_rows(covariance):
+    x, counts = with_outliers(300, 7), np.random.default_rng(1).integers(1, 4, 300)
+    family, start = Heavy(covariance), start_of(2, 2, 1, covariance == "full")
+    weighted = family.climb(Blocks(x, counts / counts.mean()), start, WIDTHS, 0.0, 30)
+    repeated = family.climb(Blocks(np.repeat(x, counts, axis=0)), start, WIDTHS, 0.0, 30)
+    for a, b in zip(family.wells(weighted), family.wells(repeated), strict=True):
+        assert_allclose(a, b, rtol=1e-8, atol=1e-10)
+    plain = family.climb(Blocks(x), start, WIDTHS, 0.0, 30)
+    assert np.abs(plain.means - repeated.means).max() > 1e-3
+    fits = [
+        fe.fit_wells(x, 2, tails="student", covariance=covariance, sample_weight=w, seed=1)
+        for w in (counts, 0.2 * counts)
+    ]
+    assert_allclose(fits[0].means_, fits[1].means_, rtol=1e-6)
+
+
 def test_estimator_and_command_line(tmp_path, capsys):
     pytest.importorskip("sklearn")
     from fastebm.cli.commands import main

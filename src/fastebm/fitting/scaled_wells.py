@@ -340,8 +340,6 @@ def fit_rows(
             "tails='student' is fitted by likelihood, not by recipe='contrastive': leave the recipe out, or train a "
             "StudentTMixture with ContrastiveDivergence"
         )
-    if heavy and weights is not None:
-        raise ValueError("sample_weight is for tails='normal'; leave one of them out")
     if polish not in POLISH:
         raise ValueError(f"polish must be 'auto' or False, got {describe(polish)}")
     seen = x if weights is None else written_out(x, weights)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 from typing import TypeVar
 
-from ..energies.base import Energy
+from ..energies.student_mixture import StudentTMixture
+from ..energies.well_mixture import WellMixture
 
-Wells = TypeVar("Wells", bound=Energy)
+Wells = TypeVar("Wells", bound=WellMixture | StudentTMixture)
 
 
 def normalised(wells: Wells) -> Wells:
