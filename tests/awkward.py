@@ -108,6 +108,10 @@ TEXTS = {
     "trailing tab once": read("a\tb\n1.5\t22\t\n3e-5\t4\n", (("a", "b"), [[1.5, 22], [3e-5, 4]])),
     "trailing empty quotes": read('a,b\n1.5,22,""\n3e-5,4\n', (("a", "b"), [[1.5, 22], [3e-5, 4]])),
     "trailing commas, no header": read("1.5,-2,,\n3e-5,4,,\n", (("column 1", "column 2"), AB[1])),
+    "trailing comma, asked for": refused(
+        "a,b,\n1.5,-2,\n3e-5,4,\n", "column 'column 3' is empty", "--columns", "3"
+    ),
+    "nothing but commas": refused(",,\n,,\n", "has no column of numbers"),
     "trailing comma once": read("a,b\n1.5,-2\n3e-5,4,\n"),
     "lines of commas at the end": read(PLAIN + ",\n,\n"),
     "auto-mpg": read(
@@ -152,6 +156,7 @@ TEXTS = {
     "a quote stays open": refused(
         'a,b\n1,"2\n3,4\n', "line 2: unexpected end of data; mend the quotes there"
     ),
+    "a quote stays open between blanks": refused('a b\n1 "2\n3 4\n', "line 2: a quote stays open; mend it"),
     "short row": refused("a,b\n1,2\n3\n", "line 3 has 1 cell, where the first line has 2"),
     "long row": refused("a,b\n1,2\n3,4,5\n", "line 3 has 3 cells, where the first line has 2"),
     # Numbers.
@@ -179,6 +184,7 @@ TEXTS = {
         "a;b;c\n1 234.5;1'234;12\u00a0345\n7;8;9\n", (("a", "b", "c"), [[1234.5, 1234, 12345], [7, 8, 9]])
     ),
     "two decimal signs": refused("a;b\n1,5;2.5\n3;4\n", "'1,5' is not a number; if ',' is the decimal sign"),
+    "infinite per cent": refused("a,b\ninf%,1\n12%,2\n", "line 2, 'a' is infinite"),
     "per cent": read(
         "a,b\n12%,1\n12.5 %,2\n", (("a", "b"), [[0.12, 1], [0.125, 2]]), note="'a' is in per cent"
     ),
@@ -258,6 +264,9 @@ TEXTS = {
     "header only": refused("a,b\n", "holds a header and no rows"),
     "one column": read("a\n1.5\n2\n", (("a",), [[1.5], [2]])),
     "one column, blanks in its name": read("waiting time\n1.5\n2\n", (("waiting time",), [[1.5], [2]])),
+    "one column, nothing in a row": refused(
+        "a\n1,\n,\n2\n", "1 missing cell in 1 row (line 3)", "--separator", ","
+    ),
     "one column of text": refused("a\nx\ny\n", "has no column of numbers"),
     # Encodings and packing.
     "byte-order mark": read("\ufeff" + PLAIN),

@@ -19,6 +19,7 @@ from fastebm.datasets import load_old_faithful
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
     return tmp_path
 
 
@@ -105,6 +106,12 @@ def test_describe_as_text():
     assert "█" in out and max(map(len, out.splitlines())) < 200
     # A terminal that has no blocks gets letters.
     assert "@" in run("describe", "t.csv", encoding="ascii")[1]
+
+
+def test_describe_on_a_narrow_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    out = run("describe", write(TABLE))[1]
+    assert "min 61.5, 25 % 61.75, median 62, 75 % 62, max 62" in out and "histogram" not in out
 
 
 def test_describe_says_what_fit_refuses():

@@ -224,7 +224,7 @@ def test_new_figures_are_sharp_and_given_ones_are_left_alone():
     own = plt.figure(dpi=72).subplots()
     assert plotting.plot_density(ONE, ax=own).figure.dpi == 72
     assert (
-        plotting.plot_pairs(np.random.default_rng(1).normal(size=(20, 9)))[0, 0].figure.get_figwidth() <= 10
+        plotting.plot_pairs(np.random.default_rng(1).normal(size=(20, 8)))[0, 0].figure.get_figwidth() <= 10
     )
     assert dict(matplotlib.rcParams) == before
 

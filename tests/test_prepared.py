@@ -13,7 +13,9 @@ from stats import FALSE_ALARM, KS_LIMIT, ks
 
 import fastebm as fe
 from fastebm.cli.commands import main
+from fastebm.fitting import worth
 from fastebm.fitting.prepared_energy import PreparedEnergy
+from fastebm.preprocess import prepare
 
 RNG = np.random.default_rng(20_001)
 N = 500
@@ -382,6 +384,64 @@ def test_a_network_of_transformed_columns(tmp_path):
         fit.fit(x, X_val=np.r_[[[-1.0, 10.0]], x[:40]])
 
 
+# ---- chosen by rows that were not fitted ----
+
+
+def test_transforms_are_taken_where_unseen_rows_gain(tmp_path):
+    fit = fe.fit_auto(DEPTH, max_wells=3, seed=1)
+    assert isinstance(fit, fe.PreparedDensity) and fit.why.startswith("transforms gain 0.")
+    assert fit.why in str(fit)
+    # In nats a row of X.
+    assert fit.candidates["log_likelihood"][0] == pytest.approx(fit.score_samples(DEPTH).mean(), abs=0.05)
+    truth = laws.lognorm(1.0, scale=math.e)
+    fresh = truth.rvs(size=20_000, random_state=3)
+    plain = fe.fit_auto(DEPTH, max_wells=3, seed=1, preprocess=None)
+    gained = fit.score_samples(fresh) - plain.score_samples(fresh)
+    assert gained.mean() > laws.norm.isf(FALSE_ALARM) * gained.std() / math.sqrt(len(gained))
+    fe.save(tmp_path / "a.npz", fit)
+    assert fe.load(tmp_path / "a.npz").why == fit.why
+
+
+MIXED = np.r_[RNG.normal(0.0, 1.0, 400), RNG.normal(6.0, 1.0, 100)]
+
+
+@pytest.mark.parametrize("x", [ONE["none"], MIXED, RNG.standard_t(3, N)], ids=["normal", "two normals", "t"])
+def test_transforms_are_left_where_unseen_rows_gain_nothing(x):
+    fit = fe.fit_auto(x, max_wells=3, seed=1)
+    same = fe.fit_auto(x, max_wells=3, seed=1, preprocess=None)
+    assert not isinstance(fit, fe.PreparedDensity)
+    # To the last bit what it is without the question.
+    assert fit.score_samples(x).tobytes() == same.score_samples(x).tobytes()
+
+
+def test_one_well_would_take_two_normals_for_skewed(monkeypatch):
+    # Why the searches that are compared may use two.
+    _, preparation = prepare(MIXED, seed=1)
+    assert preparation.columns[0].action.kind == "yeo-johnson"
+    assert not worth.worth_transforming(MIXED[:, None], preparation, 1).clear
+    monkeypatch.setattr(worth, "MOST", 1)
+    assert worth.worth_transforming(MIXED[:, None], preparation, 1).clear
+
+
+def test_constants_are_left_out_by_choice_too():
+    x = np.stack([ONE["none"], np.full(N, 3.0)], axis=1)
+    fit = fe.fit_auto(x, max_wells=2, seed=1, names=["size", "site"])
+    assert fit.preparation.is_plain and fit.preparation.kept == (0,)
+    assert [w.code for w in fit.warnings] == ["constant_column"]
+    with pytest.raises(ValueError, match="zero variance"):
+        fe.fit_auto(x, max_wells=2, seed=1, preprocess=None)
+
+
+def test_the_estimator_chooses():
+    chosen, plain, told = (
+        fe.EnergyDensity(model="auto", preprocess=how, max_wells=2, random_state=0).fit(DEPTH[:, None])
+        for how in (None, "none", "auto")
+    )
+    assert isinstance(chosen.model_, fe.PreparedDensity) and isinstance(told.model_, fe.PreparedDensity)
+    assert not isinstance(plain.model_, fe.PreparedDensity)
+    assert chosen.candidates_["log_likelihood"][0] > plain.candidates_["log_likelihood"][0]
+
+
 # ---- the command ----
 
 
@@ -401,10 +461,27 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert main("score m.npz u.csv --json".split()) == 0
     said = capsys.readouterr()
     assert "warning: 5 of 5 rows are outside" in said.err and json.loads(said.out)["n_outside"] == 5
-    assert main("fit t.csv --preprocess auto --recipe em --columns depth,site --report r.html".split()) == 0
+    assert main("fit t.csv --preprocess auto --recipe em --columns depth,site".split()) == 0
     said = capsys.readouterr().out
     assert "column          depth: log(x)" in said and "constant 7" in said
-    page = (tmp_path / "r.html").read_text()
-    assert "What was done with the columns" in page and "not negative and near 0" in page
+    assert (
+        main("fit t.csv --model auto --max-wells 1 --cyclic hour=24 --columns depth,hour,site --json".split())
+        == 0
+    )
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["transforms"]["hour"].startswith("cyclic") and "--cyclic hour=24.0" in facts["command"]
+    assert main("fit t.csv --model auto --max-wells 1 --columns depth,size".split()) == 0
+    assert "\ntransforms gain 0." in capsys.readouterr().out
     assert main("fit t.csv --cyclic size=10 --model network".split()) == 2
     assert "leave them out" in capsys.readouterr().err
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("columns", ["depth,site", "depth,hour", "depth,hour,visits,site"])
+def test_its_report(tmp_path, capsys, monkeypatch, columns):
+    monkeypatch.chdir(tmp_path)
+    np.savetxt("t.csv", TABLE, delimiter=",", header=",".join(NAMES), comments="")
+    how = ["--cyclic", "hour=24"] if "hour" in columns else ["--preprocess", "auto"]
+    assert main(["fit", "t.csv", "--recipe", "em", "--columns", columns, "--report", "r.html", *how]) == 0
+    page = (tmp_path / "r.html").read_text()
+    assert "What was done with the columns" in page and "not negative and near 0" in page

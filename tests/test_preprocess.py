@@ -344,6 +344,9 @@ def test_seeds(table):
     plain = prepare(TABLE, NAMES, cyclic={"hour": 24}, noise=False)[0]
     assert z.tobytes() == again.tobytes() and z.tobytes() != other.tobytes()
     assert plain.tobytes() == done.transform(TABLE).tobytes()
+    many = prepare(TABLE[:, [1, 3]], noise="many", seed=1)
+    assert (many[0][:, 1] != TABLE[:, 3]).any() and many[1].columns[0].rounding.n_values <= 10
+    assert many[0][:, 0].tobytes() == many[1].transform(TABLE[:, [1, 3]])[:, 0].tobytes()
     # Columns without a grid have no noise.
     assert (z[:, 0] == other[:, 0]).all() and (z[:, 1] != other[:, 1]).any()
 

@@ -108,3 +108,13 @@ def test_the_japanese_readme_has_the_same_content():
     targets = [set(re.findall(r"\]\(([^)#]+)\)", text)) for text in (README, japanese)]
     assert targets[0] - {"README.ja.md"} <= targets[1]
     assert all(os.path.exists(ROOT / target) for target in targets[1])
+
+
+def test_no_page_and_no_message_installs_the_stranger_of_our_name():
+    places = [*(ROOT / "docs").rglob("*.rst"), *(ROOT / "src").rglob("*.py"), *ROOT.glob("*.md")]
+    for path in places:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert not re.search(r"pip install (?:[^&#`()]* )?['\"]?fastebm\b(?! demo)", line), (
+                f"{path}: {line}"
+            )
+            assert "install fastebm with" not in line, f"{path}: {line}"

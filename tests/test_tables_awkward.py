@@ -6,6 +6,7 @@ import decimal
 import gzip
 import io
 import lzma
+import random
 import subprocess
 import sys
 
@@ -105,6 +106,55 @@ def test_what_is_written_is_read(x, style, tmp_path_factory):
     table = tables.read_table(path)
     assert np.array_equal(table.x, x), (text, table.x)
     assert table.names == tuple(names) if style["header"] else not table.named
+
+
+CELLS = [
+    *(
+        ["1", "2.5", "-3e2", "7"],
+        ["1,5", "2,0", "3"],
+        ["1.234,5", "2,5"],
+        ["x", "y z"],
+        ["1", "NA", "-"],
+        ["12%", "3 %"],
+    ),
+    *(
+        ["true", "FALSE", ""],
+        ["2020-01-01", "2021-02-03"],
+        ["9007199254740993", "1"],
+        ["1,234", "5"],
+        ["inf", "1"],
+    ),
+    *(["#N/A", "4.5"], ["1990", "1991"], ["0", "1", "2"], ['"', "#", "\n"]),
+]
+
+
+def random_table(rng):
+    separator, columns = rng.choice(",;\t |"), rng.choices(CELLS, k=rng.randint(1, 4))
+    rows = [[rng.choice(cells) for cells in columns] for _ in range(rng.randint(1, 6))]
+    if rng.random() < 0.7:
+        rows.insert(0, [rng.choice(["a", "b", "", "1990", "0", "c d"]) for _ in columns])
+    quoted = rng.random() < 0.5
+    lines = [separator.join(f'"{c}"' if quoted and rng.random() < 0.7 else c for c in row) for row in rows]
+    return "\n".join(line + separator * (rng.random() < 0.05) for line in lines)
+
+
+def test_random_tables_are_read_alike_with_and_without_pandas_or_refused(tmp_path, monkeypatch):
+    rng, path, n_read = random.Random(1), tmp_path / "t", 0
+    for _ in range(300):
+        path.write_text(random_table(rng))
+        found = []
+        for without in (False, True):
+            with monkeypatch.context() as modules:
+                if without:
+                    modules.setitem(sys.modules, "pandas", None)
+                try:
+                    table = tables.read_table(path)
+                    found.append((table.names, table.x.shape, table.x.tobytes(), table.notes))
+                except TableError as error:
+                    found.append(str(error))
+        assert found[0] == found[1], path.read_text()
+        n_read += not isinstance(found[0], str)
+    assert 50 < n_read < 250
 
 
 # ---- through pandas ----

@@ -66,8 +66,9 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         Folds of the held-out likelihood.
     hidden, base, validation, max_seconds
         Of a network: see `fit_network`.
-    preprocess : None, "auto" or dict, default None
-        Transform the columns first. "auto" takes logarithms and Yeo-Johnson powers of skewed and of non-negative
+    preprocess : None, "none", "auto" or dict, default None
+        Transform the columns first. None is "none", but for ``model="auto"``, which does so where rows that were not
+        fitted gain by it: see `fit_auto`. "auto" takes logarithms and Yeo-Johnson powers of skewed and of non-negative
         columns, adds noise to rounded ones, and leaves out constants and copies; a dict has methods by name or number
         of the column, as ``{"hour": ("cyclic", 24)}``. See `Preprocessing.fit`. Everything reported stays in the units
         of X.
@@ -226,7 +227,10 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
                 f"X_val is for model='network' or an energy; model={self.model!r} has folds of its own"
             )
         rows, names, preparation = x, getattr(self, "feature_names_in_", None), None
-        if self.preprocess is not None:
+        asked = self.preprocess is not None and not (
+            isinstance(self.preprocess, str) and self.preprocess == "none"
+        )
+        if asked:
             # The fourth child of the seed: `fit` has the first two, `sample` the third.
             noise = sequence_of(self.random_state).spawn(4)[3]
             x, preparation = prepare_rows(x, names, self.preprocess, noise)
@@ -274,6 +278,7 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
             max_seconds=self.max_seconds,
             seed=sequence_of(self.random_state).spawn(2)[1],
             names=names,
+            preprocess="choose" if self.preprocess is None else None,
         )
         if preparation is not None:
             fit.candidates["log_likelihood"] += preparation.log_jacobian(rows).mean()

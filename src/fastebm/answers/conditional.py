@@ -12,21 +12,21 @@ from .._runtime.check import choice, integer, numeric
 from .._runtime.errors import FastEBMWarning
 from .._runtime.seed import seed_sequence
 from ..energies.conditioned import Conditioned
-from ..energies.normals import NormalMixture
 from ..sampling import Sample, sample
 from ..training.after_fit import _level_of_caller
 from . import langevin
+from .parts import Parts, parts_of
 from .place import Place, place_of
 
-# Rows of one pattern that are worked on at once.
-ROWS = 4096
+# Numbers of each part that are worked on at once.
+AT_ONCE = 1_000_000
 
 
 def conditional_sample(model, given, n_samples, *, seed=None, **options) -> Sample:
     """Draw rows of which some cells are known.
 
-    Of wells and normal laws the samples are independent and exact. For any other energy the known cells are held fixed
-    and chains of the others are run by `fastebm.sample`, which says whether to believe them.
+    Of wells of all kinds and normal laws the samples are independent and exact. For any other energy the known cells
+    are held fixed and chains of the others are run by `fastebm.sample`, which says whether to believe them.
 
     Parameters
     ----------
@@ -65,12 +65,18 @@ def conditional_sample(model, given, n_samples, *, seed=None, **options) -> Samp
     observed = np.flatnonzero(~np.isnan(z))
     if len(observed) == len(z):
         raise ValueError("the cells to draw follow from the others: they are constant, or copies of them")
-    rest = Conditioned(place.energy, observed, z[observed])
-    if place.chains is not None and not rest.has_exact_sample:
-        options.setdefault("x0", place.chains[:, rest.free])
-    drawn = sample(rest, n, seed=seed, **options)
-    whole = np.tile(z, (n, 1))
-    whole[:, rest.free] = drawn.x
+    whole, free = np.tile(z, (n, 1)), np.flatnonzero(np.isnan(z))
+    parts = parts_of(place.energy)
+    if parts is not None and "sampler" not in options:
+        law = parts.given(observed, z[None, observed])
+        whole[:, free] = law.repeated(n).draw(np.random.default_rng(seed_sequence(seed)))
+        drawn = Sample(whole, None, np.ones(len(free)), np.full(len(free), float(n)), None, None, 0)
+    else:
+        rest = Conditioned(place.energy, observed, z[observed])
+        if place.chains is not None:
+            options.setdefault("x0", place.chains[:, free])
+        drawn = sample(rest, n, seed=seed, **options)
+        whole[:, free] = drawn.x
     x = np.where(np.isnan(row), place.outwards(whole), row)
     return dataclasses.replace(drawn, x=x)
 
@@ -134,9 +140,9 @@ def impute(model, X, *, how="mean", seed=None) -> np.ndarray:
     Of a transformed column (``preprocess=``) the mean is that of the transformed values, mapped back: near its median.
     Of a cyclic one, values near the ends of its period are rough.
 
-    Exact for wells and normal laws. For any other energy, Langevin steps with an accept step move the missing cells of
-    all rows at once, the others held fixed, until the chains of every row agree (R-hat); a `FastEBMWarning` says for
-    how many rows they do not.
+    Exact for wells of all kinds and normal laws. For any other energy, Langevin steps with an accept step move the
+    missing cells of all rows at once, the others held fixed, until the chains of every row agree (R-hat); a
+    `FastEBMWarning` says for how many rows they do not.
 
     Examples
     --------
@@ -153,11 +159,13 @@ def impute(model, X, *, how="mean", seed=None) -> np.ndarray:
         return x
     z = place.inwards(x)
     gaps = np.isnan(z)
-    mixture = place.energy._normal_mixture()
-    if mixture is None:
+    parts = parts_of(place.energy)
+    if not gaps.any():
+        filled = z
+    elif parts is None:
         filled = _by_chains(place, z, gaps, how, seed)
     else:
-        filled = _exactly(mixture, z, gaps, how, np.random.default_rng(seed_sequence(seed)))
+        filled = _exactly(parts, z, gaps, how, np.random.default_rng(seed_sequence(seed)))
     x[missing] = place.outwards(filled)[missing]
     return x
 
@@ -174,34 +182,19 @@ def _with_gaps(X, d) -> np.ndarray:
     return x.copy()
 
 
-def _exactly(mixture: NormalMixture, z, missing, how, rng) -> np.ndarray:
+def _exactly(parts: Parts, z, missing, how, rng) -> np.ndarray:
     filled = z.copy()
     patterns, which = np.unique(missing, axis=0, return_inverse=True)
+    size = max(1, AT_ONCE // (len(parts.means) * z.shape[1]))
     for p, gaps in enumerate(patterns):
         if not gaps.any():
             continue
-        rows, observed, free = np.flatnonzero(which.ravel() == p), np.flatnonzero(~gaps), np.flatnonzero(gaps)
-        for start in range(0, len(rows), ROWS):
-            part = rows[start : start + ROWS]
-            logs, means, precisions = mixture.parts_given(observed, z[part][:, observed])
-            logs = logs - 0.5 * np.linalg.slogdet(precisions)[1]
-            shares = np.exp(logs - logs.max(axis=1, keepdims=True))
-            shares /= shares.sum(axis=1, keepdims=True)
-            if how == "mean":
-                values = np.einsum("nk,nkf->nf", shares, means)
-            else:
-                values = _drawn(shares, means, precisions, rng)
-            filled[part[:, None], free] = values
+        rows, observed = np.flatnonzero(which.ravel() == p), np.flatnonzero(~gaps)
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            law = parts.given(observed, z[part][:, observed])
+            filled[part[:, None], np.flatnonzero(gaps)] = law.mean() if how == "mean" else law.draw(rng)
     return filled
-
-
-def _drawn(shares, means, precisions, rng):
-    k = (np.cumsum(shares, axis=1) < rng.random(len(shares))[:, None]).sum(axis=1)
-    k = np.minimum(k, shares.shape[1] - 1)
-    # L^-T of a precision's Cholesky factor turns white noise into the part's.
-    factors = np.linalg.inv(np.linalg.cholesky(precisions))
-    noise = rng.standard_normal(means.shape[::2])
-    return means[np.arange(len(k)), k] + np.einsum("nij,ni->nj", factors[k], noise)
 
 
 def _by_chains(place: Place, z, missing, how, seed):

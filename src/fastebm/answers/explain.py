@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._runtime.check import describe, interval, samples
 from ..energies.base import Energy
-from ..energies.normals import NormalMixture
+from .parts import Parts, parts_of
 from .place import Place, place_of
 
 # Numbers of a block of rows.
@@ -86,10 +85,10 @@ def explain(model, X, *, bounds=None) -> Explanation:
 
     Notes
     -----
-    Closed form for wells and normal laws: with d = x - m_k and P_k the precision of part k, its conditional for cell j
-    has the mean x_j - (P_k d)_j / P_k,jj, the variance 1 / P_k,jj and a weight in which the cell is integrated out. The
-    likeliest value is a mode of that mixture. log Z is not needed for ``nats``. A transformed column
-    (``preprocess=``) is compared as it is after the transform.
+    Closed form for wells of all kinds and normal laws: with d = x - m_k and P_k the precision of part k, its
+    conditional for cell j has the mean x_j - (P_k d)_j / P_k,jj, the variance 1 / P_k,jj (of laws of Student more) and
+    a weight in which the cell is integrated out. The likeliest value is a mode of that mixture. log Z is not needed for
+    ``nats``. A transformed column (``preprocess=``) is compared as it is after the transform.
 
     Examples
     --------
@@ -102,9 +101,9 @@ def explain(model, X, *, bounds=None) -> Explanation:
     place = place_of(model)
     x = samples(X, place.n_features)[0]
     z = place.inwards(x)
-    mixture = place.energy._normal_mixture()
-    if mixture is not None:
-        nats, best, surprise = _in_blocks(_closed, mixture, z, len(mixture.log_weights) * z.shape[1])
+    parts = parts_of(place.energy)
+    if parts is not None:
+        nats, best, surprise = _in_blocks(_closed, parts, z, len(parts.means) * z.shape[1])
     else:
         ranges = _ranges(bounds, place)
         nats, best, surprise = _in_blocks(_along, (place.energy, ranges), z, POINTS * z.shape[1])
@@ -124,40 +123,23 @@ def _in_blocks(function, of, z, numbers):
     return tuple(np.concatenate(p) for p in zip(*parts, strict=True))
 
 
-def _closed(mixture: NormalMixture, z):
-    """nats, likeliest, surprise; shapes (n, n_features), with (n, n_parts, n_features) inside."""
-    apart = z[:, None] - mixture.means
-    pull = np.einsum("kde,nke->nkd", mixture.precisions, apart)
-    own = np.diagonal(mixture.precisions, axis1=1, axis2=2)
-    centre = z[:, None] - pull / own
-    # log of every part with the cell integrated out, and at its own centre.
-    logs = mixture.log_weights[None, :, None] - 0.5 * ((apart * pull).sum(axis=2)[..., None] - pull**2 / own)
-    total = _log_sum(logs + 0.5 * np.log(2.0 * math.pi / own))
-
-    def height(t):
-        terms = logs - 0.5 * own * (t[:, None] - centre) ** 2
-        return _log_sum(terms), terms
-
-    here, _ = height(z)
-    # From the centre of the part that is highest there, uphill as mean-shift does.
+def _closed(parts: Parts, z):
+    """nats, likeliest, surprise; shapes (n, n_features)."""
+    cells = parts.cells(z)
+    here, _ = cells.log_whole(z)
+    # From the centre of the part that is highest there, uphill.
     best, top = z, here
-    tops = np.stack([height(centre[:, k])[0] for k in range(centre.shape[1])])
-    first = np.take_along_axis(centre, tops.argmax(axis=0)[:, None], axis=1)[:, 0]
+    tops = np.stack([cells.log_whole(cells.centres[:, k])[0] for k in range(cells.centres.shape[1])])
+    at = np.take_along_axis(cells.centres, tops.argmax(axis=0)[:, None], axis=1)[:, 0]
     for _ in range(CLIMBS):
-        value, terms = height(first)
+        value, terms = cells.log_whole(at)
         better = value > top
-        best, top = np.where(better, first, best), np.where(better, value, top)
-        shares = np.exp(terms - terms.max(axis=1, keepdims=True)) * own
-        moved = (shares * centre).sum(axis=1) / shares.sum(axis=1)
-        if np.abs(moved - first).max() < 1e-9:
+        best, top = np.where(better, at, best), np.where(better, value, top)
+        moved = cells.uphill(at, terms)
+        if np.abs(moved - at).max() < 1e-9:
             break
-        first = moved
-    return top - here, best, total - here
-
-
-def _log_sum(terms):
-    top = terms.max(axis=1)
-    return top + np.log(np.exp(terms - top[:, None]).sum(axis=1))
+        at = moved
+    return top - here, best, cells.log_rest() - here
 
 
 def _ranges(bounds, place: Place):

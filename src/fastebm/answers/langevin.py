@@ -16,6 +16,8 @@ CHAINS, DRAWS, STEPS, ROUNDS = 8, 64, 256, 6
 # Acceptance that is aimed at, and R-hat at which the chains of a row agree: the largest of 5,000 rows with 8 chains of
 # 64 independent draws is 1.03.
 ACCEPTANCE, GOOD = 0.57, 1.1
+# Drift of a step, at most, in standard deviations of its noise.
+LONGEST = 10.0
 # Rows times chains that are moved at once.
 AT_ONCE = 16_384
 
@@ -100,18 +102,19 @@ def _fill(energy, z, pool, rng):
 
 
 def _walk(energy, x, mask, step, n_steps, rng, tune):
-    """Metropolis-adjusted Langevin steps of the masked cells (Roberts and Tweedie 1996)."""
+    """Metropolis-adjusted Langevin steps of the masked cells, with a drift of limited length (Roberts and Tweedie
+    1996): a start on a steep wall does not overshoot beyond the range of float64."""
     x = x.copy()
     e, g = energy._energy_with_walls(x), energy.grad(x).reshape(x.shape) * mask
     every, kept = max(1, n_steps // DRAWS), []
     for t in range(n_steps):
         root = np.sqrt(2.0 * step)[:, None]
         noise = rng.standard_normal(x.shape) * mask
-        to = x - step[:, None] * g + root * noise
+        to = x - _drift(g, root) + root * noise
         e_to = energy._energy_with_walls(to)
         g_to = energy.grad(to).reshape(x.shape) * mask
-        # The way back has the noise (x - to + step g_to) / root.
-        back = (x - to + step[:, None] * g_to) / root * mask
+        # The noise of the way back.
+        back = (x - to + _drift(g_to, root)) / root * mask
         log_ratio = e - e_to + 0.5 * ((noise**2).sum(axis=1) - (back**2).sum(axis=1))
         # From one place beyond a wall to another.
         log_ratio[np.isnan(log_ratio)] = -np.inf
@@ -124,3 +127,10 @@ def _walk(energy, x, mask, step, n_steps, rng, tune):
         elif (t + 1) % every == 0:
             kept.append(x.copy())
     return np.array(kept), x, step
+
+
+def _drift(g, root):
+    # Half a squared noise times the slope, and no longer than so many noises.
+    drift = 0.5 * root**2 * g
+    length = np.sqrt((drift**2).sum(axis=1, keepdims=True))
+    return drift * np.minimum(1.0, LONGEST * root / np.maximum(length, 1e-300))

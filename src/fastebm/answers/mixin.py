@@ -32,7 +32,7 @@ class Answers(Transforming):
 
         Returns
         -------
-        ndarray or data frame of shape (n_samples, n_wells)
+        ndarray or data frame of shape (n_samples, n_modes)
         """
         return self.predict_proba(X)
 

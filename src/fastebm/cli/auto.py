@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import shlex
 import time
+from typing import Any
 from warnings import catch_warnings, simplefilter
 
 from .._runtime.errors import FastEBMWarning
 from .._runtime.seed import seed_sequence
 from ..fitting.auto import fit_auto
 from ..fitting.compare import compare
+from ..fitting.prepared import wells_of
 from ..fitting.scaled_network import ScaledNetwork
 from .figures import counted
-from .fit import FitSummary, _joined
+from .fit import FitSummary, _joined, transforming
 from .network import NetworkSummary
 from .tables import Table, TableError, asked
 from .words import spoken
@@ -36,6 +38,7 @@ class _Chosen:
             words += ["--hidden", ",".join(map(str, s["hidden"]))]
         if s["max_seconds"] is not None:
             words += ["--max-seconds", f"{s['max_seconds']:g}"]
+        words += transforming(s)
         if s["header"] != "auto":
             words += ["--header", s["header"]]
         return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
@@ -85,6 +88,10 @@ class _Chosen:
             )
         if len(table) > len(order):
             lines.append(f"and {len(table) - len(order)} more")
+        preparation = getattr(self.model, "preparation", None)
+        if preparation is not None:
+            lines += ["", *([self.model.why] if self.model.why else [])]
+            lines += [f"column          {c.name}: {c}" for c in preparation.columns]
         lines += ["", f"log-likelihood  {self.log_likelihood:.4f} nats per row (on the rows fitted)"]
         lines.append(f"fitted in       {self.seconds:.2f} s")
         lines += self.warnings + [f"not checked     {spoken(skipped)}" for skipped in self.model.not_checked]
@@ -99,6 +106,29 @@ class AutoWells(_Chosen, FitSummary):
 
 class AutoNetwork(_Chosen, NetworkSummary):
     """A network was chosen."""
+
+
+class _InUnits:
+    """A network of transformed columns: the density in units of the table, and the network's own facts.
+
+    What it says of the rows of its certificate is per unit of the transformed columns.
+    """
+
+    OUTSIDE = ("score_samples", "sample", "n_features", "names", "energy_", "warnings", "not_checked")
+    OUTSIDE += ("candidates", "preparation", "why")
+
+    def __init__(self, whole):
+        self.whole = whole
+
+    def __getattr__(self, name):
+        return getattr(self.whole if name in self.OUTSIDE else self.whole.inner, name)
+
+
+def _how(arguments):
+    """What fit_auto is asked to do with the columns."""
+    if arguments.cyclic:
+        return {name: ("cyclic", period) for name, period in arguments.cyclic}
+    return {None: "choose", "none": None}.get(arguments.preprocess, arguments.preprocess)
 
 
 def fit_table(source, table: Table, arguments, progress=False) -> AutoWells | AutoNetwork:
@@ -117,6 +147,7 @@ def fit_table(source, table: Table, arguments, progress=False) -> AutoWells | Au
                 seed=seed_sequence(arguments.seed).spawn(2)[1],
                 progress=progress,
                 names=table.names,
+                preprocess=_how(arguments),
             )
     except ValueError as error:
         # The library speaks of X; here X has a name.
@@ -129,12 +160,15 @@ def fit_table(source, table: Table, arguments, progress=False) -> AutoWells | Au
         "hidden": arguments.hidden if isinstance(arguments.hidden, str) else list(arguments.hidden),
         "max_seconds": arguments.max_seconds,
         "seed": arguments.seed,
+        "preprocess": arguments.preprocess,
+        "cyclic": [f"{name}={period!r}" for name, period in arguments.cyclic or ()] or None,
         "header": arguments.header,
         "drop_na": table.dropped > 0,
     }
     seconds = time.perf_counter() - begin
-    if isinstance(model, ScaledNetwork):
-        return AutoNetwork(str(source), table, model, used, seconds)
+    if isinstance(model, ScaledNetwork) or wells_of(model) is None:
+        network: Any = model if isinstance(model, ScaledNetwork) else _InUnits(model)
+        return AutoNetwork(str(source), table, network, used, seconds)
     return AutoWells(str(source), table, model, None, used, seconds)
 
 

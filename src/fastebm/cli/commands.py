@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_describe(commands)
     _add_fit(commands)
     _add_score(commands)
+    _add_impute(commands)
     _add_sample(commands)
     _add_sweep(commands)
     _add_compare(commands)
@@ -195,9 +196,8 @@ def _add_fit(commands):
     command.add_argument(
         "--preprocess",
         choices=("none", "auto"),
-        default="none",
         help="auto: logarithms and powers of skewed and of non-negative columns, noise in rounded ones; constants and "
-        "copies left out (default none)",
+        "copies left out (default none; with --model auto, where rows held out gain by it)",
     )
     command.add_argument(
         "--cyclic",
@@ -244,6 +244,26 @@ def _add_score(commands):
     )
     command.add_argument(
         "--out", metavar="FILE", help="write the log-density of every row (CSV, or NPY; - for stdout)"
+    )
+    _quiet(command)
+
+
+def _add_impute(commands):
+    command = _command(commands, "impute", _impute, "fill the empty cells of a table under a saved model")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    # Rows with empty cells are what this is for: they are neither refused nor left out.
+    table_options(command, drop_na=False)
+    command.set_defaults(drop_na=None)
+    command.add_argument(
+        "--how",
+        choices=("mean", "draw"),
+        default="mean",
+        help="the best guess of each cell, or a draw that keeps spreads and correlations (default mean)",
+    )
+    _seed(command)
+    command.add_argument(
+        "--out", default="-", metavar="FILE", help="CSV, or NPY by its ending (default: stdout)"
     )
     _quiet(command)
 
@@ -402,6 +422,12 @@ def _score(arguments):
     from . import fit, output
 
     fit.score(arguments, _progress(arguments), output, _print_json)
+
+
+def _impute(arguments):
+    from . import impute, output
+
+    impute.run(arguments, _progress(arguments), output, _print_json)
 
 
 def _sample(arguments):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import numpy as np
 
 from .tables import TableError, choose, parse, written
 from .tables.summary import BINS, FIVE, summary
+from .tables.table import shown
 
 BLOCKS, LETTERS = "▁▂▃▄▅▆▇█", ".:-=+*#@"
 # A skew beyond which a logarithm is worth a thought, and a share of repeated values beyond which rounding is.
 SKEWED, REPEATED = 2.0, 0.5
+HEADS = ("min", "25 %", "median", "75 %", "max")
 
 
 def run(arguments, progress, print_json):
@@ -63,11 +66,11 @@ def as_text(facts: dict) -> str:
     """The page that the command prints: the file, a block for every column, what a fit would take."""
     lines = [f"{facts['data']}: {facts['n_rows']:,} rows, {_written(facts)}", ""]
     size = min(24, max([6, *(len(_name(c)) for c in facts["columns"])]))
-    heads = ("min", "25 %", "median", "75 %", "max")
-    if any("min" in column for column in facts["columns"]):
-        lines.append(f"{'column':<{size}}  {'histogram':<{BINS}}" + "".join(f"{h:>12}" for h in heads))
+    wide = size + 2 + BINS + 12 * len(HEADS) <= shutil.get_terminal_size((120, 24)).columns
+    if wide and any("min" in column for column in facts["columns"]):
+        lines.append(f"{'column':<{size}}  {'histogram':<{BINS}}" + "".join(f"{h:>12}" for h in HEADS))
     for column in facts["columns"]:
-        lines += _block(column, size)
+        lines += _block(column, size, wide)
     lines.append("")
     if facts["refused"]:
         lines.append(f"fit refuses     {facts['refused']}")
@@ -102,19 +105,21 @@ def _name(column) -> str:
     return name if len(name) <= 24 else name[:21] + "..."
 
 
-def _block(column, size) -> list[str]:
+def _block(column, size, wide) -> list[str]:
     head = f"{_name(column):<{size}}  "
     missing = f", {column['missing']:,} missing" if column["missing"] else ""
     if "min" not in column:
         said = column["role"] if column["role"] == "row names" else column["kind"]
         if column.get("distinct"):
-            said += f", {column['distinct']:,} different: " + ", ".join(map(repr, column["examples"]))
+            said += f", {column['distinct']:,} different: " + ", ".join(
+                shown(c, 20) for c in column["examples"]
+            )
         return [head + (column["trouble"] or said) + missing]
-    five = "".join(f"{_figure(column[k], column['kind']):>12}" for k in FIVE)
+    five = [_figure(column[k], column["kind"]) for k in FIVE]
     words = [] if column["kind"] == "numbers" else [column["kind"]]
     words += [column["role"]] if column["role"] == "row names" else []
     if column["constant"]:
-        words.append(f"constant, {column['min']:.6g}")
+        words.append(f"constant, {five[0]}")
     if column["copy_of"]:
         words.append(f"the same as {column['copy_of']!r}")
     if column["step"]:
@@ -129,7 +134,10 @@ def _block(column, size) -> list[str]:
         words.append(column["trouble"])
     bars = _bars(column["histogram"]) if column["histogram"] else " " * BINS
     rest = f"{column['n']:,} values{missing}" + ("; " + ", ".join(words) if words else "")
-    return [head + bars + five, f"{'':<{size}}  {rest}"]
+    if wide:
+        return [head + bars + "".join(f"{f:>12}" for f in five), f"{'':<{size}}  {rest}"]
+    figures = ", ".join(f"{h} {f}" for h, f in zip(HEADS, five, strict=True))
+    return [head + bars, *(f"{'':<{size}}  {line}" for line in (figures, rest))]
 
 
 def _figure(value: float, kind: str) -> str:

@@ -80,7 +80,7 @@ class FitSummary:
         return lines
 
     def transforms(self) -> dict[str, str]:
-        """What was done with every column, and why; empty without --preprocess."""
+        """What was done with every column, and why; empty without transforms."""
         preparation = getattr(self.model, "preparation", None)
         return {} if preparation is None else {c.name: str(c) for c in preparation.columns}
 
@@ -104,10 +104,7 @@ class FitSummary:
             words += ["--tails", s["tails"]]
         if s["updates"] != 800:
             words += ["--updates", str(s["updates"])]
-        if s["preprocess"] is not None:
-            words += ["--preprocess", "auto"]
-        for pair in s["cyclic"] or ():
-            words += ["--cyclic", shlex.quote(pair)]
+        words += transforming(s)
         if s["header"] != "auto":
             words += ["--header", s["header"]]
         return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
@@ -209,6 +206,14 @@ def fit_table(
     return FitSummary(str(source), table, model, held_out, used, time.perf_counter() - begin)
 
 
+def transforming(settings) -> list[str]:
+    """The words of a command that ask for transforms."""
+    words = [] if settings["preprocess"] is None else ["--preprocess", settings["preprocess"]]
+    for pair in settings["cyclic"] or ():
+        words += ["--cyclic", shlex.quote(pair)]
+    return words
+
+
 def as_text(summary: FitSummary) -> str:
     """The table that `fastebm fit` prints."""
     facts, names = summary.as_dict(), summary.table.names
@@ -257,11 +262,9 @@ def run(arguments, progress, output, print_json):
         check_picture(arguments.plot)
     table = asked(arguments, progress)
     source = "standard input" if arguments.data == "-" else arguments.data
-    preprocess = (
-        "auto" if arguments.cyclic else {"none": None}.get(arguments.preprocess, arguments.preprocess)
-    )
+    preprocess = "auto" if arguments.cyclic or arguments.preprocess == "auto" else None
     if arguments.model == "network" and preprocess is not None:
-        raise ValueError("--preprocess and --cyclic are for --model wells; leave them out")
+        raise ValueError("--preprocess and --cyclic are for --model wells or auto; leave them out")
     if arguments.model == "network":
         from . import network
 
@@ -300,7 +303,7 @@ def _finish(summary, arguments, output, print_json):
         report_page = _page_of(summary)
         files.append((arguments.report, report_page(summary).encode()))
     if arguments.out:
-        save(arguments.out, summary.model)
+        save(arguments.out, getattr(summary.model, "whole", summary.model))
     for path, data in files:
         output.write(path, data)
     written = {k: v for k in ("out", "plot", "report") if (v := getattr(arguments, k))}
@@ -331,16 +334,20 @@ SCORED = "log Z", lambda energy: energy.has_log_partition
 SAMPLED = "direct sampler", lambda energy: energy.has_exact_sample
 
 
-def _density(path, needs):
-    """(log-density function, sampling function, names, number of features) of a saved model."""
-    fact, known = needs
+def _opened(path):
+    """A saved density."""
     try:
         model = load(path)
     except OSError as error:
         raise OSError(error.errno, f"cannot read {path}: {error.strerror or error}") from None
     model = getattr(model, "model_", model)
-    if isinstance(model, TrainingResult):
-        model = model.energy
+    return model.energy if isinstance(model, TrainingResult) else model
+
+
+def _density(path, needs):
+    """(log-density function, sampling function, names, number of features) of a saved model."""
+    fact, known = needs
+    model = _opened(path)
     if isinstance(model, (ScaledWells, ScaledNetwork, PreparedDensity)):
         return model.score_samples, model.sample, model.names, model.n_features
     if isinstance(model, Energy):

@@ -19,8 +19,13 @@ EXAMPLES = {
     ],
     "score": [
         "fastebm score model.npz new.csv",
-        "fastebm score model.npz new.csv --flag 1% --out scores.csv",
+        "fastebm score model.npz new.csv --out scores.csv",
+        "fastebm score model.npz new.csv --flag 1% --out flags.csv",
         "fastebm score model.npz new.csv --out - | sort -g | head -5",
+    ],
+    "impute": [
+        "fastebm impute model.npz gaps.csv --out filled.csv",
+        "fastebm impute model.npz gaps.csv --how draw --seed 2 --na=-999 --out filled.csv",
     ],
     "sample": [
         "fastebm sample model.npz --n 10",

@@ -98,7 +98,11 @@ def settings_of(facts) -> list[str]:
     settings = [
         [
             NAMES.get(k, k.replace("_", " ")),
-            words[v] if v is None or isinstance(v, bool) else ", ".join(v) if isinstance(v, list) else v,
+            words[v]
+            if v is None or isinstance(v, bool)
+            else ", ".join(map(str, v))
+            if isinstance(v, list)
+            else v,
         ]
         for k, v in facts["settings"].items()
     ]

@@ -52,7 +52,7 @@ def _copies(columns):
 
 
 def _rounded(columns):
-    found = [c for c in columns if c.kept and c.rounding is not None and c.rounding.relative >= COARSE]
+    found = [c for c in columns if c.kept and (grid := c.rounding) and grid.noise and grid.relative >= COARSE]
     if not found:
         return []
     found.sort(key=lambda c: -c.rounding.relative)

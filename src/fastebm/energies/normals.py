@@ -60,39 +60,16 @@ class NormalMixture(NamedTuple):
             self.log_weights, self.means @ matrix.T + offset, inverse.T @ self.precisions @ inverse
         )
 
-    def parts_given(
-        self, observed: np.ndarray, values: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The parts as functions of the features that are not observed, in their order, for many rows of the others.
-
-        Parameters
-        ----------
-        observed : ndarray of int, shape (n_observed,)
-        values : ndarray of shape (n, n_observed)
-
-        Returns
-        -------
-        log_weights : ndarray of shape (n, n_parts)
-        means : ndarray of shape (n, n_parts, n_free)
-        precisions : ndarray of shape (n_parts, n_free, n_free)
-        """
-        free = np.setdiff1d(np.arange(self.means.shape[1]), observed)
-        apart = values[:, None] - self.means[:, observed]
-        own = self.precisions[:, free[:, None], free]
-        # Of every part its pull on the free features, and what is left of its precision once they have followed.
-        pull = np.linalg.solve(own, self.precisions[:, free[:, None], observed])
-        rest = (
-            self.precisions[:, observed[:, None], observed]
-            - np.swapaxes(self.precisions[:, free[:, None], observed], 1, 2) @ pull
-        )
-        cost = np.einsum("nkd,kde,nke->nk", apart, rest, apart)
-        means = self.means[:, free] - np.einsum("kfd,nkd->nkf", pull, apart)
-        return self.log_weights - 0.5 * cost, means, own
-
     def given(self, observed: np.ndarray, values: np.ndarray) -> NormalMixture:
         """As a function of the features that are not observed, in their order; the others have these values."""
-        log_weights, means, precisions = self.parts_given(observed, values[None])
-        return NormalMixture(log_weights[0], means[0], precisions)
+        free = np.setdiff1d(np.arange(self.means.shape[1]), observed)
+        apart = (values - self.means[:, observed])[..., None]
+        across = self.precisions[:, free[:, None], observed] @ apart
+        own = self.precisions[:, free[:, None], free]
+        shift = np.linalg.solve(own, across)
+        within = self.precisions[:, observed[:, None], observed]
+        cost = np.swapaxes(apart, 1, 2) @ within @ apart - np.swapaxes(across, 1, 2) @ shift
+        return NormalMixture(self.log_weights - 0.5 * cost[:, 0, 0], self.means[:, free] - shift[..., 0], own)
 
     @property
     def log_masses(self) -> np.ndarray:

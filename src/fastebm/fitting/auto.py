@@ -13,13 +13,16 @@ from .._runtime.check import integer, real, rows
 from .._runtime.errors import FastEBMWarning
 from .._runtime.progress import bar
 from .._runtime.seed import seed_sequence
+from ..preprocess import prepare_rows
 from ..training.after_fit import check_strict, conclude
 from .grid import off_the_grid
 from .network import fit_network_rows
+from .prepared import PreparedDensity, prepared
 from .scaled_network import ScaledNetwork
 from .scaled_wells import SELECTION_ROWS, ScaledWells
 from .standardise import standardise
 from .wells_search import search_wells
+from .worth import choose_transforms
 
 # Fewer rows than this are left to wells. Held out, a network was behind them by 0.02 to 0.04 nats a row (moons, 1,000
 # to 10,000 rows) or 2 (digits, 1,437), or ahead by 0.002 (a ring, 3,000 and 10,000); it took 0.6 to 12 times as long.
@@ -48,9 +51,10 @@ def fit_auto(
     seed=None,
     progress=False,
     names=None,
+    preprocess="choose",
     diagnose=True,
     strict=False,
-) -> ScaledWells | ScaledNetwork:
+) -> ScaledWells | ScaledNetwork | PreparedDensity:
     """Choose a density by the likelihood of rows that were not fitted.
 
     Wells are tried with diagonal and full covariances, with normal and heavy tails, in growing numbers until unseen
@@ -61,7 +65,7 @@ def fit_auto(
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features), or (n_samples,)
-        Finite data; no feature constant. Of more than 20,000 rows a random subset chooses.
+        Finite data. Of more than 20,000 rows a random subset chooses.
     max_wells : int, optional
         Largest number of wells of one candidate; by default as many as the data bear (four rows for each).
     n_folds : int, default 5
@@ -75,12 +79,15 @@ def fit_auto(
         Show progress bars (needs tqdm).
     names : sequence of str, optional
         Names of the features, for messages.
+    preprocess : {"choose", None, "auto"} or dict, default "choose"
+        Transform the columns first: see `Preprocessing.fit`. "choose" does so where rows that were not fitted gain by
+        it clearly, by two standard errors, and leaves out constant columns and copies of others in any case.
     diagnose, strict : bool
         As in `fit_wells`.
 
     Returns
     -------
-    ScaledWells or ScaledNetwork
+    ScaledWells, ScaledNetwork or PreparedDensity
         With ``candidates``, a structured array, the likeliest first: ``family``, ``n_wells``, ``shrinkage`` (in rows
         for each feature), ``log_likelihood`` (mean of unseen rows, nats, in units of X), ``standard_error`` (of its
         difference from the density that was taken; NaN where only some folds were looked at), ``seconds``, ``weight``
@@ -115,6 +122,7 @@ def fit_auto(
         seed=seed,
         progress=progress,
         names=names,
+        preprocess=preprocess,
         diagnose=diagnose,
         strict=strict,
     )
@@ -130,9 +138,10 @@ def fit_auto_rows(
     seed,
     progress=False,
     names=None,
+    preprocess="choose",
     diagnose=True,
     strict=False,
-) -> ScaledWells | ScaledNetwork:
+) -> ScaledWells | ScaledNetwork | PreparedDensity:
     """As `fit_auto`, on checked rows."""
     most = None if max_wells is None else integer(max_wells, "max_wells", 1)
     folds = integer(n_folds, "n_folds", 2)
@@ -141,6 +150,10 @@ def fit_auto_rows(
         raise ValueError(
             f"model='auto' needs at least two rows per fold, {2 * folds} in all, got {len(x)}; fit_wells does with two"
         )
+    if preprocess is not None:
+        settings = {"max_wells": most, "n_folds": folds, "hidden": hidden, "max_seconds": limit, "seed": seed}
+        settings |= {"progress": progress, "diagnose": diagnose}
+        return _transformed(x, preprocess, names, strict, settings)
     offset, scale = standardise(x, names)
     named = None if names is None else tuple(map(str, names))
     pick, search, train, noise = seed_sequence(seed).spawn(4)
@@ -182,6 +195,25 @@ def fit_auto_rows(
     assert network is not None
     fit = replace(network, wells=wells, candidates=table, warnings=[], not_checked=[])
     return conclude(fit, (raw - fit.offset) / fit.scale, diagnose, strict)
+
+
+def _transformed(x, preprocess, names, strict, settings):
+    """Fit to the transformed columns, if they are to be transformed."""
+    # A stream of its own: what is fitted without transforms is the same whether they were looked at or not.
+    root = seed_sequence(settings["seed"])
+    own = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, 97), pool_size=root.pool_size)
+    if preprocess == "choose":
+        z, preparation, why = choose_transforms(x, names, own)
+    else:
+        z, preparation = prepare_rows(x, names, preprocess, own)
+        why = ""
+    settings["seed"] = root
+    if preparation is None:
+        return fit_auto_rows(x, names=names, preprocess=None, strict=strict, **settings)
+    fit = fit_auto_rows(z, names=preparation.kept_names, preprocess=None, **settings)
+    # Of x, not of z.
+    fit.candidates["log_likelihood"] += preparation.log_jacobian(x).mean()
+    return prepared(preparation, fit, x, settings["diagnose"], strict, why)
 
 
 def _network(x, wells, found, jacobian, hidden, limit, seed, progress, names):

@@ -168,7 +168,7 @@ def compare(
     except ValueError as error:
         if names is not None and str(error).startswith("X: feature "):
             d, _, rest = str(error)[len("X: feature ") :].partition(" ")
-            raise ValueError(f"X: {names[int(d)]} {rest}") from None
+            raise ValueError(f"X: feature {d} ({names[int(d)]}) {rest}") from None
         raise
     finally:
         if shown is not None:

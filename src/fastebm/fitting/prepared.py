@@ -31,6 +31,8 @@ class PreparedDensity(html.Shown):
         The density of z, the transformed rows of the kept columns. Its numbers are in units of z.
     warnings, not_checked : list
         What the checks have to say about the columns and about the fit, and what they did not look at.
+    why : str
+        Where rows that were not fitted have chosen the transforms (`fit_auto`): what these gain.
 
     Notes
     -----
@@ -53,6 +55,7 @@ class PreparedDensity(html.Shown):
     inner: Any
     warnings: list = field(default_factory=list)
     not_checked: list = field(default_factory=list)
+    why: str = ""
 
     @property
     def n_features(self) -> int:
@@ -73,6 +76,11 @@ class PreparedDensity(html.Shown):
     def gained(self) -> float:
         """Of wells: what the check of a training run gained; see `ScaledWells`."""
         return getattr(self.inner, "gained", 0.0)
+
+    @property
+    def candidates(self) -> np.ndarray | None:
+        """Of `fit_auto`: what was tried, in nats a row of X."""
+        return getattr(self.inner, "candidates", None)
 
     @property
     def polished(self) -> bool:
@@ -214,7 +222,7 @@ class PreparedDensity(html.Shown):
         )
 
     def __str__(self) -> str:
-        return f"{self.preparation}\n{self.inner!r}"
+        return "\n".join([str(self.preparation), *([self.why] if self.why else []), repr(self.inner)])
 
 
 class _OnZ:
@@ -240,7 +248,7 @@ def wells_of(fit):
     return fit if better is None else None if better else fit.wells
 
 
-def prepared(preparation: Preprocessing, inner, x, diagnose=True, strict=False) -> PreparedDensity:
+def prepared(preparation: Preprocessing, inner, x, diagnose=True, strict=False, why="") -> PreparedDensity:
     """A density of z with the transforms that made z, checked.
 
     Parameters
@@ -252,6 +260,8 @@ def prepared(preparation: Preprocessing, inner, x, diagnose=True, strict=False) 
         The rows, in units of X.
     diagnose, strict : bool
         See `fit_wells`.
+    why : str
+        Why there are transforms.
     """
     # Errors of the inner fit were heard when it ended.
-    return conclude(PreparedDensity(preparation, inner), x, diagnose, strict, heard=False)
+    return conclude(PreparedDensity(preparation, inner, why=why), x, diagnose, strict, heard=False)

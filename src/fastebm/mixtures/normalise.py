@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
-from ..energies.student_mixture import StudentTMixture
-from ..energies.well_mixture import WellMixture
+from ..energies.base import Energy
+
+Wells = TypeVar("Wells", bound=Energy)
 
 
-def normalised(wells: WellMixture | StudentTMixture) -> WellMixture | StudentTMixture:
-    """Return a copy whose energy is -log p."""
+def normalised(wells: Wells) -> Wells:
+    """Return a copy whose energy is -log p; c is the last parameter."""
     same = copy.copy(wells)
     theta = wells.theta
-    # c, the last parameter, moves by log Z.
+    # c moves by log Z.
     theta[-1] += wells.log_partition()
     same.theta = theta
     return same

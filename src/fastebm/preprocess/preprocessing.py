@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +17,7 @@ from .cyclic import Cyclic
 from .decide import decide
 from .dropped import Copy, find_copies
 from .how import wishes
+from .rounding import FEW
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,6 +270,16 @@ class Preprocessing(html.Shown):
             x[:, j] = self.columns[j].noised(x[:, j], rng)
         return x
 
+    def _quiet(self, few):
+        """The same without noise in the grids of so many values or fewer."""
+        columns = (
+            replace(c, rounding=replace(c.rounding, noise=False))
+            if c.rounding is not None and c.rounding.n_values <= few
+            else c
+            for c in self.columns
+        )
+        return replace(self, columns=tuple(columns))
+
     def _refuse(self, x, inside):
         if inside.all():
             return
@@ -333,9 +345,9 @@ def prepare(
         See `Preprocessing.fit`.
     seed : None, int, SeedSequence or Generator
         Of the noise in rounded columns.
-    noise : bool, default True
-        Without it a flexible density narrows onto the values of a grid, for a likelihood that is higher, without limit,
-        on rows of the same grid, and means nothing.
+    noise : {True, False, "many"}, default True
+        "many" gives none to columns of ten values or fewer. Without noise a flexible density narrows onto the values of
+        a grid, for a likelihood that is higher, without limit, on rows of the same grid, and means nothing.
 
     Returns
     -------
@@ -351,6 +363,7 @@ def prepare_rows(
 ) -> tuple[np.ndarray, Preprocessing]:
     """As `prepare`, on checked rows."""
     preparation = Preprocessing._decide(x, names, how, cyclic)
-    return preparation._forward((preparation._noised(x, seed) if noise else x)[:, preparation.kept])[
-        0
-    ], preparation
+    if noise is not True:
+        preparation = preparation._quiet(FEW if noise == "many" else math.inf)
+    seen = preparation._noised(x, seed) if noise else x
+    return preparation._forward(seen[:, preparation.kept])[0], preparation

@@ -39,6 +39,8 @@ class Rounding:
         Different values in the data.
     relative : float
         The step in standard deviations of the column.
+    noise : bool
+        Is there noise in what a fit sees?
     """
 
     step: float
@@ -48,10 +50,11 @@ class Rounding:
     highest: float
     n_values: int
     relative: float
+    noise: bool = True
 
     def noised(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """x moved inside its cell, never onto the lower end of it."""
-        return x + self.step * (0.5 - INSIDE * rng.random(len(x)))
+        return x + self.step * (0.5 - INSIDE * rng.random(len(x))) if self.noise else x
 
     def snapped(self, x: np.ndarray) -> np.ndarray:
         """The nearest point of the grid."""

@@ -42,8 +42,8 @@ def read_table(
         Names from the header, or positions counted from 1. By default all columns of numbers.
     header : {"auto", "yes", "no"}, default "auto"
         Whether the first line of a text holds names. "auto": see `header.has_names`.
-    drop_na : bool, default False
-        Leave out rows with a missing cell instead of refusing the file.
+    drop_na : bool or None, default False
+        Leave out rows with a missing cell instead of refusing the file; None keeps them, with NaN in the cell.
     progress : bool, default False
         Show a bar on stderr (needs tqdm).
     expected : sequence of str, optional
@@ -157,7 +157,4 @@ def _text(data, name, wanted, how) -> Parsed:
     found = [read.get(j, Column(n, "unread")) for j, n in enumerate(layout.names)]
     if layout.index:
         found[0].role = "row names"
-    while found[-1].kind == "empty" and found[-1].name == f"column {len(found)}":
-        # Separators at the end of the lines.
-        found.pop()
     return Parsed(name, found, layout.lines, layout.where, layout.named, layout.facts, layout.notes)

@@ -169,7 +169,7 @@ def column(name: str, cells, index, lines, where: str, decimal: str = ".", na=()
     if not strays:
         if share:
             # 12.5 % is read as 12.5e-2, which is rounded once.
-            values = [float(f"{v!r}e-2") if "e" not in repr(v) else v / 100 for v in values]
+            values = [v / 100 if "e" in repr(v) or "inf" in repr(v) else float(f"{v!r}e-2") for v in values]
         found = made("per cent" if share else "numbers", values)
         long = [i for i in here if too_long(cells[i])]
         if long:

@@ -70,8 +70,11 @@ def default(parsed: Parsed) -> list[int]:
     TableError
         If a column is neither numbers nor text, or if there is none of numbers.
     """
-    taken, left = [], []
-    for i, column in enumerate(parsed.columns):
+    taken, left, n = [], [], len(parsed.columns)
+    while n and parsed.columns[n - 1].kind == "empty" and parsed.columns[n - 1].name == f"column {n}":
+        # Separators at the end of the lines.
+        n -= 1
+    for i, column in enumerate(parsed.columns[:n]):
         if column.role == "row names" or column.kind in ("text", "dates", "durations", "empty"):
             left.append(column)
         else:
@@ -138,13 +141,13 @@ def missing_rows(parsed: Parsed, chosen: list[int]) -> int:
     return int(np.any([np.isnan(v) for v in values if v is not None], axis=0).sum()) if values else 0
 
 
-def table(parsed: Parsed, chosen: list[int] | None, drop_na: bool, how: How) -> Table:
-    """The chosen columns (by default those of numbers) as a table of finite numbers.
+def table(parsed: Parsed, chosen: list[int] | None, drop_na: bool | None, how: How) -> Table:
+    """The chosen columns (by default those of numbers) as a table of finite numbers; with drop_na=None, and of NaN.
 
     Raises
     ------
     TableError
-        If a column is text, a cell is missing (unless drop_na) or infinite, or no row is left.
+        If a column is text, a cell is missing (with drop_na=False) or infinite, or no row is left.
     """
     if chosen is None:
         chosen = default(parsed)
@@ -171,7 +174,7 @@ def table(parsed: Parsed, chosen: list[int] | None, drop_na: bool, how: How) -> 
             f"{name}: {where} {lines[i]}, {names[j]!r} is infinite; leave the cell empty and say --drop-na, "
             "or choose other columns with --columns"
         )
-    bad = np.isnan(x).any(axis=1)
+    bad = np.isnan(x).any(axis=1) if drop_na is not None else np.zeros(len(x), dtype=bool)
     n_bad = int(bad.sum())
     if n_bad and not drop_na:
         rows = few(lines[bad], NAMED)

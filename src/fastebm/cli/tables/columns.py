@@ -60,7 +60,9 @@ def numbers(layout: Layout, wanted: list[int]) -> np.ndarray | None:
         )
     except ValueError:
         return None
-    return None if not np.isfinite(x).all() or (np.abs(x) >= EXACT).any() else x
+    # NumPy skips a row without anything in it.
+    plain = len(x) == len(rows) and np.isfinite(x).all() and not (np.abs(x) >= EXACT).any()
+    return x if plain else None
 
 
 def _pandas(layout: Layout):

@@ -63,8 +63,9 @@ def _column(label, series, lines, pandas) -> Column:
         series = series.astype(series.cat.categories.dtype)
     if types.is_bool_dtype(series.dtype) or types.is_integer_dtype(series.dtype):
         if not series.isna().any():
-            values = series.to_numpy(dtype=bool if types.is_bool_dtype(series.dtype) else None)
-            return of_numbers(label, np.asarray(values), lines, "row")
+            whole = np.uint64 if types.is_unsigned_integer_dtype(series.dtype) else np.int64
+            values = series.to_numpy(dtype=bool if types.is_bool_dtype(series.dtype) else whole)
+            return of_numbers(label, values, lines, "row")
         gone = series.isna().to_numpy()
         found = _column(
             label, series.fillna(False if types.is_bool_dtype(series.dtype) else 0), lines, pandas

@@ -208,7 +208,9 @@ def _rows(found: Layout) -> list[int]:
     """Join the lines of quoted cells; return the number of cells of every row."""
     rows, separator = found.rows, found.separator
     if separator == " ":
-        return [len(split(row, " ")) if '"' in row else len(row.split()) for row in rows]
+        if (odd := next((i for i, row in enumerate(rows) if row.count('"') % 2), None)) is not None:
+            raise TableError(f"{found.name}: line {found.lines[odd]}: a quote stays open; mend it")
+        return [len(split(row, " ")) for row in rows]
     if not found.quoted:
         return [row.count(separator) + 1 for row in rows]
     reader = csv.reader((row + "\n" for row in rows), delimiter=separator, skipinitialspace=True, strict=True)

@@ -1,4 +1,4 @@
-"""`fastebm score --flag`: odd rows at a known rate of false alarms, and the column that makes them so."""
+"""`fastebm score --flag` (odd rows at a known rate of false alarms, and the column that makes them so) and `impute`."""
 
 import json
 
@@ -99,3 +99,40 @@ def test_they_are_kept_and_in_the_units_of_x(files, tmp_path):
     scaled = fe.fit_wells(1000.0 * x, 2, recipe="em", seed=1).held_out_scores
     plain = fe.fit_wells(x, 2, recipe="em", seed=1).held_out_scores
     np.testing.assert_allclose(scaled, plain - 3 * np.log(1000.0), atol=1e-6)
+
+
+# ---- fastebm impute ----
+
+
+def test_impute(files, tmp_path, capsys):
+    folder, fit, rows = files
+    text = (folder / "new.csv").read_text().splitlines()
+    for i, j in ((1, 1), (2, 0), (2, 2)):
+        cells = text[i].split(",")
+        cells[j] = ["", "NA", "?"][j]
+        text[i] = ",".join(cells)
+    gaps = tmp_path / "gaps.csv"
+    gaps.write_text("\n".join(text) + "\n")
+    call = [
+        "impute",
+        str(folder / "model.npz"),
+        str(gaps),
+        "--na",
+        "?",
+        "--out",
+        str(tmp_path / "filled.npy"),
+    ]
+    assert main([*call, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["n_filled"] == 3 and facts["filled"] == {"a": 1, "b": 1, "c": 1} and facts["n_rows"] == 200
+    wanted = rows.copy()
+    wanted[[0, 1, 1], [1, 0, 2]] = np.nan
+    np.testing.assert_allclose(np.load(tmp_path / "filled.npy"), fe.impute(fit, wanted), rtol=1e-12)
+    assert main(call) == 0 and "3 cells filled in 2 of 200 rows" in capsys.readouterr().out
+    assert main([*call[:-2], "--how", "draw", "--seed", "3"]) == 0
+    drawn = capsys.readouterr().out.splitlines()
+    assert drawn[0] == "a,b,c" and len(drawn) == 201 and "nan" not in "".join(drawn)
+    # A text column is still refused, and so is a model that is none.
+    gaps.write_text("a,b,c\n1,x,3\n2,y,\n")
+    assert main(call) == 2
+    assert main(["impute", str(gaps), str(gaps)]) == 2
