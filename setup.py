@@ -3,12 +3,13 @@
 Project metadata is in pyproject.toml; only what setuptools cannot express there is here.
 """
 
-import copy
 import os
 import platform
 import subprocess
 import sys
 import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 (pip asks here before it reads requires-python, after Cython's minutes)
     raise SystemExit(
@@ -18,8 +19,12 @@ if sys.version_info < (3, 11):  # noqa: UP036 (pip asks here before it reads req
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.modified import newer_group
 
-# Compiled once.
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools"))
+from levels import split, table
+
+# Kernels compiled once.
 PLAIN = [
     "fastebm._runtime.cpu",
     "fastebm._runtime.control",
@@ -42,7 +47,8 @@ PLAIN = [
     "fastebm.notebook._compiled",
 ]
 
-# Compiled once per level; `fastebm._runtime.isa` picks one level when the package is imported.
+# Kernels compiled once per level; `fastebm._runtime.isa` picks one level when the package is imported. What handles
+# Python objects is compiled once anyway (tools/levels.py).
 LEVELLED = [
     "fastebm.kernels.diagonal_wells",
     "fastebm.kernels.full_wells",
@@ -92,6 +98,20 @@ LEVELLED = [
 # Holds the memoryview code that every module would otherwise carry a copy of (about 100 KB each).
 SHARED = "fastebm._cyutility"
 
+# Every call from Python goes through these: at -Os like the others it would take 0.25 us more of 2.3.
+EVERY_CALL = [
+    "fastebm._runtime.fast",
+    "fastebm.energies.base",
+    "fastebm.samplers.base",
+    "fastebm.samplers.driver",
+    SHARED,
+]
+
+# One shared object holds all of it (`fastebm._runtime.core` finds the modules there): 9 KB less for each.
+CORE = "fastebm._core"
+# An entry point is named after the last part of a module's name alone. Of these that part is taken: a file each.
+ALONE = ["fastebm.energies.probe", "fastebm.samplers.base"]
+
 # A directive written in a .pyx does not reach inline functions of a .pxd, so all of them live here.
 DIRECTIVES = {
     "language_level": 3,
@@ -102,16 +122,21 @@ DIRECTIVES = {
     "initializedcheck": False,
     "nonecheck": False,
     "freethreading_compatible": True,
+    # Energies, samplers and augmentations say themselves how they are copied; the rest hold pointers.
+    "auto_pickle": False,
 }
 
 # No -ffast-math and no contraction: every level must give the same bits (fma() is written out where it is wanted).
 # -fno-math-errno lets sqrt and fma vectorise; it and -fno-trapping-math keep the bits.
 UNIX_FLAGS = [
-    "-O3",
     "-ffp-contract=off",
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fno-strict-aliasing",
+    "-fvisibility=hidden",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-Wno-unused-function",
     "-g0",
 ]
 
@@ -134,8 +159,9 @@ ELSEWHERE = {"generic": []}
 
 MSVC = sys.platform == "win32" and "GCC" not in sys.version
 LEVELS = X86_LEVELS if platform.machine().lower() in ("x86_64", "amd64") and not MSVC else ELSEWHERE
-FLAGS = ["/O2", "/fp:precise"] if MSVC else UNIX_FLAGS
-LINK_FLAGS = ["-Wl,-s"] if sys.platform == "linux" else []
+FLAGS = ["/fp:precise"] if MSVC else UNIX_FLAGS
+FAST, QUICK, SMALL = (["/O2"], ["/O2"], ["/O1"]) if MSVC else (["-O3"], ["-O2"], ["-Os"])
+LINK_FLAGS = ["-Wl,-s", "-Wl,--gc-sections", "-Wl,--sort-section=name"] if sys.platform == "linux" else []
 
 # One abi3 wheel serves every CPython from 3.11; free-threaded builds have no stable ABI yet.
 ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
@@ -143,12 +169,10 @@ ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
 MACROS = [("Py_LIMITED_API", "0x030B0000")] if ABI3 else [("CYTHON_USE_TYPE_SPECS", "1")]
 
 
-def extension(name, sources, flags):
+def extension(name, sources):
     return Extension(
         name,
         sources,
-        define_macros=MACROS,
-        extra_compile_args=FLAGS + flags,
         extra_link_args=LINK_FLAGS,
         libraries=[] if MSVC else ["m"],
         py_limited_api=ABI3,
@@ -177,29 +201,56 @@ def modules():
     faults += [
         f"{source(n)} is not in the table; add {n!r} to PLAIN or LEVELLED" for n in sorted(here - set(names))
     ]
+    last = [n.rpartition(".")[2] for n in names if n not in ALONE]
+    faults += [
+        f"{n} has a last name that another module has; add one of them to ALONE"
+        for n in names
+        if n not in ALONE and last.count(n.rpartition(".")[2]) > 1
+    ]
+    faults += [f"{n} is in ALONE, and must be in PLAIN" for n in ALONE if n not in PLAIN]
     if faults:
         raise SystemExit("setup.py: the table of modules does not fit src/:\n  " + "\n  ".join(faults))
     return names
 
 
 def extensions():
-    shared = extension(SHARED, ["build/cython/_cyutility.c"], [])
     generated = cythonize(
-        [extension(n, [source(n)], []) for n in modules()] + [shared],
+        [extension(n, [source(n)]) for n in modules()] + [extension(SHARED, ["build/cython/_cyutility.c"])],
         shared_utility_qualified_name=SHARED,
         compiler_directives=DIRECTIVES,
         include_path=["src"],
         build_dir="build/cython",
         nthreads=0,
     )
-    for ext in generated:
-        if ext.name in PLAIN or ext.name == SHARED:
-            yield ext
-            continue
-        package, _, module = ext.name.rpartition(".")
-        for level, flags in LEVELS.items():
-            # PyInit_<module> depends on the last part of the name alone, so one C file serves all levels.
-            yield extension(f"{package}._{level}.{module}", list(ext.sources), flags)
+    files = {ext.name: ext.sources[0] for ext in generated}
+    parts = {CORE: [name for name in files if name not in ALONE]} | {name: [name] for name in ALONE}
+    built = [extension(name, []) for name in parts]
+    for ext in built:
+        ext.parts = {name: files[name] for name in parts[ext.name]}
+    return built
+
+
+def objects_of(name, file):
+    """What is compiled for a module of the core: (C file, flags, macros, name of the object's folder)."""
+    levels = LEVELS if name in LEVELLED else {"plain": []}
+    face, kernels = split(file, name, levels)
+    if name in LEVELLED and not kernels:
+        raise SystemExit(f"setup.py: {name} has no function without Python objects; move it to PLAIN")
+    yield face, QUICK if name in EVERY_CALL else SMALL, [], "face"
+    for level, flags in levels.items() if kernels else ():
+        yield kernels, FAST + flags, [("FASTEBM_TABLE", table(name, level))], level
+
+
+def contents(names):
+    """The C file that tells `fastebm._runtime.cpu` what the core holds."""
+    path = Path("build/cython/contents.c")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f'const char fastebm_modules[] = "{" ".join(names)}";\n'
+        f'const char fastebm_levels[] = "{" ".join(LEVELS)}";\n'
+        "int fastebm_level = 0;\n"
+    )
+    return str(path)
 
 
 def is_gcc(compiler):
@@ -212,33 +263,52 @@ def is_gcc(compiler):
 
 
 class BuildExt(build_ext):
-    """Give every level its own object folder (they share one C file) and use every core."""
+    """Compile the parts of the shared objects, each with its flags, on every core of the machine; then link them."""
 
     def finalize_options(self):
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
 
-    def copy_extensions_to_source(self):
-        for ext in self.extensions:
-            os.makedirs(os.path.dirname(source(ext.name)), exist_ok=True)
-        super().copy_extensions_to_source()
-
     def build_extensions(self):
-        if is_gcc(getattr(self.compiler, "compiler_so", [])):
-            for ext in self.extensions:
-                for level, flags in GCC_FLAGS.items():
-                    if f"._{level}." in ext.name:
-                        ext.extra_compile_args = [*ext.extra_compile_args, *flags]
+        self.gcc = is_gcc(getattr(self.compiler, "compiler_so", []))
         super().build_extensions()
 
+    def get_export_symbols(self, ext):
+        return ["PyInit_" + name.rpartition(".")[2] for name in ext.parts]
+
     def build_extension(self, ext):
-        own = copy.copy(self)
-        own.build_temp = os.path.join(self.build_temp, ext.name)
-        super(BuildExt, own).build_extension(ext)
+        tasks = [task for name, file in ext.parts.items() for task in objects_of(name, file)]
+        if ext.name == CORE:
+            tasks.append((contents(ext.parts), SMALL, [], "face"))
+        with ThreadPoolExecutor(self.parallel) as pool:
+            objects = list(pool.map(self.compile_task, tasks))
+        self.compiler.link_shared_object(
+            objects,
+            self.get_ext_fullpath(ext.name),
+            libraries=self.get_libraries(ext),
+            extra_postargs=ext.extra_link_args,
+            export_symbols=self.get_export_symbols(ext),
+            debug=self.debug,
+            build_temp=self.build_temp,
+        )
+
+    def compile_task(self, task):
+        file, flags, macros, level = task
+        folder = os.path.join(self.build_temp, level)
+        (made,) = self.compiler.object_filenames([file], output_dir=folder)
+        if self.force or newer_group([file, __file__], made):
+            self.compiler.compile(
+                [file],
+                output_dir=folder,
+                macros=[*MACROS, *macros],
+                debug=self.debug,
+                extra_postargs=FLAGS + flags + (GCC_FLAGS.get(level, []) if self.gcc else []),
+            )
+        return made
 
 
 setup(
-    ext_modules=list(extensions()),
+    ext_modules=extensions(),
     cmdclass={"build_ext": BuildExt},
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
 )

@@ -24,6 +24,8 @@ def tree(tmp_path):
     tree = tmp_path / "tree"
     tree.mkdir()
     shutil.copy(ROOT / "setup.py", tree)
+    (tree / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "levels.py", tree / "tools")
     for path in (ROOT / "src").rglob("*.pyx"):
         copy = tree / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -389,8 +389,8 @@ def test_rows_outside_the_support(table, j, value, said):
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ("log", "must be None, 'auto' or a dict"),
-        (["log"], "must be None, 'auto' or a dict"),
+        ("log", "must be 'none', 'auto' or a dict"),
+        (["log"], "must be 'none', 'auto' or a dict"),
         ({"height": "log"}, "names the column 'height', but it has 'depth'"),
         ({9: "log"}, "names column 9, but X has 6"),
         ({1.5: "log"}, "names or numbers"),

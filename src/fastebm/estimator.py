@@ -17,7 +17,7 @@ from .fitting.scaled_network import ScaledNetwork
 from .fitting.scaled_wells import ScaledWells, fit_rows
 from .fitting.selection import choose_n_wells
 from .fitting.weighted import checked_weights, thinned
-from .preprocess import prepare_rows
+from .preprocess import is_asked, prepare_rows
 
 MODELS = ("wells", "auto", "network")
 
@@ -227,10 +227,7 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
                 f"X_val is for model='network' or an energy; model={self.model!r} has folds of its own"
             )
         rows, names, preparation = x, getattr(self, "feature_names_in_", None), None
-        asked = self.preprocess is not None and not (
-            isinstance(self.preprocess, str) and self.preprocess == "none"
-        )
-        if asked:
+        if is_asked(self.preprocess):
             # The fourth child of the seed: `fit` has the first two, `sample` the third.
             noise = sequence_of(self.random_state).spawn(4)[3]
             x, preparation = prepare_rows(x, names, self.preprocess, noise)

@@ -1,27 +1,22 @@
 """Choose the instruction-set level once, when the package is imported.
 
-Modules that are compiled per level lie in a folder of their package named after the level, such as
-``energies/_x86_64_v3``. A package puts the chosen folder first on its ``__path__``; from then on the ordinary
-import system finds ``fastebm.energies.well_mixture`` there, under its canonical name.
+The kernels of most compiled modules are there once per level (``setup.py``). A module takes those of the level in use
+when it is imported; what is not a kernel is there once.
 """
 
 from __future__ import annotations
 
 import os
 
-from .cpu import cpu_level
+from . import core as _core  # noqa: F401  (before the first compiled module)
+from .cpu import cpu_level, levels, use_level
 
-_HERE = os.path.dirname(os.path.dirname(__file__))
 _NEEDS = {"x86-64-v4": 4, "x86-64-v3": 3, "x86-64": 1, "generic": 0}
-
-
-def _folder(level: str) -> str:
-    return "_" + level.replace("-", "_")
+_BUILT = [name.replace("_", "-") for name in levels()]
 
 
 def _find_available() -> tuple[str, ...]:
-    built = [name for name in _NEEDS if os.path.isdir(os.path.join(_HERE, "energies", _folder(name)))]
-    return tuple(name for name in built if _NEEDS[name] <= cpu_level())
+    return tuple(name for name in _NEEDS if name in _BUILT and _NEEDS[name] <= cpu_level())
 
 
 def _choose(available: tuple[str, ...]) -> str:
@@ -40,8 +35,4 @@ def _choose(available: tuple[str, ...]) -> str:
 
 AVAILABLE = _find_available()
 CURRENT = _choose(AVAILABLE)
-
-
-def level_path(package_path: list[str]) -> list[str]:
-    """Return the package's ``__path__`` with the chosen level's folder first."""
-    return [os.path.join(package_path[0], _folder(CURRENT)), *package_path]
+use_level(_BUILT.index(CURRENT))

@@ -1,9 +1,5 @@
 """Energies: the contract in `base`, then one file for each energy."""
 
-from .._runtime.isa import level_path
-
-__path__ = level_path(list(__path__))
-
 from .affine import Affine
 from .banana import Banana
 from .base import Energy

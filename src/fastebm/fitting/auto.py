@@ -13,7 +13,7 @@ from .._runtime.check import integer, real, rows
 from .._runtime.errors import FastEBMWarning
 from .._runtime.progress import bar
 from .._runtime.seed import seed_sequence
-from ..preprocess import prepare_rows
+from ..preprocess import is_asked, prepare_rows
 from ..training.after_fit import check_strict, conclude
 from .grid import off_the_grid
 from .network import fit_network_rows
@@ -79,7 +79,7 @@ def fit_auto(
         Show progress bars (needs tqdm).
     names : sequence of str, optional
         Names of the features, for messages.
-    preprocess : {"choose", None, "auto"} or dict, default "choose"
+    preprocess : {"choose", "none", None, "auto"} or dict, default "choose"
         Transform the columns first: see `Preprocessing.fit`. "choose" does so where rows that were not fitted gain by
         it clearly, by two standard errors, and leaves out constant columns and copies of others in any case.
     diagnose, strict : bool
@@ -150,7 +150,7 @@ def fit_auto_rows(
         raise ValueError(
             f"model='auto' needs at least two rows per fold, {2 * folds} in all, got {len(x)}; fit_wells does with two"
         )
-    if preprocess is not None:
+    if is_asked(preprocess):
         settings = {"max_wells": most, "n_folds": folds, "hidden": hidden, "max_seconds": limit, "seed": seed}
         settings |= {"progress": progress, "diagnose": diagnose}
         return _transformed(x, preprocess, names, strict, settings)

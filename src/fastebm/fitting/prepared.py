@@ -204,7 +204,9 @@ class PreparedDensity(html.Shown):
         wells = self.wells
         if wells is None:
             inside = html.Markup(self.inner._repr_html_() or html.code(self.inner))
-            rows = [("density of the transformed columns", "a network, or an energy of the user's")]
+            rows: list[tuple] = [
+                ("density of the transformed columns", "a network, or an energy of the user's")
+            ]
             table = html.folded("the density of the transformed columns", inside)
         else:
             rows = [("wells", self.n_wells), ("covariance", self.covariance)]

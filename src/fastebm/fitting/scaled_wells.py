@@ -21,7 +21,7 @@ from ..mixtures.optimum import STARTS, optimum
 from ..mixtures.polish import polished
 from ..mixtures.search import n_starts, search, widths_of
 from ..mixtures.starts import check_distinct, place_wells
-from ..preprocess import prepare_rows
+from ..preprocess import is_asked, prepare_rows
 from ..training.after_fit import check_strict, conclude
 from ..training.contrastive import ContrastiveDivergence
 from ..training.recipes import GLOBAL_MOVE_FEATURES
@@ -259,7 +259,7 @@ def fit_wells(
         Show a progress bar (needs tqdm).
     names : sequence of str, optional
         Names of the features, for messages.
-    preprocess : None, "auto" or dict, default None
+    preprocess : None, "none", "auto" or dict, default None
         Transform the columns first: see `Preprocessing.fit`. The fit is then a `PreparedDensity`.
     diagnose : bool, default True
         Check the fit (`fastebm.diagnose`): its ``warnings`` say what was found, and an error among them is a
@@ -303,7 +303,7 @@ def fit_wells(
     }
     x = rows(X)
     settings["weights"] = checked_weights(sample_weight, len(x))
-    if preprocess is None:
+    if not is_asked(preprocess):
         return fit_rows(x, n_wells, seed=seed, names=names, strict=strict, **settings)
     noise, stream = seed_sequence(seed).spawn(2)
     z, preparation = prepare_rows(x, names, preprocess, noise)

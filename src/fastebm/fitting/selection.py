@@ -8,7 +8,7 @@ from .._runtime.check import choice, integer, rows
 from .._runtime.seed import seed_sequence
 from ..energies.well_theta import COVARIANCES
 from ..mixtures.shrunk import Shape
-from ..preprocess import prepare_rows
+from ..preprocess import is_asked, prepare_rows
 from .folds import Candidate, Folds
 from .grid import off_the_grid
 from .scaled_wells import SELECTION_ROWS, TAILS
@@ -89,7 +89,7 @@ def select_n_wells(
         "covariance": covariance,
         "tails": tails,
     } | settings
-    if preprocess is None:
+    if not is_asked(preprocess):
         return choose_n_wells(x, seed=seed, names=names, **options)
     noise, stream = seed_sequence(seed).spawn(2)
     z, preparation = prepare_rows(x, names, preprocess, noise)

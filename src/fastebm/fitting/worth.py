@@ -77,17 +77,22 @@ def worth_transforming(x: np.ndarray, preparation: Preprocessing, seed) -> Worth
     key, most = search.generate_state(4).tolist(), 1 if n * d**2 > DEAR else MOST
     scores = [_scores(np.ascontiguousarray(part[:, varied]), key, most) for part in (z, kept)]
     difference = log_slopes + scores[0] - scores[1]
+    # A search may score some folds only.
+    difference = difference[np.isfinite(difference)]
+    n = len(difference)
     gain = float(difference.mean()) - preparation.n_free / n
     error = float(difference.std(ddof=1)) / math.sqrt(n) * math.sqrt(1.0 + FOLDS / (FOLDS - 1.0))
     return Worth(gain, error, n)
 
 
 def _scores(rows, key, most):
-    """log p of every row under wells that have not seen it, in units of the rows."""
+    """log p of every row under wells that have not seen it, in units of the rows; NaN where none were scored."""
     offset, scale = standardise(rows)
     stream = np.random.SeedSequence(key)
     found = search_wells((rows - offset) / scale, n_folds=FOLDS, seed=stream, most=most)
-    return found.scores - float(np.log(scale).sum())
+    log_p = np.full(len(rows), np.nan)
+    log_p[np.concatenate(found.folds)] = found.scores - float(np.log(scale).sum())
+    return log_p
 
 
 def choose_transforms(x: np.ndarray, names, seed):

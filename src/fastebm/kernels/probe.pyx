@@ -11,42 +11,71 @@ from .product cimport padded, product as product_kernel, real, row_sum, transpos
 from .random cimport Key, normal_pairs, threefry as threefry_block, uniform_pairs
 
 
+cdef enum:
+    EXP_NEG
+    LOG_NORMAL
+    LOG1P_POSITIVE
+    OCTANT_SIN
+    OCTANT_COS
+    HALF_STEP
+    DIGAMMA_GAP
+    DIGAMMA_GAP_SLOPE
+
+KERNELS = {
+    "exp_neg": EXP_NEG,
+    "log_normal": LOG_NORMAL,
+    "log1p_positive": LOG1P_POSITIVE,
+    "octant_sin": OCTANT_SIN,
+    "octant_cos": OCTANT_COS,
+    "half_step": HALF_STEP,
+    "digamma_gap": DIGAMMA_GAP,
+    "digamma_gap_slope": DIGAMMA_GAP_SLOPE,
+}
+
+
+cdef void apply_to(int kernel, const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    # Loops of their own, which the compiler turns into vectors as it does those that users meet.
+    cdef Py_ssize_t i
+    cdef double slope
+    if kernel == EXP_NEG:
+        for i in range(n):
+            y[i] = exp_neg(x[i])
+    elif kernel == LOG_NORMAL:
+        for i in range(n):
+            y[i] = log_normal(x[i])
+    elif kernel == LOG1P_POSITIVE:
+        for i in range(n):
+            y[i] = log1p_positive(x[i])
+    elif kernel == OCTANT_SIN:
+        for i in range(n):
+            y[i] = octant_sin(x[i])
+    elif kernel == OCTANT_COS:
+        for i in range(n):
+            y[i] = octant_cos(x[i])
+    elif kernel == HALF_STEP:
+        for i in range(n):
+            y[i] = half_step(x[i])
+    elif kernel == DIGAMMA_GAP:
+        for i in range(n):
+            y[i] = digamma_gap(x[i], &slope)
+    elif kernel == DIGAMMA_GAP_SLOPE:
+        for i in range(n):
+            digamma_gap(x[i], &y[i])
+
+
 def apply(name, values):
     """Apply the named inline function to every value (a bytes-like of doubles goes in, a bytearray comes out)."""
-    cdef Py_ssize_t i, n = len(values) // 8
-    cdef double slope
+    cdef Py_ssize_t n = len(values) // 8
     source = bytearray(values)
     target = bytearray(8 * n)
     cdef char* raw = source
     cdef char* made = target
     cdef double* x = <double*>raw
     cdef double* y = <double*>made
-    if name == "exp_neg":
-        for i in range(n):
-            y[i] = exp_neg(x[i])
-    elif name == "log_normal":
-        for i in range(n):
-            y[i] = log_normal(x[i])
-    elif name == "log1p_positive":
-        for i in range(n):
-            y[i] = log1p_positive(x[i])
-    elif name == "octant_sin":
-        for i in range(n):
-            y[i] = octant_sin(x[i])
-    elif name == "octant_cos":
-        for i in range(n):
-            y[i] = octant_cos(x[i])
-    elif name == "half_step":
-        for i in range(n):
-            y[i] = half_step(x[i])
-    elif name == "digamma_gap":
-        for i in range(n):
-            y[i] = digamma_gap(x[i], &slope)
-    elif name == "digamma_gap_slope":
-        for i in range(n):
-            digamma_gap(x[i], &y[i])
-    elif name == "lane_sum":
+    if name == "lane_sum":
         y[0] = lane_sum(x, n)
+    elif name in KERNELS:
+        apply_to(KERNELS[name], x, y, n)
     else:
         raise ValueError(f"no kernel named {name!r}")
     return np.frombuffer(target)
@@ -107,12 +136,17 @@ def activation(name, x):
     return value, slope
 
 
-def turns(double[::1] t):
-    """sin and cos of 2 pi t."""
-    cdef Py_ssize_t i, n = t.shape[0]
-    cdef double[::1] sine = np.empty(n), cosine = np.empty(n)
+cdef void turn_all(const double* t, double* sine, double* cosine, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
     for i in range(n):
         turn(t[i], &sine[i], &cosine[i])
+
+
+def turns(double[::1] t):
+    """sin and cos of 2 pi t."""
+    cdef Py_ssize_t n = t.shape[0]
+    cdef double[::1] sine = np.empty(n), cosine = np.empty(n)
+    turn_all(&t[0], &sine[0], &cosine[0], n)
     return np.asarray(sine), np.asarray(cosine)
 
 

@@ -77,6 +77,31 @@ cdef void distances(const double* x, const double* c, Py_ssize_t features, Py_ss
             add_square(x + d * BLOCK, lanes, n, c[d])
 
 
+cdef void find_nearest(const double* rows, const double* c, double* x, double* lanes, double* which, double* least,
+                       int64_t* label, Py_ssize_t n, Py_ssize_t k, Py_ssize_t features) noexcept nogil:
+    cdef Py_ssize_t start = 0, i, j, m
+    while start < n:
+        m = min(BLOCK, n - start)
+        gather(rows + start * features, x, m, features, BLOCK)
+        fill(which, m, 0.0)
+        fill(least + start, m, INFINITY)
+        for j in range(k):
+            distances(x, c + j * features, features, m, lanes)
+            take_nearer(lanes, least + start, which, m, j)
+        for i in range(m):
+            label[start + i] = <int64_t>which[i]
+        start += BLOCK
+
+
+cdef void add_rows(const double* x, const int64_t* label, double* total, int64_t* count,
+                   Py_ssize_t n, Py_ssize_t features) noexcept nogil:
+    cdef Py_ssize_t i, d
+    for i in range(n):
+        count[label[i]] += 1
+        for d in range(features):
+            total[label[i] * features + d] += x[i * features + d]
+
+
 def nearest(rows, centres):
     """Return (index of the nearest centre, its squared distance) of every row, each of shape (n,).
 
@@ -86,7 +111,7 @@ def nearest(rows, centres):
     centres : ndarray of shape (k, n_features)
         Both C-ordered float64, checked by the caller. Of centres at the same distance the first counts.
     """
-    cdef Py_ssize_t n = len(rows), k = len(centres), features = rows.shape[1], start = 0, i, j, m, levels = 1
+    cdef Py_ssize_t n = len(rows), k = len(centres), features = rows.shape[1], levels = 1
     labels, low = np.empty(n, dtype=np.int64), np.empty(n)
     while (features >> levels) > 0:
         levels += 1
@@ -99,17 +124,7 @@ def nearest(rows, centres):
     cdef double* least = address(low)
     cdef int64_t[::1] label = labels
     with nogil:
-        while start < n:
-            m = min(BLOCK, n - start)
-            gather(source + start * features, x, m, features, BLOCK)
-            fill(which, m, 0.0)
-            fill(least + start, m, INFINITY)
-            for j in range(k):
-                distances(x, c + j * features, features, m, lanes)
-                take_nearer(lanes, least + start, which, m, j)
-            for i in range(m):
-                label[start + i] = <int64_t>which[i]
-            start += BLOCK
+        find_nearest(source, c, x, lanes, which, least, &label[0], n, k, features)
     return labels, low
 
 
@@ -118,15 +133,12 @@ def add_groups(rows, labels, Py_ssize_t k):
 
     Rows are added one after the other, as NumPy adds along the first of two axes: the same bits from two features on.
     """
-    cdef Py_ssize_t n = len(rows), features = rows.shape[1], i, d
+    cdef Py_ssize_t n = len(rows), features = rows.shape[1]
     sums, counts = np.zeros((k, features)), np.zeros(k, dtype=np.int64)
     cdef const double* x = address(rows)
     cdef double* total = address(sums)
     cdef const int64_t[::1] label = labels
     cdef int64_t[::1] count = counts
     with nogil:
-        for i in range(n):
-            count[label[i]] += 1
-            for d in range(features):
-                total[label[i] * features + d] += x[i * features + d]
+        add_rows(x, &label[0], total, &count[0], n, features)
     return sums, counts

@@ -21,6 +21,11 @@ class Wish(NamedTuple):
     number: float | None = None
 
 
+def is_asked(preprocess) -> bool:
+    """Are there to be transforms: is it neither None nor "none"?"""
+    return preprocess is not None and not (isinstance(preprocess, str) and preprocess == "none")
+
+
 def wishes(how, names: tuple[str, ...], named: bool, cyclic=None) -> list[Wish]:
     """A wish for every column.
 
@@ -41,10 +46,10 @@ def wishes(how, names: tuple[str, ...], named: bool, cyclic=None) -> list[Wish]:
     """
     if isinstance(how, str):
         if how != "auto":
-            raise ValueError(f"preprocess must be None, 'auto' or a dict of columns, got {describe(how)}")
+            raise ValueError(f"preprocess must be 'none', 'auto' or a dict of columns, got {describe(how)}")
         how = {}
     if not isinstance(how, dict):
-        raise TypeError(f"preprocess must be None, 'auto' or a dict of columns, got {describe(how)}")
+        raise TypeError(f"preprocess must be 'none', 'auto' or a dict of columns, got {describe(how)}")
     if cyclic is not None and not isinstance(cyclic, dict):
         raise TypeError(f"cyclic must be a dict, as {{'hour': 24}}, got {describe(cyclic)}")
     asked = [(key, _wish(key, value)) for key, value in how.items()]

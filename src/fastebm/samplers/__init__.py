@@ -1,9 +1,5 @@
 """Samplers: the contract in `base`, the driver, then one file for each sampler."""
 
-from .._runtime.isa import level_path
-
-__path__ = level_path(list(__path__))
-
 from . import driver as _driver  # noqa: F401
 from .base import Sampler
 from .cycle import Cycle, cycle

@@ -1,9 +1,5 @@
 """The trainers, their replay buffer and their compiled loops."""
 
-from .._runtime.isa import level_path
-
-__path__ = level_path(list(__path__))
-
 from .augment import Crop, Flip, Noise, Shift
 from .contrastive import ContrastiveDivergence
 from .ladder import NoiseLadder, annealed_langevin, noise_ladder
