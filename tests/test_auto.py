@@ -493,3 +493,8 @@ def test_the_command_line(tmp_path, capsys):
     assert "auto leads by" in capsys.readouterr().out
     assert main(["compare", str(data), "--methods", "best"]) == 2
     assert "methods must be different ones of" in capsys.readouterr().err
+
+
+def test_transforms_of_more_columns_than_numpy_has_dimensions():
+    x = np.random.default_rng(0).lognormal(size=(80, 40))
+    assert fe.Preprocessing.fit(x).images.shape == (1, 40)

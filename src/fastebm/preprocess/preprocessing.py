@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 
@@ -150,7 +151,8 @@ class Preprocessing(html.Shown):
             action.images if isinstance(action := self.columns[j].action, Cyclic) else np.zeros(1)
             for j in self.kept
         ]
-        return np.stack([g.ravel() for g in np.meshgrid(*turns, indexing="ij")], axis=1)
+        # NumPy's meshgrid has 32 columns at most.
+        return np.array(list(product(*turns)))
 
     def transform(self, X) -> np.ndarray:
         """z of every row of X, shape (n_samples, n_kept), without noise.
