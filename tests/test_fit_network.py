@@ -268,7 +268,7 @@ def test_an_energy_of_ones_own():
 @pytest.mark.parametrize(
     ("params", "error", "match"),
     [
-        ({"model": "cnn"}, ValueError, "'wells', 'network' or an energy, got 'cnn'"),
+        ({"model": "cnn"}, ValueError, "'wells', 'auto', 'network' or an energy, got 'cnn'"),
         ({"model": None}, ValueError, "model"),
         ({"model": "network", "hidden": "x"}, ValueError, "hidden"),
         ({"model": fe.DoubleWell(2)}, ValueError, "no parameters"),
