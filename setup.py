@@ -11,6 +11,11 @@ import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+if sys.version_info < (3, 11):  # noqa: UP036 (pip asks here before it reads requires-python, after Cython's minutes)
+    raise SystemExit(
+        f"fastebm needs Python 3.11 or newer; this is {platform.python_version()} ({sys.executable})"
+    )
+
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -29,6 +34,7 @@ PLAIN = [
     "fastebm.energies.bridge",
     "fastebm.energies.combined",
     "fastebm.energies.compiled",
+    "fastebm.energies.conditioned",
     "fastebm.energies.probe",
     "fastebm.energies.python_energy",
     "fastebm.kernels.well_loops",
@@ -47,6 +53,7 @@ LEVELLED = [
     "fastebm.kernels.diagonal_wells",
     "fastebm.kernels.full_wells",
     "fastebm.kernels.probe",
+    "fastebm.kernels.student_wells",
     "fastebm.energies.affine",
     "fastebm.energies.banana",
     "fastebm.energies.box",
@@ -58,12 +65,14 @@ LEVELLED = [
     "fastebm.energies.network",
     "fastebm.energies.phi_four",
     "fastebm.energies.rosenbrock",
+    "fastebm.energies.student_mixture",
     "fastebm.energies.student_t",
     "fastebm.energies.sum",
     "fastebm.energies.tempered",
     "fastebm.energies.well_mixture",
     "fastebm.mixtures._em",
     "fastebm.mixtures._em_full",
+    "fastebm.mixtures._heavy",
     "fastebm.mixtures._kmeans",
     "fastebm.networks.images",
     "fastebm.networks.layers",

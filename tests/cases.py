@@ -16,11 +16,13 @@ from fastebm.energies.probe import quartic_functions
 from network_oracle import NetworkOracle
 from oracle import (
     AffineOracle,
+    ConditionedOracle,
     FullWellsOracle,
     FunctionOracle,
     GaussianOracle,
     Oracle,
     RBMOracle,
+    StudentWellsOracle,
     SumOracle,
     WellMixtureOracle,
 )
@@ -109,6 +111,31 @@ def full_wells(n_wells: int, n_features: int) -> EnergyCase:
         oracle=lambda energy: FullWellsOracle(energy.theta, n_wells, n_features),
         theta_low=limits(-1.5, -2.0, -4.0, -3.0, -10.0),
         theta_high=limits(1.5, 2.0, 4.0, 3.0, 10.0),
+    )
+
+
+def student_wells(n_wells: int, n_features: int, covariance: str = "full") -> EnergyCase:
+    full = covariance == "full"
+    n_below = n_features * (n_features - 1) // 2 if full else 0
+
+    def limits(log: float, below: float, m: float, log_df: float, k: float, c: float) -> tuple[float, ...]:
+        return ((log,) * n_features + (below,) * n_below + (m,) * n_features + (log_df, k)) * n_wells + (c,)
+
+    def make():
+        energy = fe.StudentTMixture(n_wells, n_features, covariance=covariance)
+        energy.theta = np.random.default_rng([n_wells, n_features]).uniform(-1.0, 1.0, energy.n_params)
+        # Of 1.2 degrees of freedom and more.
+        df = energy.theta
+        df[:-1].reshape(n_wells, -1)[:, -2] += 1.2
+        energy.theta = df
+        return energy
+
+    return EnergyCase(
+        name=f"student-wells-{covariance}-{n_wells}x{n_features}",
+        make=make,
+        oracle=lambda energy: StudentWellsOracle(energy.theta, n_wells, n_features, full),
+        theta_low=limits(-1.5, -2.0, -4.0, -0.5, -3.0, -10.0),
+        theta_high=limits(1.5, 2.0, 4.0, 4.0, 3.0, 10.0),
     )
 
 
@@ -282,6 +309,24 @@ def affine(name, scale, offset) -> EnergyCase:
     )
 
 
+def conditioned(name, inner, observed, values, closed) -> EnergyCase:
+    def oracle(energy):
+        within = inner.make()
+        within.theta = energy.theta
+        return ConditionedOracle(inner.oracle(within), within.n_features, observed, values)
+
+    return EnergyCase(
+        name=name,
+        make=lambda: fe.Conditioned(inner.make(), observed, values),
+        oracle=oracle,
+        theta_low=inner.theta_low,
+        theta_high=inner.theta_high,
+        laplacian_rel=1e-6,
+        has_log_partition=closed,
+        has_exact_sample=closed,
+    )
+
+
 def make_compiled():
     functions = quartic_functions()
     return fe.CompiledEnergy(
@@ -340,6 +385,8 @@ ENERGIES = (
     full_wells(2, 2),
     full_wells(3, 4),
     full_wells(2, 5),
+    # Without correlations: tests/test_heavy.py.
+    student_wells(2, 2, "full"),
     EnergyCase(
         name="python-ring",
         make=make_ring,
@@ -443,6 +490,8 @@ ENERGIES = (
     combined("tempered-gaussian", lambda a: fe.Tempered(a, 0.6), [("gaussian", 2)], True, factor=1 / 0.6),
     affine("affine", [0.5, -2.0], [1.0, -0.5]),
     affine("affine-matrix", [[0.5, 0.3], [-0.4, 1.2]], [0.2, 0.1]),
+    conditioned("conditioned", wells(2, 3), [2, 0], [0.4, -1.1], True),
+    conditioned("conditioned-rbm", rbm(3, 4), [1], [0.7], False),
     EnergyCase(
         name="compiled",
         make=make_compiled,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -49,5 +51,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    for item in config.stash[_left_out]:
-        terminalreporter.write_line(f"NOT RUN {item.nodeid}: a deep test, give --deep")
+    counts = Counter(item.nodeid.partition("[")[0] for item in config.stash[_left_out])
+    for name, count in counts.items():
+        cases = "" if count == 1 else f" ({count} cases)"
+        terminalreporter.write_line(f"NOT RUN {name}{cases}: deep, give --deep")

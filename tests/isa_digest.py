@@ -83,6 +83,12 @@ def collect(seed: int) -> dict[str, str]:
         # NumPy factors the covariances of the result; those of the climb are ours.
         full = fe.fit_wells(rows, k, recipe="em", covariance="full", seed=seed)
         out[f"full climbs {k} {d}"] = digest(full.wells.theta)
+        for covariance in ("diag", "full"):
+            heavy = fe.fit_wells(rows, k, tails="student", covariance=covariance, seed=seed)
+            out[f"heavy climbs {covariance} {k} {d}"] = digest(heavy.wells.theta)
+        wells = fe.StudentTMixture(k, d, 0.1 * heavy.wells.theta[: k * (2 * d + 2) + 1])
+        for quantity in ("energy", "grad", "param_grad", "mean_param_grad", "laplacian", "shares"):
+            out[f"heavy wells {k} {d} {quantity}"] = digest(getattr(wells, quantity)(rows))
     target = ENERGIES[0].make()
     base = ais.normal_base(data)
     annealed = ais.forward(target, base, n_chains=40, n_steps=20, seed=seed)

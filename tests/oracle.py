@@ -197,6 +197,88 @@ class FullWellsOracle(Oracle):
         return Value(np.array(value), np.array(loss * size))
 
 
+class StudentWellsOracle(Oracle):
+    """Wells with heavy tails: k + (df + D) / 2 log(1 + 2 q / df), with the q of a `GaussianOracle`."""
+
+    def __init__(self, theta, n_wells, n_features, full):
+        theta = [float(t) for t in theta]
+        d, n_below = n_features, n_features * (n_features - 1) // 2
+        shape = d + (n_below if full else 0)
+        width = shape + d + 2
+        self.forms, self.df, self.k = [], [], []
+        for j in range(n_wells):
+            part = theta[j * width : (j + 1) * width]
+            below = part[d:shape] if full else [0.0] * n_below
+            self.forms.append(GaussianOracle([*part[:d], *below, *part[shape : shape + d], 0.0], d))
+            self.df.append(math.exp(part[-2]))
+            self.k.append(part[-1])
+        self.c, self.d, self.full = theta[-1], d, full
+
+    def _terms(self, x):
+        """Of each well: share, de/dq, df de/d df, half, then values and sizes of q; and the loss of the shares."""
+        e, rows, size = [], [], 0.0
+        for form, df, k in zip(self.forms, self.df, self.k, strict=True):
+            found = form.energy(x)
+            q, wide, half = float(found.value), float(found.scale), 0.5 * (df + self.d)
+            e.append(k + half * math.log1p(2.0 * q / df))
+            slope = half * (2.0 / df) / (1.0 + 2.0 * q / df)
+            by_df = 0.5 * df * math.log1p(2.0 * q / df) - slope * q
+            rows.append([slope, by_df, half, q, wide])
+            # An energy is as wrong as its q, by the slope, and as its logarithm.
+            size = max(size, abs(e[-1]) + abs(k) + slope * wide)
+        low = min(e)
+        masses = [math.exp(low - v) for v in e]
+        total = math.fsum(masses)
+        return [m / total for m in masses], rows, low - math.log(total) + self.c, max(1.0, size / 1e3), size
+
+    def energy(self, x):
+        _, _, value, _, size = self._terms(x)
+        return Value(np.array(value), np.array(size + math.log(len(self.k)) + abs(self.c)))
+
+    def _slopes(self, x):
+        """Of each well: its gradient, and the size of what it is made of."""
+        shares, rows, _, loss, _ = self._terms(x)
+        for form, w, (slope, _, half, q, wide) in zip(self.forms, shares, rows, strict=True):
+            g = form.grad(x)
+            # The slope is as wrong as q beside df / 2 + q.
+            lost = 1.0 + wide / (q + half)
+            yield w, slope, half, g.value, g.scale * slope * lost, loss
+
+    def grad(self, x):
+        parts = list(self._slopes(x))
+        return Value(
+            sum(w * slope * g for w, slope, _, g, _, _ in parts),
+            sum(loss * w * s for w, *_, s, loss in parts),
+        )
+
+    def param_grad(self, x):
+        shares, rows, _, loss, _ = self._terms(x)
+        value, scale = [], []
+        for form, df, w, (slope, by_df, half, q, wide) in zip(self.forms, self.df, shares, rows, strict=True):
+            found, d = form.param_grad(x), self.d
+            n_below = d * (d - 1) // 2
+            keep = np.r_[0:d, d : d + (n_below if self.full else 0), d + n_below : d + n_below + d]
+            lost = 1.0 + wide / (q + half)
+            value += [*(w * slope * found.value[keep]), w * by_df, w]
+            scale += [
+                *(w * slope * lost * found.scale[keep]),
+                w * (half * math.log1p(2 * q / df) + slope * wide),
+                w,
+            ]
+        return Value(np.array([*value, 1.0]), np.array([*scale, 1.0]) * loss)
+
+    def laplacian(self, x):
+        parts = list(self._slopes(x))
+        mean = sum(w * slope * g for w, slope, _, g, _, _ in parts)
+        value, size = 0.0, 0.0
+        for form, (w, slope, half, g, s, loss) in zip(self.forms, parts, strict=True):
+            trace = slope * float(form.laplacian(x).value)
+            own = slope * g
+            value += w * (trace - (own**2).sum() / half - ((own - mean) ** 2).sum())
+            size += w * loss * (trace + 3.0 * (s**2).sum())
+        return Value(np.array(value), np.array(size))
+
+
 class SumOracle(Oracle):
     """The sum of oracles, times a factor; a scale is that of all terms."""
 
@@ -273,6 +355,32 @@ class AffineOracle(Oracle):
             total += (high.value[d] - low.value[d]) / (2.0 * step)
             size += np.abs(high.scale).max()
         return Value(np.array(total), np.array(size * 10.0))
+
+
+class ConditionedOracle(Oracle):
+    """An oracle of some features, the others fixed. The trace of its Hessian is that of differences of its gradient."""
+
+    def __init__(self, inner, n_features, observed, values):
+        self.inner, self.whole = inner, np.zeros(n_features)
+        self.whole[list(observed)] = values
+        self.free = [d for d in range(n_features) if d not in observed]
+
+    def _wide(self, x):
+        whole = self.whole.copy()
+        whole[self.free] = x
+        return whole.tolist()
+
+    def energy(self, x):
+        return self.inner.energy(self._wide(x))
+
+    def grad(self, x):
+        value = self.inner.grad(self._wide(x))
+        return Value(np.asarray(value.value)[self.free], np.asarray(value.scale)[self.free])
+
+    def param_grad(self, x):
+        return self.inner.param_grad(self._wide(x))
+
+    laplacian = AffineOracle.laplacian
 
 
 class RBMOracle(Oracle):

@@ -228,6 +228,6 @@ def test_bad_input(call, error, message, tmp_path, monkeypatch):
 def test_without_pillow(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "PIL", None)
     path = tmp_path / "film.gif"
-    with pytest.raises(ImportError, match="Pillow, which comes with matplotlib"):
+    with pytest.raises(ImportError, match=r"needs Pillow: pip install pillow \("):
         plotting.animate_training(trainer(2), X[2], path=path)
     assert not path.exists()

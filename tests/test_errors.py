@@ -48,9 +48,18 @@ def same(a, b):
     if isinstance(a, fe.TrainingResult):
         fields = ("energy", "theta", "history", "sampler", "acceptance_rate", "warnings")
         return all(same(getattr(a, f), getattr(b, f)) for f in fields) and same(a.buffer, b.buffer)
+    if isinstance(a, fe.SampleResult):
+        return all(
+            same(getattr(a, f), getattr(b, f)) for f in ("x", "trace", "acceptance_rate", "every", "sampler")
+        )
     if isinstance(a, fe.ReplayBuffer):
         return np.array_equal(a.states, b.states)
     return a == b
+
+
+def sampling_interrupted():
+    result = fe.MALA(0.1).run(fe.DoubleWell(1), [1.0, -1.0], 20, seed=1, thin=5)
+    return fe.SamplingInterrupted("interrupted after 20 steps", result, 20)
 
 
 def certificate_interrupted():
@@ -58,7 +67,8 @@ def certificate_interrupted():
 
 
 @pytest.mark.parametrize(
-    "make", [training_error, training_interrupted, untrusted_estimate, certificate_interrupted]
+    "make",
+    [training_error, training_interrupted, untrusted_estimate, sampling_interrupted, certificate_interrupted],
 )
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_pickle(make, protocol):
@@ -74,6 +84,7 @@ def test_pickle(make, protocol):
 def test_every_exception_of_the_package_can_be_pickled():
     carriers = {
         fe.CertificateInterrupted,
+        fe.SamplingInterrupted,
         fe.TrainingError,
         fe.TrainingInterrupted,
         fe.UntrustedEstimateError,

@@ -25,7 +25,7 @@ try:
 except ImportError:
     sklearn = None
 
-    def parametrize_with_checks(estimators):
+    def parametrize_with_checks(estimators, expected_failed_checks=None):
         return pytest.mark.skip(reason="scikit-learn is not installed")
 
 
@@ -61,7 +61,12 @@ else:
     CHECKED = []
 
 
-@parametrize_with_checks(CHECKED)
+# Starts are drawn by row, as those of sklearn's KMeans are: the optimum of rows with weights is that of repeated rows
+# (tests/test_weights.py), but one of several may be found, and its wells stand in another order.
+EXPECTED = {"check_sample_weight_equivalence_on_dense_data": "random starts depend on the order of rows"}
+
+
+@parametrize_with_checks(CHECKED, expected_failed_checks=lambda estimator: EXPECTED)
 def test_sklearn_check(estimator, check):
     check(estimator)
 
@@ -72,8 +77,10 @@ def test_check_estimator_with_nothing_skipped():
     script = (
         "import fastebm as fe\n"
         "from sklearn.utils.estimator_checks import check_estimator\n"
-        "checks = check_estimator(fe.EnergyDensity(), on_fail=None)\n"
-        "bad = [(c['check_name'], str(c['exception'])) for c in checks if c['status'] != 'passed']\n"
+        f"expected = {EXPECTED!r}\n"
+        "checks = check_estimator(fe.EnergyDensity(), on_fail=None, expected_failed_checks=expected)\n"
+        "bad = [(c['check_name'], str(c['exception'])) for c in checks if c['status'] not in ('passed', 'xfail')]\n"
+        "assert sum(c['status'] == 'xfail' for c in checks) == 1\n"
         "assert len(checks) > 30, len(checks)\n"
         "assert not bad, bad\n"
     )
@@ -97,10 +104,25 @@ def run_alone(script, **environment):
 @needs_sklearn
 @pytest.mark.parametrize("seed", range(3))
 def test_old_faithful_has_two_wells_at_the_optimum(geyser, best, seed):
-    density = fe.EnergyDensity("auto", random_state=seed).fit(geyser)
+    # Its two clouds lean, so it takes more wells where features of a well are not correlated: held out, four or five
+    # are likelier than two by one to two standard errors.
+    density = fe.EnergyDensity("auto", covariance="full", random_state=seed).fit(geyser)
     assert density.n_wells_ == 2
-    assert list(density.held_out_["n_wells"]) == [1, 2, 3, 4, 5, 6]
-    assert -1e-6 < best - density.score(geyser) < 0.01
+    two = fe.EnergyDensity(2, random_state=seed).fit(geyser)
+    assert -1e-6 < best - two.score(geyser) < 0.01
+
+
+@needs_sklearn
+@pytest.mark.parametrize("seed", range(3))
+def test_number_of_wells_is_the_simplest_within_one_standard_error(geyser, seed):
+    density = fe.EnergyDensity("auto", recipe="em", random_state=seed).fit(geyser)
+    table = density.held_out_
+    assert list(table["n_wells"]) == list(range(1, len(table) + 1))
+    best = int(table["log_likelihood"].argmax())
+    # Three more than the best were tried, and no more.
+    assert len(table) == best + 1 + 3
+    assert density.n_wells_ == 1 + int(np.flatnonzero(table["gain"] <= 1.0)[0])
+    assert (table["gain"][:best] > 0).all() and (table["gain"][best:] == 0).all()
 
 
 @pytest.mark.deep
@@ -375,7 +397,7 @@ def test_without_scikit_learn():
         "try:\n"
         "    EnergyDensity(3, random_state=1)\n"
         "except ImportError as error:\n"
-        "    assert \"'sklearn' extra\" in str(error), error\n"
+        "    assert 'pip install -U scikit-learn (' in str(error), error\n"
         "else:\n"
         "    raise AssertionError('constructed')\n"
         "x = np.random.default_rng(0).normal(size=(100, 2))\n"

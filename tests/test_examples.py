@@ -63,7 +63,7 @@ def test_anomalies(tmp_path):
     assert exceed < 20
 
 
-@pytest.mark.parametrize("model", ["mlp", "conv"])
+@pytest.mark.parametrize("model", [pytest.param("mlp", marks=pytest.mark.deep), "conv"])
 def test_digits(tmp_path, model):
     # Sixty updates of a small network: no worse than the base it starts at, and the certificate knows where that is.
     words = ["--picture", "digits.png"] if model == "mlp" else ["--split", "7"]

@@ -418,7 +418,7 @@ def test_the_estimator():
 def test_the_command_line(tmp_path, capsys):
     data, model = tmp_path / "rows.csv", tmp_path / "model.npz"
     np.savetxt(data, FAITHFUL, delimiter=",", header="eruption,waiting", comments="")
-    assert main(["fit", str(data), "--covariance", "full", "--quiet", "--out", str(model)]) == 0
+    assert main(["fit", str(data), "--covariance", "full", "--out", str(model)]) == 0
     text = capsys.readouterr().out
     assert "correlated      well 1: eruption and waiting +0." in text
     assert main(["fit", str(data), "--covariance", "full", "--quiet", "--json"]) == 0

@@ -11,6 +11,7 @@ import math
 import pickle
 import random
 import statistics
+import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from interrupts import ctrl_c
 
+from fastebm import FastEBMWarning
 from fastebm import notebook as nb
 from fastebm.notebook import _compiled as compiled
+from fastebm.notebook import hint
 
 DATA = Path(__file__).parent / "data"
 TREE = ast.parse((DATA / "notebook_original.py").read_text(encoding="utf-8"))
@@ -43,6 +46,27 @@ def is_definition(node):
 
 ORIGINAL = run(node for node in TREE.body if is_definition(node) or isinstance(node, ast.Import))
 DEFINED = {node.name for node in TREE.body if is_definition(node)}
+
+
+# ---- What is said of its recipe
+
+
+def test_the_cold_recipe_is_named_once_and_not_on_standard_output(monkeypatch, capsys):
+    monkeypatch.setattr(hint, "_said", False)
+    data = nb.sample_real(100)
+    with pytest.warns(FastEBMWarning, match=r"temperature 0\.066, not 1 .* needs noise 0\.332") as heard:
+        nb.train_ebm(DEMO, data, steps=1)
+    assert len(heard) == 1 and heard[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nb.train_ebm(DEMO, data, steps=1)
+    # Where a warning is an error, the call that fails changes nothing, and the next one runs.
+    monkeypatch.setattr(hint, "_said", False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_raises(nb.train_ebm, (DEMO, data, 1), FastEBMWarning, "This is said once")
+        nb.train_ebm(DEMO, data, steps=1)
+    assert capsys.readouterr().out == ""
 
 
 # ---- The notebook itself

@@ -1,5 +1,7 @@
 """Pictures: what is drawn, on which Axes, with which labels."""
 
+import itertools
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +30,14 @@ STORE.push(X[1][:60, 0])
 TILTED = fe.NetworkEnergy.mlp(2, hidden=(8,), base=TWO)
 SLOW = fe.PythonEnergy(lambda x: 0.5 * (x**2).sum(axis=1), lambda x: x, 1)
 
+SCORES = fe.ScoreMatching(ONE, noise_std=0.3, n_updates=40).fit(X[1], seed=1)
+RUN = {d: fe.MALA(0.1).run(e, X[d][:10], 40, seed=1, thin=5) for d, e in ((1, ONE), (2, TWO))}
+# A wall that rises to millions at the edge of the map.
+STEEP = fe.PythonEnergy(
+    lambda x: 0.5 * x[:, 0] ** 2 + 1e4 * x[:, 1] ** 4, lambda x: np.c_[x[:, 0], 4e4 * x[:, 1] ** 3], 2
+)
+LARGE = fe.Gaussian([50_000.0, 0.0], [[1e8, 0.0], [0.0, 1.0]])
+
 PHASES = ["energy_data", "energy_model", "energy_gap"]
 
 PICTURES = {
@@ -45,6 +55,10 @@ PICTURES = {
     "parameters": lambda ax=None: plotting.plot_parameters(RESULT, ax=ax),
     "chosen parameters": lambda ax=None: plotting.plot_parameters(RESULT, names=["m1", "m2"], ax=ax),
     "paths against the step": lambda ax=None: plotting.plot_paths(ONE, TRACE[1], every=5, ax=ax),
+    "paths of a run": lambda ax=None: plotting.plot_paths(RUN[1], ax=ax),
+    "paths of a run on the map": lambda ax=None: plotting.plot_paths(RUN[2], ax=ax),
+    "loss": lambda ax=None: plotting.plot_phases(SCORES, ax=ax),
+    "parameters of score matching": lambda ax=None: plotting.plot_parameters(SCORES, ax=ax),
     "paths on the map": lambda ax=None: plotting.plot_paths(TWO, TRACE[2], ax=ax),
     "buffer": lambda ax=None: plotting.plot_buffer(STORE, ONE, ax=ax),
     "age": lambda ax=None: plotting.plot_buffer(STORE, what="age", per_update=10, ax=ax),
@@ -188,15 +202,113 @@ def test_age_of_the_newest_state_is_zero():
     assert plotting.plot_buffer(STORE, what="age", per_update=10).lines[0].get_xdata().max() == 4
 
 
+def test_paths_of_a_result():
+    for d, energy in ((1, ONE), (2, TWO)):
+        of_result, by_hand = plotting.plot_paths(RUN[d]), plotting.plot_paths(energy, RUN[d].trace, every=5)
+        for one, other in zip(of_result.lines, by_hand.lines, strict=True):
+            assert np.array_equal(one.get_xydata(), other.get_xydata())
+    drawn = fe.sample(fe.DoubleWell(1), 40, sampler=fe.MALA(0.1), seed=1, max_steps=400)
+    step = plotting.plot_paths(drawn).lines[0].get_xdata()
+    assert np.array_equal(step, drawn.every * np.arange(1, len(drawn.trace) + 1))
+
+
+def test_loss_of_score_matching():
+    ax = plotting.plot_phases(SCORES)
+    assert np.array_equal(ax.lines[0].get_ydata(), SCORES.history["loss"]) and "loss" in ax.get_ylabel()
+    assert plotting.plot_phases(SCORES.history).lines
+
+
+def test_new_figures_are_sharp_and_given_ones_are_left_alone():
+    before = dict(matplotlib.rcParams)
+    assert plotting.plot_density(ONE).figure.dpi == 160
+    own = plt.figure(dpi=72).subplots()
+    assert plotting.plot_density(ONE, ax=own).figure.dpi == 72
+    assert (
+        plotting.plot_pairs(np.random.default_rng(1).normal(size=(20, 8)))[0, 0].figure.get_figwidth() <= 10
+    )
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_colours_of_an_energy_follow_its_bulk():
+    ax = plotting.plot_landscape(STEEP, bounds=[(-3, 3), (-8, 8)])
+    levels = ax.collections[0].levels
+    u = np.stack(np.meshgrid(np.linspace(-3, 3, 160), np.linspace(-8, 8, 160)), axis=-1).reshape(-1, 2)
+    e = STEEP.energy(u) - STEEP.energy(u).min()
+    assert 0.7 < (e <= levels[-1]).mean() < 0.9
+    # Evenly spaced numbers that can be written down, and where the energy is flat still 4 nats.
+    assert np.allclose(np.diff(levels), levels[1]) and 10 < len(levels) < 40
+    assert f"{levels[1]:.2g}" == f"{levels[1]:.6g}"
+    flat = plotting.plot_landscape(TWO, bounds=[(-1.5, -1.4), (0, 0.1)])
+    assert flat.collections[0].levels[-1] >= 4
+    # Nor does a wall decide the height of a curve; a parabola is seen whole.
+    wall = fe.PythonEnergy(lambda x: x[:, 0] ** 8, lambda x: 8 * x**7, 1)
+    assert plotting.plot_energy(wall, bounds=(-3, 3)).get_ylim()[1] < 0.7 * 3**8
+    assert plotting.plot_energy(SLOW, bounds=(-3, 3)).get_ylim()[1] > 0.5 * 3**2
+
+
+def texts(axis):
+    axis.figure.canvas.draw()
+    return [t.get_text() for t in axis.get_ticklabels() if t.get_text()]
+
+
+def test_ticks_are_numbers_as_people_write_them():
+    ax = plotting.plot_landscape(LARGE, bounds=[(1e4, 9e4), (-2, 3)])
+    assert "20,000" in texts(ax.xaxis) or "25,000" in texts(ax.xaxis)
+    boxes = [t.get_window_extent() for t in ax.get_xticklabels() if t.get_text()]
+    assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
+    assert "\N{MINUS SIGN}2" in texts(ax.yaxis)
+    # No offset: years are years.
+    ax = plotting.plot_density(fe.Gaussian([2000.0], [[1.0]]), bounds=(1996, 2004))
+    assert "2000" in texts(ax.xaxis) and not ax.xaxis.get_offset_text().get_text()
+
+
+def test_the_night_side_of_a_picture():
+    sheet = plotting._canvas.figure((4, 3))
+    ax = plotting.plot_landscape(TWO, X[2], what="density", ax=sheet.subplots())
+    plotting._canvas.night(sheet)
+    light = matplotlib.colors.to_rgba(plotting._canvas.INK)
+    assert matplotlib.colors.to_rgba(ax.xaxis.label.get_color()) == light
+    assert ax.spines["left"].get_edgecolor() == light
+    assert ax.collections[0].get_cmap().name == "Blues_r"
+    assert len(plotting._canvas.encoded(sheet)) > 1000
+
+
 def test_pairs():
     grid = plotting.plot_pairs(X[3], THREE, labels=["a (m)", "b (s)", "c (kg)"])
     assert grid.shape == (3, 3) and [ax.get_xlabel() for ax in grid[-1]] == ["a (m)", "b (s)", "c (kg)"]
-    below, above = grid[2, 0].lines[0].get_xydata(), grid[0, 2].lines[0].get_xydata()
-    assert np.array_equal(below, X[3][:, [0, 2]])
-    assert np.array_equal(above, THREE.exact_sample(2000, 0)[:, [2, 0]])
+    assert np.array_equal(grid[2, 0].lines[0].get_xydata(), X[3][:, [0, 2]])
+    assert not grid[0, 2].axison and len(grid[2, 0].collections) == 1
     own = plt.figure().subplots(3, 3)
     assert plotting.plot_pairs(X[3], ax=own)[1, 1] is own[1, 1]
-    assert not own[0, 2].axison
+    assert not own[0, 2].axison and not own[2, 0].collections
+
+
+def test_contours_of_pairs_hold_the_mass_that_they_say():
+    # The curve on the diagonal is the marginal, and the levels are those of the density of two features.
+    two = fe.WellMixture.from_mixture(THREE.weights_, THREE.means_[:, [0, 2]], THREE.stds_[:, [0, 2]])
+    x = THREE.exact_sample(40_000, seed=9)
+    levels = {}
+    for name, options in {"closed": {}, "sampled": {"model_samples": x}}.items():
+        grid = plotting.plot_pairs(X[3], None if options else THREE, **options)
+        t, p = grid[1, 1].lines[0].get_xydata().T
+        one = fe.WellMixture.from_mixture(THREE.weights_, THREE.means_[:, 1], THREE.stds_[:, 1])
+        exact = np.exp(one.log_prob(t))
+        assert np.abs(p - exact).max() < (0.003 if name == "closed" else 0.06) * exact.max()
+        levels[name] = grid[2, 0].collections[0].levels
+        inside = [(np.exp(two.log_prob(x[:, [0, 2]])) > level).mean() for level in levels[name]]
+        assert inside == pytest.approx([0.99, 0.9, 0.5], abs=0.03)
+    # A needle is seen, however thin.
+    needle = fe.WellMixture.from_mixture(
+        [0.5, 0.5], [[0.0, 0.0], [3.0, 3.0]], covariances=[np.eye(2), 1e-6 * np.eye(2)]
+    )
+    t, p = plotting.plot_pairs(needle.exact_sample(300, 1), needle)[0, 0].lines[0].get_xydata().T
+    assert p[np.abs(t - 3) < 0.2].sum() * (t[1] - t[0]) == pytest.approx(0.5, abs=0.02)
+    # In the units of a fit.
+    scale = np.array([1.0, 100.0, 0.01])
+    moved = fe.ScaledWells(THREE, np.zeros(3), scale, names=("a", "b", "c"))
+    grid = plotting.plot_pairs(X[3] * scale, moved, columns=[2, 0])
+    assert grid.shape == (2, 2) and [ax.get_xlabel() for ax in grid[-1]] == ["c", "a"]
+    assert grid[1, 0].collections[0].levels == pytest.approx(levels["closed"] / 0.01, rel=0.1)
 
 
 def test_density_map_has_area_one_and_arrows_are_the_score():
@@ -229,7 +341,15 @@ def test_density_map_has_area_one_and_arrows_are_the_score():
         (lambda: plotting.plot_landscape(ONE), ValueError, "plot_energy for one"),
         (lambda: plotting.plot_pairs(X[1]), ValueError, "at least two features"),
         (lambda: plotting.plot_pairs(X[3], ax=np.zeros((2, 2))), ValueError, r"shape \(3, 3\)"),
+        (lambda: plotting.plot_pairs(X[3], TWO), ValueError, "X has 3 features, the model has 2"),
+        (lambda: plotting.plot_pairs(np.ones((5, 9))), ValueError, "at most 8; choose with columns="),
+        (lambda: plotting.plot_pairs(X[3], columns=[1]), ValueError, "2 to 8 different features"),
         (lambda: plotting.plot_phases([1, 2]), TypeError, "must be a TrainingResult"),
+        (lambda: plotting.plot_gap(SCORES), TypeError, "use plot_phases"),
+        (lambda: plotting.plot_paths(RUN[1], TRACE[1]), TypeError, "comes with the result"),
+        (lambda: plotting.plot_paths(fe.MALA(0.1).run(ONE, X[1][:3], 5)), ValueError, "give thin=k"),
+        (lambda: plotting.plot_paths(fe.sample(ONE, 5, seed=1)), ValueError, "independent"),
+        (lambda: plotting.plot_paths(pickle.loads(pickle.dumps(RUN[1]))), ValueError, "knows no energy"),
         (lambda: plotting.plot_parameters(RESULT.history[["step", *PHASES]]), TypeError, "holds no theta"),
         (lambda: plotting.plot_phases(RESULT.history[:0]), ValueError, "history is empty"),
         (lambda: plotting.plot_parameters(RESULT, names=["m3"]), ValueError, "no parameter is called 'm3'"),
@@ -255,5 +375,5 @@ def test_importing_the_package_does_not_import_matplotlib():
 def test_without_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     monkeypatch.delattr(matplotlib, "pyplot", raising=False)
-    with pytest.raises(ImportError, match="install fastebm with its 'plot' extra"):
+    with pytest.raises(ImportError, match=r"pictures need matplotlib: pip install matplotlib \("):
         plotting.plot_density(ONE)

@@ -12,7 +12,7 @@ import pytest
 
 from fastebm import cli
 from fastebm.datasets import load_old_faithful
-from fastebm.plotting._canvas import BLUE, ORANGE, RED
+from fastebm.plotting._canvas import BLUE, INK, ORANGE, PAPER
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 if BROWSER is None:
@@ -34,7 +34,10 @@ SECTIONS = [
 
 # Added to a copy of the page, never part of a report: what the browser made of it, written where --dump-dom shows it.
 PROBE = """<script>addEventListener('load', () => {
-  for (const i of document.images) { i.dataset.size = i.naturalWidth + 'x' + i.clientWidth }
+  for (const i of document.images) {
+    i.dataset.size = i.naturalWidth + 'x' + i.clientWidth
+    i.dataset.left = i.getBoundingClientRect().left
+  }
   for (const e of document.querySelectorAll('h1, h2, p, pre, table, img')) {
     const r = e.getBoundingClientRect(), box = e.closest('.wide')
     const right = box ? box.getBoundingClientRect().right : r.right
@@ -102,16 +105,18 @@ def probed(folder, text, width):
 
 def share(picture, colour, within=12):
     """Share of the pixels that have this colour."""
-    wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
-    return float((np.abs(picture - wanted).max(axis=2) <= within).mean())
+    near = True
+    for channel, wanted in enumerate(int(colour[i : i + 2], 16) for i in (1, 3, 5)):
+        near = near & (np.abs(picture[:, :, channel] - wanted) <= within)
+    return float(near.mean())
 
 
-def shoot(folder, page):
-    """Picture of the whole page, values 0 to 255, shape (height, width, 3)."""
+def shoot(folder, page, *flags):
+    """Every other column of a picture of the whole page, values 0 to 255, shape (height, width / 2, 3)."""
     target = folder / (page.stem + ".png")
-    _, console = browse(folder, page, "--window-size=1000,2900", f"--screenshot={target}")
+    _, console = browse(folder, page, "--window-size=1000,2900", f"--screenshot={target}", *flags)
     assert not console
-    return 255.0 * image.imread(target)[:, :, :3]
+    return np.rint(255.0 * image.imread(target)[:, ::2, :3]).astype(np.int16)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +136,7 @@ def test_the_browser_shows_the_text(report, folder):
     out, console = browse(folder, report, "--dump-dom")
     dom = Dom(out)
     assert not console
-    assert dom.headings == SECTIONS
+    assert dom.headings == SECTIONS and "Density of data" in dom.text
     assert not dom.all("script") and not dom.all("link")
     for words in (
         "272 rows of 2 columns",
@@ -147,14 +152,18 @@ def test_the_browser_shows_the_text(report, folder):
     assert not re.search(r"\b(nan|inf|None|undefined|object at)\b", dom.text.replace("None: the fit", ""))
 
 
-@pytest.mark.parametrize("width", [1000, 500])
+@pytest.mark.parametrize("width", [1200, 500])
 def test_every_picture_is_rendered_and_nothing_is_cut_off(report, folder, width):
     dom, console = probed(folder, report.read_text(), width)
     assert not console
     pictures = [[int(n) for n in i["data-size"].split("x")] for i in dom.all("img")]
-    assert len(pictures) == 3
+    assert len(pictures) == 6
+    # Side by side on a wide page, below each other on a narrow one.
+    beside = 2 if width > 900 else 1
+    lefts = {round(float(i["data-left"])) for i in dom.all("img")}
+    assert len(lefts) == beside
     for natural, shown in pictures:
-        assert natural > 1200 and 0.85 * width < shown <= width
+        assert natural > 700 and 0.8 * min(width, 1056) < beside * shown <= width
     seen = [a["data-seen"] for tag, a in dom.tags if "data-seen" in a]
     assert len(seen) > 15 and set(seen) == {"true"}
     assert int(dom.all("body")[0]["data-wide"]) <= width
@@ -165,11 +174,17 @@ def test_the_picture_of_the_page_has_the_colours_of_its_plots(report, folder):
     # Mostly paper; black text; the curves of both phases; the bright end of the energy's colours.
     assert 0.5 < share(picture, "#ffffff") < 0.95
     assert share(picture, "#1a1a1a") > 0.002
-    assert share(picture, BLUE) > 2e-4 and share(picture, ORANGE) > 2e-4 and share(picture, RED) > 2e-5
-    assert share(picture, "#fee838", 20) > 0.02
+    assert share(picture, BLUE) > 2e-4 and share(picture, ORANGE) > 2e-4
+    assert share(picture, "#fee838", 20) > 0.004
     # Text or pictures in every band of the page down to its end.
     used = np.flatnonzero((picture < 128).any(axis=(1, 2)))
     assert used[0] < 150 and np.diff(used).max() < 150 and used[-1] > 2000
+
+
+def test_a_dark_page_is_dark_with_its_pictures(report, folder):
+    picture = shoot(folder, report, "--blink-settings=preferredColorScheme=0")
+    assert 0.5 < share(picture, PAPER) < 0.95 and share(picture, "#ffffff") < 0.02
+    assert share(picture, INK) > 0.002 and share(picture, ORANGE) > 2e-4
 
 
 def test_a_broken_page_is_seen(report, folder):

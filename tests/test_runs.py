@@ -12,22 +12,40 @@ from processes import run_script
 import fastebm as fe
 from fastebm.samplers import driver
 
+deep = pytest.mark.deep
 TWO_WELLS = fe.WellMixture(theta=[0.5, -1.0, 0.2, 0.1, 1.2, 0.0, 0.3])
 
 
-@pytest.fixture(params=OPEN, ids=lambda case: case.name)
-def energy(request):
-    return request.param.make()
+# Every fifth pair in the default profile, so that each energy meets two or three samplers of different kinds and each
+# sampler seven or eight energies; what is promised of bytes is held for all of them in the deep one.
+PAIRS = [
+    pytest.param(
+        (sampler, energy), id=f"{sampler.name}-{energy.name}", marks=[] if (2 * i + j) % 5 == 0 else deep
+    )
+    for i, energy in enumerate(OPEN)
+    for j, sampler in enumerate(SAMPLERS)
+]
+every_pair = pytest.mark.parametrize("pair", PAIRS, indirect=True)
+
+
+@pytest.fixture(params=[pair for pair in PAIRS if not pair.marks])
+def pair(request):
+    return request.param
+
+
+@pytest.fixture
+def energy(pair):
+    return pair[1].make()
+
+
+@pytest.fixture
+def sampler(pair, energy):
+    return pair[0].make(energy.n_features)
 
 
 @pytest.fixture(params=SAMPLERS, ids=lambda case: case.name)
 def sampler_case(request):
     return request.param
-
-
-@pytest.fixture
-def sampler(sampler_case, energy):
-    return sampler_case.make(energy.n_features)
 
 
 @pytest.fixture
@@ -42,6 +60,7 @@ def starts(energy, n, seed=1):
 # ---- same bytes ----
 
 
+@every_pair
 def test_same_bytes_for_any_number_of_threads(sampler, energy, monkeypatch):
     used = []
     monkeypatch.setattr(
@@ -58,6 +77,7 @@ def test_same_bytes_for_any_number_of_threads(sampler, energy, monkeypatch):
     assert 1 <= max(used, default=0) <= 6, "no run used a second thread"
 
 
+@every_pair
 def test_same_bytes_for_any_cut_of_a_run(sampler, energy):
     x0 = starts(energy, 300)
     whole = sampler.run(energy, x0, 60, seed=6)
@@ -83,15 +103,17 @@ def test_trace_may_be_long(sampler_1d):
     assert_array_equal(every[4::5], sampler_1d.sample(TWO_WELLS, x0, 400, seed=6, thin=5))
 
 
-@pytest.mark.parametrize("n", [1, 2, 7, 8, 9, 255, 256, 257, 511, 512, 513])
-def test_chain_does_not_depend_on_the_others(sampler, energy, n):
+@every_pair
+def test_chain_does_not_depend_on_the_others(sampler, energy):
     x0 = starts(energy, 700)
     everyone = sampler.sample(energy, x0, 12, seed=7)
-    assert_array_equal(sampler.sample(energy, x0[:n], 12, seed=7), everyone[:n])
-    # Other starts for the others; chain n - 1 stays.
-    moved = x0[::-1].copy()
-    moved[n - 1] = x0[n - 1]
-    assert_array_equal(sampler.sample(energy, moved, 12, seed=7)[n - 1], everyone[n - 1])
+    for n in (1, 2, 7, 8, 9, 255, 256, 257, 511, 512, 513):
+        assert_array_equal(sampler.sample(energy, x0[:n], 12, seed=7), everyone[:n], err_msg=f"n = {n}")
+        # Other starts for the others; chain n - 1 stays.
+        moved = x0[::-1].copy()
+        moved[n - 1] = x0[n - 1]
+        other = sampler.sample(energy, moved, 12, seed=7)
+        assert_array_equal(other[n - 1], everyone[n - 1], err_msg=f"n = {n}")
 
 
 def test_chains_have_noise_of_their_own(sampler, energy):
@@ -134,10 +156,12 @@ def test_no_steps_is_a_copy(sampler, energy):
 
 
 @pytest.mark.parametrize(("n_steps", "thin"), [(10, 1), (10, 3), (10, 10), (10, 11), (3, 1000), (0, 1)])
-def test_trace_has_a_state_for_every_thin_steps(sampler, energy, n_steps, thin):
+@pytest.mark.parametrize("n_features", [1, 2])
+def test_trace_has_a_state_for_every_thin_steps(sampler_case, n_features, n_steps, thin):
+    energy, sampler = fe.WellMixture(2, n_features), sampler_case.make(n_features)
     x0 = starts(energy, 9)
     assert sampler.sample(energy, x0, n_steps, seed=1, thin=thin).shape == (n_steps // thin, *x0.shape)
-    if energy.n_features == 1:
+    if n_features == 1:
         assert sampler.sample(energy, x0[:, 0], n_steps, seed=1, thin=thin).shape == (n_steps // thin, 9)
 
 
@@ -356,10 +380,31 @@ def test_bad_noise(noise):
         fe.SGLD(0.1, noise_std=noise)
 
 
-def test_bar_without_tqdm_names_the_extra(monkeypatch):
+def test_bar_without_tqdm_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    with pytest.raises(ImportError, match="progress"):
+    with pytest.raises(ImportError, match="pip install tqdm"):
         fe.SGLD(0.1).sample(TWO_WELLS, [0.0], 1, progress=True)
+
+
+def test_bar_of_a_notebook_without_widgets_is_silent():
+    # In a kernel tqdm.auto warns when it finds no ipywidgets; here that is an error.
+    pytest.importorskip("tqdm")
+    code = (
+        "import sys, types, warnings; warnings.simplefilter('error'); sys.modules['ipywidgets'] = None\n"
+        "sys.modules['ipykernel.zmqshell'] = types.ModuleType('zmqshell')\n"
+        "ipython = sys.modules['IPython'] = types.ModuleType('IPython'); ipython.get_ipython = lambda: None\n"
+        "import fastebm as fe, tqdm\n"
+        "fe.SGLD(0.1).sample(fe.WellMixture(), [0.0], 10, seed=1, progress=True)\n"
+        "from fastebm._runtime.progress import bar\n"
+        "shown = bar(True, 3, 'x'); print(isinstance(shown, tqdm.std.tqdm)); shown.close()\n"
+        "warnings.simplefilter('always')\n"
+        "[sys.modules.pop(name) for name in ('tqdm.auto', 'tqdm.autonotebook')]\n"
+        "with warnings.catch_warnings(record=True) as heard:\n"
+        "    import tqdm.auto\n"
+        "print(any('IProgress' in str(w.message) for w in heard))\n"
+    )
+    # The second line: unguarded, the warning is there.
+    assert run_script(code).split() == ["True", "True"]
 
 
 def test_bar_changes_nothing(sampler, energy, capsys):
@@ -414,7 +459,12 @@ def test_exception_in_a_python_energy_arrives_as_itself(sampler_1d, n_threads):
 # ---- many callers at once ----
 
 
-def test_many_python_threads_at_once(energy):
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, id=case.name, marks=deep if i % 5 else []) for i, case in enumerate(OPEN)],
+)
+def test_many_python_threads_at_once(case):
+    energy = case.make()
     x0 = starts(energy, 3000)
     samplers = [case.make(energy.n_features) for case in SAMPLERS]
     jobs = [(sampler, seed) for sampler in samplers for seed in range(3)]

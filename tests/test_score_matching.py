@@ -442,3 +442,13 @@ def test_no_updates_and_one_row():
     result = SM(wells(), noise_std=0.3, n_updates=0).fit(X[:1], seed=1)
     assert np.array_equal(result.theta, wells().theta) and len(result.history) == 0
     assert len(SM(wells(), noise_std=0.3, n_updates=3).fit(X[:1], seed=1).history) == 3
+
+
+def test_certificate_of_the_fitted_energy():
+    result = SM(wells(), noise_std=0.3, n_updates=20).fit(X, seed=1)
+    found = result.certificate(X[:200])
+    assert found.trusted and found.lower == pytest.approx(result.energy.log_prob(X[:200]).mean(), abs=1e-9)
+    network = fe.NetworkEnergy.mlp(3, hidden=(4,))
+    far = SM(network, noise_std=0.3, n_updates=5).fit(np.random.default_rng(1).normal(size=(100, 3)), seed=1)
+    with pytest.raises(ValueError, match="give chains"):
+        far.certificate(np.zeros((20, 3)))

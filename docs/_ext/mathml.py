@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 
+# Browsers leave no space between log and x; TeX does, unless a bracket follows.
+APPLIED = re.compile(r"<mo>&ApplyFunction;</mo>(?!\s*(?:<mrow>\s*)?<mo[^>]*>[(\[|])")
+
+
+def mathml(node) -> str:
+    return APPLIED.sub(r'\g<0><mspace width="0.17em"/>', tex2mathml(node.astext()))
+
 
 def inline(self, node):
-    self.body.append(tex2mathml(node.astext()))
+    self.body.append(mathml(node))
     raise nodes.SkipNode
 
 
 def block(self, node):
-    formula = tex2mathml(node.astext()).replace("<math ", '<math display="block" ', 1)
+    formula = mathml(node).replace("<math ", '<math display="block" ', 1)
     self.body.append(f'<div class="math">{formula}</div>')
     raise nodes.SkipNode
 

@@ -8,6 +8,7 @@ from ._runtime.errors import (
     FastEBMWarning,
     ModelFileError,
     NonFiniteError,
+    SamplingInterrupted,
     TrainingError,
     TrainingInterrupted,
     UntrustedFitError,
@@ -18,6 +19,7 @@ from .energies import (
     Banana,
     Box,
     CompiledEnergy,
+    Conditioned,
     DoubleWell,
     Energy,
     Funnel,
@@ -29,6 +31,7 @@ from .energies import (
     PythonEnergy,
     Rosenbrock,
     StudentT,
+    StudentTMixture,
     Sum,
     Tempered,
     WellMixture,
@@ -64,8 +67,8 @@ from .training import (
     annealed_langevin,
     noise_ladder,
 )
+from .training.after_fit import CERTIFY as _CERTIFY
 from .training.after_fit import CHECKS as _CHECKS
-from .training.result import CERTIFY as _CERTIFY
 
 __all__ = [
     "HMC",
@@ -78,6 +81,7 @@ __all__ = [
     "CertificateInterrupted",
     "Comparison",
     "CompiledEnergy",
+    "Conditioned",
     "ContrastiveDivergence",
     "Crop",
     "Cycle",
@@ -85,6 +89,8 @@ __all__ = [
     "DoubleWell",
     "Energy",
     "EnergyDensity",
+    "EnergyNovelty",
+    "Explanation",
     "FastEBMWarning",
     "Flip",
     "Funnel",
@@ -101,6 +107,8 @@ __all__ = [
     "NoiseLadder",
     "NonFiniteError",
     "PhiFour",
+    "PreparedDensity",
+    "Preprocessing",
     "PythonEnergy",
     "ReplayBuffer",
     "Rosenbrock",
@@ -108,12 +116,14 @@ __all__ = [
     "Sample",
     "SampleResult",
     "Sampler",
+    "SamplingInterrupted",
     "ScaledNetwork",
     "ScaledWells",
     "ScoreMatching",
     "ScoreResult",
     "Shift",
     "StudentT",
+    "StudentTMixture",
     "Sum",
     "SweepResult",
     "Tempered",
@@ -131,11 +141,15 @@ __all__ = [
     "barrier_crossings",
     "certificate",
     "check_grad",
+    "conditional_sample",
     "cycle",
     "diagnose",
     "ess",
+    "explain",
+    "fit_auto",
     "fit_network",
     "fit_wells",
+    "impute",
     "info",
     "initial_wells",
     "load",
@@ -159,9 +173,13 @@ _LATER = {
     "Comparison": "partition.certificate",
     "Diagnostic": "diagnostics",
     "EnergyDensity": "estimator",
+    "EnergyNovelty": "novelty",
+    "Explanation": "answers",
     "GradientReport": "diagnostics",
     "LogPartition": "partition.log_partition",
     "Sample": "sampling",
+    "PreparedDensity": "fitting.prepared",
+    "Preprocessing": "preprocess",
     "ScaledNetwork": "fitting.scaled_network",
     "ScaledWells": "fitting.scaled_wells",
     "SweepResult": "fitting.sweep",
@@ -169,10 +187,14 @@ _LATER = {
     "barrier_crossings": "diagnostics",
     "certificate": "partition.certificate",
     "check_grad": "diagnostics",
+    "conditional_sample": "answers",
     "diagnose": "diagnostics",
     "ess": "diagnostics",
+    "explain": "answers",
+    "fit_auto": "fitting.auto",
     "fit_network": "fitting.network",
     "fit_wells": "fitting.scaled_wells",
+    "impute": "answers",
     "load": "io",
     "log_partition": "partition.log_partition",
     "mcse": "diagnostics",
@@ -196,10 +218,13 @@ _ROOMS = (
     "notebook",
     "partition",
     "plotting",
+    "preprocess",
     "reference",
+    "revisited",
 )
 
 if TYPE_CHECKING:
+    from .answers import Explanation, conditional_sample, explain, impute
     from .diagnostics import (
         Diagnostic,
         GradientReport,
@@ -213,13 +238,17 @@ if TYPE_CHECKING:
     )
     from .diagnostics.diagnose import diagnose
     from .estimator import EnergyDensity
+    from .fitting.auto import fit_auto
     from .fitting.network import fit_network
+    from .fitting.prepared import PreparedDensity
     from .fitting.scaled_network import ScaledNetwork
     from .fitting.scaled_wells import ScaledWells, fit_wells
     from .fitting.sweep import SweepResult, sweep
     from .io import load, save
+    from .novelty import EnergyNovelty
     from .partition.certificate import Certificate, Comparison, certificate
     from .partition.log_partition import LogPartition, UntrustedEstimateError, log_partition
+    from .preprocess import Preprocessing
     from .sampling import Sample, sample
     from .storage.outside import register
 

@@ -1,4 +1,4 @@
-"""A scikit-learn density estimator. This is the one module of the package that imports scikit-learn."""
+"""A scikit-learn density estimator."""
 
 from __future__ import annotations
 
@@ -7,37 +7,22 @@ import numbers
 import numpy as np
 
 from ._runtime.check import describe
-from ._runtime.seed import seed_sequence
+from .answers.mixin import Answers
+from .answers.scikit import BaseEstimator, DensityMixin, check_is_fitted, sequence_of, validate_data
 from .energies.base import Energy
+from .fitting.auto import fit_auto_rows
 from .fitting.network import fit_network_rows
+from .fitting.prepared import PreparedDensity, prepared, wells_of
 from .fitting.scaled_network import ScaledNetwork
 from .fitting.scaled_wells import ScaledWells, fit_rows
 from .fitting.selection import choose_n_wells
+from .fitting.weighted import checked_weights, thinned
+from .preprocess import prepare_rows
 
-try:
-    from sklearn.base import BaseEstimator, DensityMixin
-    from sklearn.utils import check_random_state
-    from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError as _error:
-    # The class can still be imported, documented and named; it cannot be constructed.
-    _reason = str(_error)
-
-    class _NoMixin:
-        """Stands in for scikit-learn's mixin."""
-
-    class _NoEstimator:
-        """Stands in for scikit-learn's base class and refuses to be constructed."""
-
-        def __new__(cls, *args, **kwargs):
-            raise ImportError(
-                f"{cls.__name__} needs scikit-learn 1.6 or newer ({_reason}); install fastebm with its 'sklearn' "
-                "extra. fastebm.fit_wells fits the same density without it"
-            )
-
-    DensityMixin, BaseEstimator = _NoMixin, _NoEstimator
+MODELS = ("wells", "auto", "network")
 
 
-class EnergyDensity(DensityMixin, BaseEstimator):
+class EnergyDensity(Answers, DensityMixin, BaseEstimator):
     """Density estimation with an energy: smooth wells, a network, or one of your own.
 
     By default the density is a Gaussian mixture with diagonal or full covariances, trained as an energy-based model.
@@ -49,9 +34,11 @@ class EnergyDensity(DensityMixin, BaseEstimator):
     Parameters
     ----------
     n_wells : int or "auto", default 2
-        Number of wells. "auto" takes the smallest number, up to `max_wells`, that no larger one beats in held-out
-        log-likelihood by more than three standard errors.
-    model : {"wells", "network"} or Energy, default "wells"
+        Number of wells. "auto" takes the smallest number that the best one leads in held-out log-likelihood by no more
+        than one standard error.
+    model : {"wells", "auto", "network"} or Energy, default "wells"
+        "auto" chooses by held-out likelihood among wells of all kinds and numbers and a network, see `fit_auto`; of the
+        parameters that follow only `max_wells`, `n_folds`, `hidden`, `max_seconds` and `preprocess` matter then.
         "network": see `fit_network`, which also falls back to wells, with a warning, where a network is not better.
         An energy is trained as it is, in the units of X, without being changed itself. The parameters that follow, up
         to `n_folds`, are then without effect, except for `n_updates`, `n_chains` and `learning_rate`.
@@ -69,12 +56,22 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         Starts, of which the best by likelihood counts; see `fit_wells`. 1 is k-means alone.
     covariance : {"diag", "full"}, default "diag"
         May the features of a well be correlated? See `fit_wells`.
-    max_wells : int, default 6
-        Largest number of wells that "auto" tries.
+    tails : {"normal", "student"}, default "normal"
+        Of the wells: with "student" they bear outliers. See `fit_wells`.
+    polish : "auto" or False, default "auto"
+        Take trained wells on to the exact optimum that they belong to; see `fit_wells`.
+    max_wells : int, optional
+        Largest number of wells that "auto" tries; by default as many as the data bear.
     n_folds : int, default 5
         Folds of the held-out likelihood.
     hidden, base, validation, max_seconds
         Of a network: see `fit_network`.
+    preprocess : None, "none", "auto" or dict, default None
+        Transform the columns first. None is "none", but for ``model="auto"``, which does so where rows that were not
+        fitted gain by it: see `fit_auto`. "auto" takes logarithms and Yeo-Johnson powers of skewed and of non-negative
+        columns, adds noise to rounded ones, and leaves out constants and copies; a dict has methods by name or number
+        of the column, as ``{"hour": ("cyclic", 24)}``. See `Preprocessing.fit`. Everything reported stays in the units
+        of X.
     random_state : None, int, numpy.random.RandomState, Generator or SeedSequence
         An int makes `fit` and `sample` repeat themselves, byte for byte. None uses NumPy's global state, as
         scikit-learn does.
@@ -89,17 +86,22 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         Centre and standard deviation of each well, in the units of X.
     covariances_ : ndarray of shape ``(n_wells_, n_features)``, or ``(n_wells_, n_features, n_features)``
         Variances of each well, or with "full" its covariance matrix, as `sklearn.mixture.GaussianMixture` has them.
+    degrees_of_freedom_ : ndarray of shape ``(n_wells_,)``
+        Of each well; only with ``tails="student"``.
     energy_ : Energy
-        -log p(x) in the units of X: a `WellMixture` where its range of widths allows, else a `PythonEnergy`.
-    model_ : ScaledWells or ScaledNetwork
+        -log p(x) in the units of X: a `WellMixture` or a `StudentTMixture` where its range of widths allows, else a
+        `PythonEnergy`.
+    model_ : ScaledWells or ScaledNetwork, or PreparedDensity with preprocess
         The fit itself, with the standardisation (offset, scale) and the training run.
     training_ : TrainingResult or None
         The training run, in standardised units; None after EM.
     warnings_ : list of Diagnostic
         What the checks of the fit found; see `fastebm.diagnose`.
     held_out_ : ndarray of shape (candidates,) or None
-        Structured: ``n_wells``, ``log_likelihood`` (mean per held-out sample) and ``gain`` (lead of the best larger
-        number, in standard errors). None unless n_wells is "auto".
+        Structured: ``n_wells``, ``log_likelihood`` (mean per held-out sample) and ``gain`` (lead of the best number, in
+        standard errors). None unless n_wells is "auto".
+    candidates_ : ndarray of shape (candidates,) or None
+        What ``model="auto"`` tried, the likeliest first: see `fit_auto`.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -142,12 +144,15 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         learning_rate=None,
         n_init="auto",
         covariance="diag",
-        max_wells=6,
+        tails="normal",
+        polish="auto",
+        max_wells=None,
         n_folds=5,
         hidden="auto",
         base="auto",
         validation=0.2,
         max_seconds=None,
+        preprocess=None,
         random_state=None,
     ):
         self.n_wells = n_wells
@@ -158,15 +163,18 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.n_init = n_init
         self.covariance = covariance
+        self.tails = tails
+        self.polish = polish
         self.max_wells = max_wells
         self.n_folds = n_folds
         self.hidden = hidden
         self.base = base
         self.validation = validation
         self.max_seconds = max_seconds
+        self.preprocess = preprocess
         self.random_state = random_state
 
-    def fit(self, X, y=None, *, X_val=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None):
         """Fit the density to X.
 
         Parameters
@@ -175,6 +183,9 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             Finite real numbers, at least two rows.
         y : None
             Ignored; there for pipelines.
+        sample_weight : array-like of shape (n_samples,), optional
+            For wells: how many rows each stands for, up to a factor; see `fit_wells`. With ``n_wells="auto"`` the
+            number is chosen on a sample of the rows, each kept with a probability that goes with its weight.
         X_val : array-like of shape (n, n_features), optional
             For a network: rows that are held out, in place of a share of X.
 
@@ -192,22 +203,43 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         """
         before = dict(vars(self))
         try:
-            return self._fit(X, X_val)
+            return self._fit(X, X_val, sample_weight)
         except BaseException:
             # Validation notes the new features first; a fit that fails leaves the old one whole.
             vars(self).clear()
             vars(self).update(before)
             raise
 
-    def _fit(self, X, X_val):
+    def _fit(self, X, X_val, sample_weight):
         x = self._validated(X, reset=True)
-        if not isinstance(self.model, Energy) and self.model not in ("wells", "network"):
-            raise ValueError(f"model must be 'wells', 'network' or an energy, got {describe(self.model)}")
+        weights = checked_weights(sample_weight, len(x))
+        if not isinstance(self.model, Energy) and self.model not in MODELS:
+            raise ValueError(
+                f"model must be 'wells', 'auto', 'network' or an energy, got {describe(self.model)}"
+            )
+        if self.model != "wells" and weights is not None:
+            raise ValueError(
+                "sample_weight is for model='wells'; otherwise draw rows by their weights: "
+                "X[numpy.random.default_rng(0).choice(len(X), len(X), p=w / w.sum())]"
+            )
+        if self.model in ("wells", "auto") and X_val is not None:
+            raise ValueError(
+                f"X_val is for model='network' or an energy; model={self.model!r} has folds of its own"
+            )
+        rows, names, preparation = x, getattr(self, "feature_names_in_", None), None
+        asked = self.preprocess is not None and not (
+            isinstance(self.preprocess, str) and self.preprocess == "none"
+        )
+        if asked:
+            # The fourth child of the seed: `fit` has the first two, `sample` the third.
+            noise = sequence_of(self.random_state).spawn(4)[3]
+            x, preparation = prepare_rows(x, names, self.preprocess, noise)
+            names = preparation.kept_names
+        if self.model == "auto":
+            return self._fit_auto(x, names, preparation, rows)
         if self.model != "wells":
-            return self._fit_network(x, None if X_val is None else self._validated(X_val, reset=False))
-        if X_val is not None:
-            raise ValueError("X_val is for model='network' or an energy; model='wells' holds no rows out")
-        chooser, stream = _sequence(self.random_state).spawn(2)
+            return self._fit_network(x, X_val, names, preparation, rows)
+        chooser, stream = sequence_of(self.random_state).spawn(2)
         settings = {
             "recipe": self.recipe,
             "n_updates": 800 if self.n_updates is None else self.n_updates,
@@ -215,19 +247,49 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             "learning_rate": self.learning_rate,
             "n_init": self.n_init,
             "covariance": self.covariance,
-            "names": getattr(self, "feature_names_in_", None),
+            "tails": self.tails,
+            "polish": self.polish,
+            "names": names,
         }
         n_wells, held_out = self.n_wells, None
         if isinstance(n_wells, str):
             if n_wells != "auto":
                 raise ValueError(f"n_wells must be an integer or 'auto', got {describe(n_wells)}")
             n_wells, held_out = choose_n_wells(
-                x, max_wells=self.max_wells, n_folds=self.n_folds, seed=chooser, **settings
+                x if weights is None else thinned(x, weights, np.random.default_rng(chooser.spawn(1)[0])),
+                max_wells=self.max_wells,
+                n_folds=self.n_folds,
+                seed=chooser,
+                **settings,
             )
-        self._adopt(fit_rows(x, n_wells, seed=stream, **settings), held_out)
+            if preparation is not None:
+                # Of x, not of z. (Folds share the transforms, whose few parameters all rows have told.)
+                held_out["log_likelihood"] += preparation.log_jacobian(rows).mean()
+        fit = fit_rows(x, n_wells, weights=weights, seed=stream, **settings)
+        self._adopt(fit if preparation is None else prepared(preparation, fit, rows), held_out)
         return self
 
-    def _fit_network(self, x, x_val):
+    def _fit_auto(self, x, names, preparation, rows):
+        fit = fit_auto_rows(
+            x,
+            max_wells=self.max_wells,
+            n_folds=self.n_folds,
+            hidden=self.hidden,
+            max_seconds=self.max_seconds,
+            seed=sequence_of(self.random_state).spawn(2)[1],
+            names=names,
+            preprocess="choose" if self.preprocess is None else None,
+        )
+        if preparation is not None:
+            fit.candidates["log_likelihood"] += preparation.log_jacobian(rows).mean()
+            fit = prepared(preparation, fit, rows)
+        self._adopt(fit, None)
+        return self
+
+    def _fit_network(self, x, X_val, names, preparation, rows):
+        x_val = None if X_val is None else self._validated(X_val, reset=False)
+        if x_val is not None and preparation is not None:
+            x_val = preparation.transform(x_val)
         fit = fit_network_rows(
             x,
             self.model if isinstance(self.model, Energy) else None,
@@ -240,29 +302,32 @@ class EnergyDensity(DensityMixin, BaseEstimator):
             learning_rate=self.learning_rate,
             max_seconds=self.max_seconds,
             # The second child, as for wells; `sample` has the third.
-            seed=_sequence(self.random_state).spawn(2)[1],
-            names=getattr(self, "feature_names_in_", None),
+            seed=sequence_of(self.random_state).spawn(2)[1],
+            names=names,
         )
-        self._adopt(fit, None)
+        self._adopt(fit if preparation is None else prepared(preparation, fit, rows), None)
         return self
 
-    def _adopt(self, model: ScaledWells | ScaledNetwork, held_out):
+    def _adopt(self, model: ScaledWells | ScaledNetwork | PreparedDensity, held_out):
         self.model_ = model
         self.held_out_ = held_out
-        for name in ("n_wells_", "weights_", "means_", "stds_", "covariances_"):
+        for name in ("n_wells_", "weights_", "means_", "stds_", "covariances_", "degrees_of_freedom_"):
             # Of an earlier fit.
             self.__dict__.pop(name, None)
+        self.candidates_ = getattr(getattr(model, "inner", model), "candidates", None)
         self.energy_ = model.energy_
         self.training_ = model.training
         self.warnings_ = model.warnings
-        wells = _wells_of(model)
+        wells = wells_of(model)
         if wells is not None:
             self._adopt_wells(wells)
 
-    def _adopt_wells(self, model: ScaledWells):
+    def _adopt_wells(self, model: ScaledWells | PreparedDensity):
         self.n_wells_ = model.n_wells
         self.weights_, self.means_, self.stds_ = model.weights_, model.means_, model.stds_
         self.covariances_ = model.covariances_ if model.covariance == "full" else self.stds_**2
+        if model.degrees_of_freedom_ is not None:
+            self.degrees_of_freedom_ = model.degrees_of_freedom_
 
     def _validated(self, X, reset):
         if isinstance(X, np.ma.MaskedArray) and np.ma.getmaskarray(X).any():
@@ -298,14 +363,16 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         return np.log(len(log_p)) * self._n_free() - 2 * log_p.sum()
 
     def _n_free(self):
-        # The parameters of the wells; k counts as masses, which sum to 1, and c is not free.
+        # The parameters of the wells; k counts as masses, which sum to 1, and c is not free. Those of transforms too.
         check_is_fitted(self)
-        wells = _wells_of(self.model_)
+        wells = wells_of(self.model_)
         if wells is None:
             raise ValueError(
                 "the weights of a network are no count of free parameters; compare score(X) on rows that were not "
                 "fitted, or model_.held_out"
             )
+        if isinstance(wells, PreparedDensity):
+            return wells.wells.wells.n_params - 2 + wells.preparation.n_free
         return wells.wells.n_params - 2
 
     def predict_proba(self, X):
@@ -323,13 +390,13 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         x = self._validated(X, reset=False)
-        wells = _wells_of(self.model_)
+        wells = wells_of(self.model_)
         if wells is None:
             raise ValueError(
                 "a network has no wells to assign rows to; score_samples tells how likely rows are, and "
                 "EnergyDensity(model='wells') has predict and predict_proba"
             )
-        return wells.wells.shares((x - wells.offset) / wells.scale)
+        return wells._shares(x)
 
     def predict(self, X):
         """The well with the largest share at every row of X, counted from 0.
@@ -359,27 +426,6 @@ class EnergyDensity(DensityMixin, BaseEstimator):
         if not isinstance(n_samples, numbers.Integral) or isinstance(n_samples, bool) or n_samples < 1:
             raise ValueError(f"n_samples must be an integer of at least 1, got {describe(n_samples)}")
         own = random_state is None
-        sequence = _sequence(self.random_state if own else random_state)
+        sequence = sequence_of(self.random_state if own else random_state)
         # The third child of the estimator's own seed: `fit` has the first two.
         return self.model_.sample(int(n_samples), seed=sequence.spawn(3)[2] if own else sequence)
-
-
-def _wells_of(model):
-    """The wells that are the density; None if a network is, or an energy of the user's."""
-    if isinstance(model, ScaledWells):
-        return model
-    return None if model.better else model.wells
-
-
-def _sequence(random_state) -> np.random.SeedSequence:
-    if isinstance(random_state, np.random.SeedSequence):
-        # A copy: spawning must not change what fit does the next time.
-        return np.random.SeedSequence(
-            random_state.entropy, spawn_key=random_state.spawn_key, pool_size=random_state.pool_size
-        )
-    if isinstance(random_state, np.random.Generator):
-        return seed_sequence(random_state)
-    if isinstance(random_state, numbers.Integral):
-        return seed_sequence(int(random_state))
-    words = check_random_state(random_state).randint(0, 2**32, size=4, dtype=np.uint32)
-    return seed_sequence([int(w) for w in words])

@@ -7,6 +7,7 @@ from importlib import import_module
 import numpy as np
 
 from ._runtime.check import describe, numeric
+from .fitting.prepared import PreparedDensity
 from .fitting.scaled_wells import ScaledWells
 from .samplers.result import SampleResult
 from .training.replay import ReplayBuffer
@@ -18,11 +19,11 @@ def to_pandas(obj, *, names=None):
 
     Parameters
     ----------
-    obj : TrainingResult, SampleResult, ReplayBuffer, ScaledWells, EnergyDensity or array-like
+    obj : TrainingResult, SampleResult, ReplayBuffer, ScaledWells, PreparedDensity, EnergyDensity or array-like
         * TrainingResult: the history, one row per update (index ``step``), with a column for every parameter if theta
           was kept in every update (else see `to_xarray`).
-        * ScaledWells, EnergyDensity: one row per well, with ``weight``, and ``mean`` and ``std`` of every feature in
-          the units of the data.
+        * ScaledWells, PreparedDensity, EnergyDensity: one row per well, with ``weight``, and ``mean`` and ``std`` of
+          every feature in the units of the data.
         * SampleResult, ReplayBuffer, array of shape (n_samples, n_features) or (n_samples,): one row per state. A
           trace of shape (n_draws, n_chains, n_features) gets the index (``draw``, ``chain``).
     names : sequence of str, optional
@@ -34,8 +35,16 @@ def to_pandas(obj, *, names=None):
         If pandas is not installed.
     TypeError, ValueError
         If obj is none of these, or names do not fit.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> from fastebm.interchange import to_pandas
+    >>> fit = fe.fit_wells(fe.datasets.load_old_faithful(), 2, seed=1, names=["eruption", "waiting"])
+    >>> list(to_pandas(fit).columns)
+    ['weight', 'mean[x0]', 'mean[x1]', 'std[x0]', 'std[x1]']
     """
-    pandas = _need("pandas", "arviz")
+    pandas = _need("pandas")
     if isinstance(obj, TrainingResult):
         columns = {n: obj.history[n] for n in ("energy_data", "energy_model", "energy_gap")}
         steps, rows = _thetas(obj)
@@ -43,7 +52,7 @@ def to_pandas(obj, *, names=None):
             columns |= dict(zip(obj.energy.param_names, rows.T, strict=True))
         return pandas.DataFrame(columns, index=pandas.Index(obj.history["step"], name="step"))
     wells = getattr(obj, "model_", obj)
-    if isinstance(wells, ScaledWells):
+    if isinstance(wells, (ScaledWells, PreparedDensity)):
         if names is None:
             names = getattr(obj, "feature_names_in_", None)
         features = _names(names, wells.n_features)
@@ -80,8 +89,16 @@ def to_xarray(obj, *, names=None):
         If xarray is not installed.
     TypeError, ValueError
         If obj is none of these, holds no trace, or names do not fit.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> from fastebm.interchange import to_xarray
+    >>> run = fe.MALA(0.05).run(fe.WellMixture(), [0.0] * 4, 100, seed=1, thin=10)
+    >>> dict(to_xarray(run).sizes)
+    {'chain': 4, 'draw': 10, 'feature': 1}
     """
-    xarray = _need("xarray", "arviz")
+    xarray = _need("xarray")
     if isinstance(obj, TrainingResult):
         columns = {n: ("step", obj.history[n]) for n in ("energy_data", "energy_model", "energy_gap")}
         steps, rows = _thetas(obj)
@@ -131,15 +148,23 @@ def to_arviz(obj, *, names=None):
         If ArviZ is not installed.
     TypeError, ValueError
         As `to_xarray`.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> from fastebm.interchange import to_arviz
+    >>> run = fe.MALA(0.05).run(fe.WellMixture(), [0.0] * 4, 100, seed=1, thin=10)
+    >>> to_arviz(run).posterior.sizes["draw"]
+    10
     """
     if isinstance(obj, TrainingResult):
         raise TypeError("a TrainingResult holds no sample of one density; use to_xarray for its history")
-    arviz = _need("arviz", "arviz")
+    arviz = _need("arviz")
     posterior = to_xarray(obj, names=names)
     # ArviZ 1.x answers to the old name too, with a warning and another class, but does not hold it.
     if "InferenceData" in vars(arviz):
         return arviz.InferenceData(posterior=posterior)
-    return _need("xarray", "arviz").DataTree.from_dict({"posterior": posterior})
+    return _need("xarray").DataTree.from_dict({"posterior": posterior})
 
 
 def _thetas(result):
@@ -149,11 +174,11 @@ def _thetas(result):
     return result.history["step"], result.history["theta"]
 
 
-def _need(module, extra):
+def _need(module):
     try:
         return import_module(module)
-    except ImportError:
-        raise ImportError(f"this needs {module}; install fastebm with its '{extra}' extra") from None
+    except ImportError as error:
+        raise ImportError(f"this needs {module}: pip install {module} ({error})") from None
 
 
 def _states(obj):

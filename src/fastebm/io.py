@@ -8,9 +8,11 @@ import numpy as np
 
 from ._runtime.errors import ModelFileError
 from .diagnostics.diagnostic import Diagnostic
+from .fitting.prepared import PreparedDensity
 from .fitting.scaled_network import ScaledNetwork
 from .fitting.scaled_wells import ScaledWells
 from .partition.log_partition import LogPartition
+from .preprocess import Preprocessing
 from .samplers.result import SampleResult
 from .samplers.state import RunState
 from .storage import archive
@@ -85,6 +87,13 @@ def load(path):
         registered in this process (see `fastebm.register`).
     ImportError
         If it holds an estimator and scikit-learn is not installed.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> fe.save("model.npz", fe.WellMixture())
+    >>> fe.load("model.npz") == fe.WellMixture()
+    True
     """
     tree, arrays = archive.read(path)
     if not is_object(tree):
@@ -110,7 +119,7 @@ def _prepare(name):
 def _encode_estimator(estimator):
     fitted = hasattr(estimator, "model_")
     return {
-        "params": estimator.get_params(deep=False),
+        "params": _encode_params(estimator.get_params(deep=False)),
         "model": estimator.model_ if fitted else None,
         "held_out": estimator.held_out_ if fitted else None,
         "n_features_in": estimator.n_features_in_ if fitted else None,
@@ -118,10 +127,19 @@ def _encode_estimator(estimator):
     }
 
 
+def _encode_params(params):
+    # Keys of a dict may be numbers of columns, and those of a file are texts.
+    how = params["preprocess"]
+    return params | {"preprocess": list(map(list, how.items()))} if isinstance(how, dict) else params
+
+
 def _decode_estimator(cls, f):
-    estimator = cls(**f["params"])
+    params = f["params"]
+    if isinstance(params.get("preprocess"), list):
+        params["preprocess"] = {key: value for key, value in params["preprocess"]}
+    estimator = cls(**params)
     if f["model"] is not None:
-        _expect(f["model"], (ScaledWells, ScaledNetwork))
+        _expect(f["model"], (ScaledWells, ScaledNetwork, PreparedDensity))
         estimator._adopt(f["model"], f["held_out"])
         estimator.n_features_in_ = f["n_features_in"]
         if f["feature_names_in"] is not None:
@@ -138,6 +156,10 @@ def _expect(value, cls):
 
 def _encode_fields(obj):
     return {f.name: getattr(obj, f.name) for f in fields(obj)}
+
+
+def _encode_run(result):
+    return {name: value for name, value in _encode_fields(result).items() if name != "energy"}
 
 
 def _encode_result(result):
@@ -179,6 +201,15 @@ def _decode_network(f):
     return ScaledNetwork(**f)
 
 
+def _decode_prepared(f):
+    _expect(f["preparation"], Preprocessing)
+    if not hasattr(f["inner"], "_log_prob"):
+        raise ModelFileError(f"its content is damaged ({type(f['inner']).__name__} in place of a density)")
+    if f["inner"].n_features != len(f["preparation"].kept):
+        raise ModelFileError("its content is damaged (number of columns)")
+    return PreparedDensity(**f)
+
+
 def _encode_buffer(buffer):
     return {
         "capacity": buffer.capacity,
@@ -200,8 +231,10 @@ register("TrainingResult", TrainingResult, _encode_result, _decode_result)
 register("ScoreResult", ScoreResult, _encode_fields, _decode_scores)
 register("NoiseLadder", NoiseLadder, _encode_fields, lambda f: NoiseLadder(**f))
 register("RunState", RunState, _encode_fields, lambda f: RunState(**f))
-register("SampleResult", SampleResult, _encode_fields, lambda f: SampleResult(**f))
+register("SampleResult", SampleResult, _encode_run, lambda f: SampleResult(**f))
 register("ScaledWells", ScaledWells, _encode_fields, _decode_wells)
 register("ScaledNetwork", ScaledNetwork, _encode_fields, _decode_network)
+register("Preprocessing", Preprocessing, Preprocessing.state, Preprocessing.from_state)
+register("PreparedDensity", PreparedDensity, _encode_fields, _decode_prepared)
 register("LogPartition", LogPartition, _encode_fields, lambda f: LogPartition(**f))
 register("Diagnostic", Diagnostic, _encode_fields, lambda f: Diagnostic(**f))

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ._runtime import html
 from ._runtime.check import describe, integer, samples
-from ._runtime.errors import FastEBMWarning
+from ._runtime.errors import FastEBMWarning, SamplingInterrupted
 from ._runtime.progress import bar
 from ._runtime.seed import seed_sequence
 from .diagnostics import Diagnostic, ess, mode_occupancy, rhat
@@ -34,7 +35,7 @@ MODE_Z = 5.0
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class Sample(html.Shown):
     """What `sample` returns.
 
     Attributes
@@ -54,6 +55,17 @@ class Sample:
     acceptance_rate : float or None
     n_steps : int
         Steps of each chain, warm-up included.
+    energy : Energy or None
+        What was sampled, the object itself and no copy, for pictures; None after a pickle.
+    every : int
+        Steps from one draw of the trace to the next.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> drawn = fe.sample(fe.DoubleWell(2), 500, seed=1)
+    >>> drawn.x.shape, drawn.warnings, bool((drawn.ess >= 400).all())
+    ((500, 2), [], True)
     """
 
     x: np.ndarray
@@ -64,6 +76,11 @@ class Sample:
     acceptance_rate: float | None
     n_steps: int
     warnings: list[Diagnostic] = field(default_factory=list)
+    energy: Energy | None = None
+    every: int = 1
+
+    def __getstate__(self):
+        return self.__dict__ | {"energy": None}
 
     def to_arviz(self, *, names=None):
         """The chains as ArviZ takes them (InferenceData, or a DataTree from ArviZ 1.0 on)."""
@@ -80,6 +97,21 @@ class Sample:
             f"Sample({len(self.x)} x {self.x.shape[1]}, {how}, rhat {np.max(self.rhat):.3f}, "
             f"ess {np.min(self.ess):.0f}, warnings: {said})"
         )
+
+    def _html(self) -> str:
+        rows = [("samples", len(self.x)), ("features", self.x.shape[1])]
+        if self.sampler is None:
+            rows.append(("drawn", "independently"))
+        else:
+            rows += [("sampler", html.code(self.sampler)), ("steps of each chain", self.n_steps)]
+        rows += [
+            ("largest R-hat", f"{np.max(self.rhat):.4f}"),
+            ("effective samples, fewest", f"{np.min(self.ess):,.0f}"),
+        ]
+        if self.x.shape[1] <= 8:
+            rows += [("mean", html.short(self.x.mean(axis=0)))]
+            rows += [("standard deviation", html.short(self.x.std(axis=0)))]
+        return html.card("Sample", rows, html.verdict(self.warnings))
 
 
 def sample(
@@ -131,6 +163,8 @@ def sample(
         If an argument is of the wrong kind, or no chain can start.
     NonFiniteError
         If the energy or its gradient is not a number.
+    SamplingInterrupted
+        After Ctrl-C. It is a KeyboardInterrupt, and its ``result`` is the `Sample` of what was drawn until then.
 
     References
     ----------
@@ -156,23 +190,26 @@ def sample(
     start = None if x0 is None else samples(x0, energy.n_features, "x0")[0]
     if sampler is None and energy.has_exact_sample:
         x = energy.exact_sample(n, streams.next())
-        return Sample(
-            x, None, np.ones(energy.n_features), np.full(energy.n_features, float(n)), None, None, 0
-        )
+        ones = np.ones(energy.n_features)
+        return Sample(x, None, ones, n * ones, None, None, 0, energy=energy)
     begin = _starts(energy, start, chains, np.random.default_rng(streams.next()))
     show = bar(progress, budget, "sampling", "step") if progress else None
+    run, interrupted = None, False
     try:
         run = _Chains(energy, begin, sampler or HMC("auto", 8), streams, n_threads, show)
         run.until_good(min(float(n), LEAST_ESS), budget, None if sampler else STUCK_RHAT)
         if sampler is None and not run.good and run.rhat.max() > STUCK_RHAT and run.n_steps < budget:
             hot = Tempering(HMC("auto", 8), _ladder(energy.n_features), swap_every=2)
-            ladder = _Chains(energy, begin, hot, streams, n_threads, show)
-            ladder.until_good(min(float(n), LEAST_ESS), budget - run.n_steps, None)
-            ladder.n_steps += run.n_steps
-            run = ladder
+            before, run = run.n_steps, _Chains(energy, begin, hot, streams, n_threads, show)
+            run.until_good(min(float(n), LEAST_ESS), budget - before, None)
+            run.n_steps += before
+    except KeyboardInterrupt:
+        interrupted = True
     finally:
         if show is not None:
             show.close()
+    if interrupted and (run is None or not len(run.trace)):
+        raise SamplingInterrupted("interrupted before anything was drawn", None)
     found = run.warnings(energy)
     result = Sample(
         run.take(n),
@@ -183,7 +220,16 @@ def sample(
         run.acceptance_rate,
         run.n_steps,
         found,
+        energy,
+        run.thin,
     )
+    if interrupted:
+        raise SamplingInterrupted(
+            f"interrupted after {run.n_steps:,} steps of each chain; .result of this error is the Sample of what was "
+            "drawn, with its rhat and warnings",
+            result,
+            run.n_steps,
+        )
     if found:
         warnings.warn(" ".join(str(found[0]).split()), FastEBMWarning, stacklevel=2)
     return result
@@ -209,7 +255,7 @@ class _Chains:
         self.energy, self.sampler, self.show, self.n_threads = energy, tuned.sampler, show, n_threads
         self.n_steps, self.seed = tuned.n_steps, streams.next()
         self.state, self.thin = tuned.x, 1
-        self.trace = np.empty((0, *x.shape))
+        self.trace, self.n_chains = np.empty((0, *x.shape)), len(x)
         self.rhat = self.ess = np.full(energy.n_features + 1, np.nan)
         self.acceptance_rate = None
         self.wanted = math.inf
@@ -225,14 +271,18 @@ class _Chains:
         while True:
             draws = max(4, min(draws, (budget - self.n_steps) // self.thin))
             fresh = self.seed if rounds == 0 else None
-            result = self.sampler.run(
-                self.energy,
-                self.state,
-                draws * self.thin,
-                seed=fresh,
-                thin=self.thin,
-                n_threads=self.n_threads,
-            )
+            try:
+                result = self.sampler.run(
+                    self.energy,
+                    self.state,
+                    draws * self.thin,
+                    seed=fresh,
+                    thin=self.thin,
+                    n_threads=self.n_threads,
+                )
+            except SamplingInterrupted as stopped:
+                self._keep(stopped, rounds)
+                raise
             self.state, self.acceptance_rate = result.state, result.acceptance_rate
             self.n_steps += draws * self.thin
             rounds += 1
@@ -251,6 +301,18 @@ class _Chains:
                 self.trace = self.trace[len(self.trace) // 2 :][1::2]
                 self.thin *= 2
             draws = MOST_DRAWS - len(self.trace)
+
+    def _keep(self, stopped, rounds):
+        """Add what an interrupted round drew, where it moved every chain."""
+        part = stopped.result
+        if part is None or len(part.x) < self.n_chains:
+            return
+        self.n_steps, self.acceptance_rate = self.n_steps + stopped.n_steps, part.acceptance_rate
+        trace = part.trace.reshape(len(part.trace), len(part.x), -1)
+        self.trace = (
+            np.concatenate([self.trace, trace]) if rounds > 1 or len(trace) < len(self.trace) else trace
+        )
+        self._look()
 
     def _look(self):
         rows = self.trace.reshape(-1, self.trace.shape[-1])

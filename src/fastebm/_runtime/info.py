@@ -16,6 +16,12 @@ def info() -> dict:
     dict
         ``version`` (str), ``isa`` (str, the level in use), ``isa_available`` (list of str, the names FASTEBM_ISA
         accepts on this machine) and ``n_threads`` (int).
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> sorted(fe.info())
+    ['isa', 'isa_available', 'n_threads', 'version']
     """
     return {
         "version": __version__,

@@ -1,21 +1,26 @@
-"""The command line: fastebm demo | fit | score | sample | sweep | info.
+"""The command line: fastebm demo | describe | fit | score | sample | compare | sweep | info | doctor | completion.
 
-Results go to standard output, everything else to standard error. Exit status 0: done. 2: bad input or usage, with one
-line that says what to do. 130: interrupted.
+Results go to standard output, everything else to standard error. Exit status 0: done. 1: doctor found something wrong.
+2: bad input or usage, with one line that says what to do. 130: interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import importlib.util
 import json
 import os
 import sys
 
 from .._runtime.info import __version__, info
+from . import values
+from .completion import SHELLS, script
+from .help import Formatter, ending
+from .options import names, natural, table_options
+from .words import spoken
 
 DEMO_PICTURE = "demo.png"
+TABLES = "CSV, Excel, Parquet, Feather, NPY or NPZ file, or - for standard input"
 
 
 def main(argv=None) -> int:
@@ -31,11 +36,12 @@ def main(argv=None) -> int:
         sys.stdout.reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        status = arguments.run(arguments) or 0
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader (head, say) has had enough.
         _abandon_stdout()
+        return 0
     except KeyboardInterrupt:
         print("fastebm: interrupted; nothing was written", file=sys.stderr)
         return 130
@@ -46,9 +52,9 @@ def main(argv=None) -> int:
             sys.stdout.flush()
         except OSError:
             _abandon_stdout()
-        print(f"fastebm: error: {_one_line(error)}", file=sys.stderr)
+        print(f"fastebm: error: {_said(error, arguments)}", file=sys.stderr)
         return 2
-    return 0
+    return status
 
 
 def _abandon_stdout() -> None:
@@ -61,22 +67,50 @@ def _one_line(error) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
+def _said(error, arguments) -> str:
+    text = _one_line(error)
+    if type(error) is not ValueError:
+        return text
+    # The library speaks of X and of its arguments; here X is a file, and arguments are options.
+    source = getattr(arguments, "data", None)
+    return spoken(text, "standard input" if source == "-" else source)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fastebm", description="Energy-based models on an ordinary CPU.")
+    parser = argparse.ArgumentParser(
+        prog="fastebm",
+        description="Energy-based models on an ordinary CPU.",
+        epilog="fastebm COMMAND --help has examples, defaults and the exit status.",
+    )
     parser.add_argument("--version", action="version", version=f"fastebm {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     _add_demo(commands)
+    _add_describe(commands)
     _add_fit(commands)
     _add_score(commands)
+    _add_impute(commands)
     _add_sample(commands)
     _add_sweep(commands)
+    _add_compare(commands)
     command = _command(commands, "info", _info, "show version, instruction set and number of threads")
     command.set_defaults(quiet=True)
+    doctor = _command(
+        commands, "doctor", _doctor, "check the installation, and say what could be added to it"
+    )
+    doctor.add_argument("--quiet", action="store_true", help="say only what is wrong")
+    completion = _command(commands, "completion", _completion, "print a script that completes in a shell")
+    completion.add_argument("shell", choices=SHELLS, help="the shell to complete in")
     return parser
 
 
 def _command(commands, name, run, text):
-    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command = commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=ending(name),
+        formatter_class=Formatter,
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     command.add_argument("--traceback", action="store_true", help="show the whole traceback of an error")
     command.set_defaults(run=run)
@@ -85,27 +119,14 @@ def _command(commands, name, run, text):
 
 def _quiet(command):
     command.add_argument(
-        "--quiet", action="store_true", help="no progress bar (there is none without a terminal)"
+        "--quiet", action="store_true", help="no table and no progress bar; warnings go to standard error"
     )
 
 
 def _seed(command):
     command.add_argument(
-        "--seed", type=_natural, default=1, metavar="N", help="seed of everything random (default 1)"
+        "--seed", type=natural, default=1, metavar="N", help="seed of everything random (default 1)"
     )
-
-
-def _table(command):
-    command.add_argument(
-        "--columns", type=_names, metavar="A,B", help="columns by name or position (default: all)"
-    )
-    command.add_argument(
-        "--header",
-        choices=("auto", "yes", "no"),
-        default="auto",
-        help="does the first line hold names? (default: if none of its cells is a number)",
-    )
-    command.add_argument("--drop-na", action="store_true", help="leave out rows with missing cells")
 
 
 def _add_demo(commands):
@@ -116,20 +137,30 @@ def _add_demo(commands):
     _quiet(command)
 
 
+def _add_describe(commands):
+    command = _command(
+        commands, "describe", _describe, "show what is understood of a table, before it is fitted"
+    )
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    table_options(command, drop_na=False)
+    command.set_defaults(quiet=False)
+
+
 def _add_fit(commands):
     command = _command(
         commands, "fit", _fit, "fit a density of smooth wells, or a network, to a table of numbers"
     )
-    command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
-    _table(command)
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    table_options(command)
     command.add_argument(
         "--model",
-        choices=("wells", "network"),
+        choices=("wells", "auto", "network"),
         default="wells",
-        help="network: certified on rows held out, and wells again where they are as good (default wells)",
+        help="auto: wells of all kinds, or a network, by rows held out; network: certified on rows held out, and wells "
+        "again where they are as good (default wells)",
     )
     command.add_argument(
-        "--wells", type=_wells, default=2, metavar="N", help="number of wells, or auto (default 2)"
+        "--wells", type=values.wells, default=2, metavar="N", help="number of wells, or auto (default 2)"
     )
     _seed(command)
     command.add_argument(
@@ -140,26 +171,48 @@ def _add_fit(commands):
     )
     command.add_argument(
         "--updates",
-        type=_natural,
+        type=natural,
         metavar="N",
         help="training updates (default 800, of a network at most 4000)",
     )
     command.add_argument(
         "--n-init",
-        type=_wells,
+        type=values.wells,
         default="auto",
         metavar="N",
         help="starts, of which the best counts (default: about 10)",
     )
+    for name, options, said in (
+        ("--covariance", ("diag", "full"), "may the columns of a well be correlated? (default diag: no)"),
+        ("--tails", ("normal", "student"), "student: wells bear outliers, by EM (default normal)"),
+    ):
+        command.add_argument(name, choices=options, default=options[0], help=said)
     command.add_argument(
-        "--covariance",
-        choices=("diag", "full"),
-        default="diag",
-        help="may the columns of a well be correlated? (default diag: no)",
+        "--max-wells",
+        type=values.wells,
+        metavar="N",
+        help="with --model auto: largest number of wells of one fit (default: as many as the data bear)",
     )
-    network = command.add_argument_group("with --model network")
+    command.add_argument(
+        "--preprocess",
+        choices=("none", "auto"),
+        help="auto: logarithms and powers of skewed and of non-negative columns, noise in rounded ones; constants and "
+        "copies left out (default none; with --model auto, where rows held out gain by it)",
+    )
+    command.add_argument(
+        "--cyclic",
+        type=values.period,
+        action="append",
+        metavar="NAME=PERIOD",
+        help="a column on a circle, such as hour=24; turns --preprocess auto on",
+    )
+    network = command.add_argument_group("with --model network, or auto")
     network.add_argument(
-        "--hidden", type=_widths, default="auto", metavar="A,B", help="widths of the hidden layers, or auto"
+        "--hidden",
+        type=values.widths,
+        default="auto",
+        metavar="A,B",
+        help="widths of the hidden layers (default auto)",
     )
     network.add_argument(
         "--base",
@@ -180,10 +233,37 @@ def _add_fit(commands):
 def _add_score(commands):
     command = _command(commands, "score", _score, "log-density of every row under a saved model")
     command.add_argument("model", metavar="MODEL")
-    command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
-    _table(command)
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    table_options(command)
+    command.add_argument(
+        "--flag",
+        type=values.rate,
+        metavar="RATE",
+        help="mark odd rows, at this rate of false alarms (1%% or 0.01): less likely than all but so many of the rows "
+        "that the fit had held out, with the column that makes them so",
+    )
     command.add_argument(
         "--out", metavar="FILE", help="write the log-density of every row (CSV, or NPY; - for stdout)"
+    )
+    _quiet(command)
+
+
+def _add_impute(commands):
+    command = _command(commands, "impute", _impute, "fill the empty cells of a table under a saved model")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    # Rows with empty cells are what this is for: they are neither refused nor left out.
+    table_options(command, drop_na=False)
+    command.set_defaults(drop_na=None)
+    command.add_argument(
+        "--how",
+        choices=("mean", "draw"),
+        default="mean",
+        help="the best guess of each cell, or a draw that keeps spreads and correlations (default mean)",
+    )
+    _seed(command)
+    command.add_argument(
+        "--out", default="-", metavar="FILE", help="CSV, or NPY by its ending (default: stdout)"
     )
     _quiet(command)
 
@@ -192,22 +272,22 @@ def _add_sample(commands):
     command = _command(commands, "sample", _sample, "draw from a saved model")
     command.add_argument("model", metavar="MODEL")
     command.add_argument(
-        "--n", type=_natural, default=1000, metavar="N", help="number of samples (default 1000)"
+        "--n", type=natural, default=1000, metavar="N", help="number of samples (default 1000)"
     )
     _seed(command)
     command.add_argument(
         "--out", default="-", metavar="FILE", help="CSV, or NPY by its ending (default: stdout)"
     )
-    command.set_defaults(quiet=True)
+    _quiet(command)
 
 
 def _add_sweep(commands):
     command = _command(commands, "sweep", _sweep, "train with many settings and compare what they cost")
-    command.add_argument("data", metavar="DATA", help="CSV, NPY or NPZ file, or - for standard input")
-    _table(command)
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    table_options(command)
     command.add_argument(
         "--set",
-        type=_setting,
+        type=values.setting,
         action="append",
         required=True,
         metavar="NAME=A,B,...",
@@ -220,10 +300,10 @@ def _add_sweep(commands):
         default="default",
         help="where every run starts from: the default trainer, or the teaching notebook's",
     )
-    command.add_argument("--wells", type=_natural, default=2, metavar="N", help="number of wells (default 2)")
-    command.add_argument("--updates", type=_natural, metavar="N", help="training updates of every run")
+    command.add_argument("--wells", type=natural, default=2, metavar="N", help="number of wells (default 2)")
+    command.add_argument("--updates", type=natural, metavar="N", help="training updates of every run")
     command.add_argument(
-        "--repeats", type=_natural, default=1, metavar="N", help="runs of every setting (default 1)"
+        "--repeats", type=natural, default=1, metavar="N", help="runs of every setting (default 1)"
     )
     command.add_argument(
         "--test", type=float, default=0.25, metavar="SHARE", help="share of rows held out (default 0.25)"
@@ -238,56 +318,29 @@ def _add_sweep(commands):
     _quiet(command)
 
 
-# ---- values of options ----
-
-
-def _setting(text: str):
-    from .sweep import setting
-
-    try:
-        return setting(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _natural(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
-    return int(text)
-
-
-def _wells(text: str):
-    if text == "auto":
-        return text
-    number = _natural(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError("at least one well, or auto")
-    return number
-
-
-def _widths(text: str):
-    if text == "auto":
-        return text
-    widths = [_natural(part.strip()) for part in text.split(",")]
-    if 0 in widths:
-        raise argparse.ArgumentTypeError("a layer has at least one unit")
-    return tuple(widths)
-
-
-def _names(text: str) -> list[str]:
-    names = [n.strip() for n in next(csv.reader([text], skipinitialspace=True), [])]
-    if not names or "" in names:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of column names such as a,b")
-    return names
+def _add_compare(commands):
+    command = _command(commands, "compare", _compare, "compare densities on rows held out of a table")
+    command.add_argument("data", metavar="DATA", help=TABLES)
+    table_options(command)
+    command.add_argument(
+        "--methods",
+        type=names,
+        default=["auto", "em", "gm-diag", "gm-full", "kde"],
+        metavar="A,B",
+        help="auto, em (our diagonal wells), gm-diag, gm-full (GaussianMixture), kde (KernelDensity), gm-diag-raw, "
+        "gm-full-raw; the others are compared with the first (default: the first five)",
+    )
+    command.add_argument("--folds", type=natural, default=5, metavar="N", help="number of folds (default 5)")
+    command.add_argument(
+        "--max-seconds", type=float, metavar="S", help="stop training each network after so long; 0: none"
+    )
+    _seed(command)
+    _quiet(command)
 
 
 def _progress(arguments) -> bool:
     shown = not arguments.quiet and not arguments.json and sys.stderr is not None and sys.stderr.isatty()
     return shown and importlib.util.find_spec("tqdm") is not None
-
-
-def _has_matplotlib() -> bool:
-    return importlib.util.find_spec("matplotlib") is not None
 
 
 def _print_json(value) -> None:
@@ -306,29 +359,51 @@ def _info(arguments):
     print(f"threads          {facts['n_threads']}")
 
 
+def _doctor(arguments):
+    from . import doctor
+
+    return doctor.run(arguments, _print_json)
+
+
+def _completion(arguments):
+    text = script(_parser(), arguments.shell)
+    if arguments.json:
+        return _print_json({"shell": arguments.shell, "script": text})
+    print(text, end="")
+
+
 def _demo(arguments):
     from ..plotting._canvas import check_picture, encoded
     from . import demo, output
 
     picture = None if arguments.no_picture else arguments.out or DEMO_PICTURE
-    if picture and (arguments.out or _has_matplotlib()):
-        check_picture(picture)
-    elif picture:
-        print("fastebm: no picture: install fastebm with its 'plot' extra", file=sys.stderr)
+    try:
+        if picture:
+            check_picture(picture)
+    except ImportError as error:
+        if arguments.out:
+            raise
+        print(f"fastebm: no picture: {_one_line(error)}", file=sys.stderr)
         picture = None
     output.check_writable(picture)
     show = _progress(arguments)
     fits = []
     for fit in (demo.fit_old_faithful, demo.fit_two_normals):
         fits.append(fit(arguments.seed, show))
-        if not arguments.json:
+        if not arguments.json and not arguments.quiet:
             print(demo.table(fits[-1]), end="\n\n", flush=True)
     if picture:
         output.write(picture, encoded(demo.picture(fits), picture))
     if arguments.json:
         _print_json({"seed": arguments.seed, "fits": [f.report() for f in fits], "picture": picture})
-    elif picture:
+    elif picture and not arguments.quiet:
         print(f"picture: {picture}")
+
+
+def _describe(arguments):
+    from . import describe
+
+    describe.run(arguments, _progress(arguments), _print_json)
 
 
 def _fit(arguments):
@@ -337,10 +412,22 @@ def _fit(arguments):
     fit.run(arguments, _progress(arguments), output, _print_json)
 
 
+def _compare(arguments):
+    from . import auto, output
+
+    auto.run_compare(arguments, _progress(arguments), output, _print_json)
+
+
 def _score(arguments):
     from . import fit, output
 
     fit.score(arguments, _progress(arguments), output, _print_json)
+
+
+def _impute(arguments):
+    from . import impute, output
+
+    impute.run(arguments, _progress(arguments), output, _print_json)
 
 
 def _sample(arguments):

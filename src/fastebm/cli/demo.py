@@ -188,4 +188,5 @@ def picture(fits: list[Fit]):
         for ax, columns in ((density, 3), (energy, 4), (phases, 2), (parameters, 6)):
             legend_above(ax, columns)
         density.set_title(fit.name, fontsize="medium", pad=24)
+    sheet.align_ylabels(grid)
     return sheet

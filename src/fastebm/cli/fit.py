@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import shlex
+import sys
 import time
 from dataclasses import dataclass
 from warnings import catch_warnings, simplefilter
@@ -17,12 +18,16 @@ from .._runtime.errors import FastEBMWarning
 from .._runtime.info import __version__
 from .._runtime.seed import seed_sequence
 from ..energies import Energy
+from ..fitting.prepared import PreparedDensity
 from ..fitting.scaled_network import ScaledNetwork
 from ..fitting.scaled_wells import ScaledWells, fit_wells
 from ..fitting.selection import select_n_wells
 from ..io import load, save
 from ..training.result import TrainingResult
-from .tables import Table, TableError, read_table
+from .figures import counted, plus_minus
+from .tables import Table, TableError, asked
+from .tables import joined as _joined
+from .words import spoken
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +36,7 @@ class FitSummary:
 
     source: str
     table: Table
-    model: ScaledWells
+    model: ScaledWells | PreparedDensity
     held_out: np.ndarray | None
     settings: dict
     seconds: float
@@ -64,16 +69,25 @@ class FitSummary:
         lines = []
         for j in np.argsort(-self.model.weights_):
             scales = self.model.stds_[j]
-            r = (self.model.covariances_[j] / np.outer(scales, scales))[rows, columns]
+            product = np.outer(scales, scales)
+            # A constant column has no correlations.
+            r = np.divide(self.model.covariances_[j], product, out=0.0 * product, where=product > 0)[
+                rows, columns
+            ]
             top = np.argsort(-np.abs(r))[:3]
             pairs = [f"{names[columns[p]]} and {names[rows[p]]} {r[p]:+.2f}" for p in top]
             lines.append(f"correlated      well {j + 1}: {', '.join(pairs)}")
         return lines
 
+    def transforms(self) -> dict[str, str]:
+        """What was done with every column, and why; empty without transforms."""
+        preparation = getattr(self.model, "preparation", None)
+        return {} if preparation is None else {c.name: str(c) for c in preparation.columns}
+
     @property
     def warnings(self) -> list[str]:
         """What the diagnostics had to say about the fit, a line each."""
-        return [" ".join(str(w).split()) for w in self.model.warnings]
+        return [spoken(str(w)) for w in self.model.warnings]
 
     def command(self) -> str:
         """The command that gives this fit again."""
@@ -86,15 +100,22 @@ class FitSummary:
             words += ["--n-init", str(s["n_init"])]
         if s["covariance"] != "diag":
             words += ["--covariance", s["covariance"]]
+        if s["tails"] != "normal":
+            words += ["--tails", s["tails"]]
         if s["updates"] != 800:
             words += ["--updates", str(s["updates"])]
+        words += transforming(s)
         if s["header"] != "auto":
             words += ["--header", s["header"]]
-        return " ".join(words + ["--drop-na"] * s["drop_na"])
+        return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
+
+    def as_text(self) -> str:
+        """The table that the command prints."""
+        return as_text(self)
 
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
-        order = np.argsort(-self.model.weights_)
+        order, df = np.argsort(-self.model.weights_), self.model.degrees_of_freedom_
         training = self.model.training
         return {
             "fastebm": __version__,
@@ -102,20 +123,24 @@ class FitSummary:
             "columns": list(self.table.names),
             "n_rows": len(self.table.x),
             "n_dropped": self.table.dropped,
+            "notes": list(self.table.notes),
             "n_wells": self.model.n_wells,
             "weights": self.model.weights_[order].tolist(),
             "means": self.model.means_[order].tolist(),
             "widths": self.model.stds_[order].tolist(),
             "covariances": self.model.covariances_[order].tolist(),
+            "degrees_of_freedom": None if df is None else df[order].tolist(),
             "log_likelihood": self.log_likelihood,
             "held_out": [
                 {"n_wells": int(k), "log_likelihood": float(v), "lead_of_more_wells": float(g)}
                 for k, v, g in (self.held_out.tolist() if self.held_out is not None else [])
             ],
             "acceptance_rate": training.acceptance_rate if training else None,
+            "polished": self.model.polished,
             "gained_by_check": self.model.gained,
+            "transforms": self.transforms(),
             "warnings": self.warnings,
-            "not_checked": list(self.model.not_checked),
+            "not_checked": [spoken(s) for s in self.model.not_checked],
             "settings": self.settings,
             "seconds": self.seconds,
             "command": self.command(),
@@ -132,7 +157,10 @@ def fit_table(
     updates,
     n_init="auto",
     covariance="diag",
+    tails="normal",
     header="auto",
+    preprocess=None,
+    cyclic=None,
     progress=False,
 ) -> FitSummary:
     """Fit a table; with wells="auto", choose the number first."""
@@ -143,18 +171,20 @@ def fit_table(
         "n_updates": updates,
         "n_init": n_init,
         "covariance": covariance,
+        "tails": tails,
         "names": table.names,
     }
     begin = time.perf_counter()
     chooser, stream = seed_sequence(seed).spawn(2)
     held_out, n_wells = None, wells
-    if wells == "auto":
-        n_wells, held_out = select_n_wells(table.x, seed=chooser, **settings)
+    how = None if preprocess is None else {n: ("cyclic", period) for n, period in (cyclic or {}).items()}
     try:
+        if wells == "auto":
+            n_wells, held_out = select_n_wells(table.x, seed=chooser, preprocess=how, **settings)
         with catch_warnings():
             # They are printed with the table.
             simplefilter("ignore", FastEBMWarning)
-            model = fit_wells(table.x, n_wells, seed=stream, progress=progress, **settings)
+            model = fit_wells(table.x, n_wells, seed=stream, progress=progress, preprocess=how, **settings)
     except ValueError as error:
         # The library speaks of X; here X has a name.
         raise (
@@ -167,10 +197,21 @@ def fit_table(
         "updates": updates,
         "n_init": n_init,
         "covariance": covariance,
+        "tails": tails,
+        "preprocess": preprocess,
+        "cyclic": [f"{name}={period!r}" for name, period in (cyclic or {}).items()] or None,
         "header": header,
         "drop_na": table.dropped > 0,
     }
     return FitSummary(str(source), table, model, held_out, used, time.perf_counter() - begin)
+
+
+def transforming(settings) -> list[str]:
+    """The words of a command that ask for transforms."""
+    words = [] if settings["preprocess"] is None else ["--preprocess", settings["preprocess"]]
+    for pair in settings["cyclic"] or ():
+        words += ["--cyclic", shlex.quote(pair)]
+    return words
 
 
 def as_text(summary: FitSummary) -> str:
@@ -178,46 +219,33 @@ def as_text(summary: FitSummary) -> str:
     facts, names = summary.as_dict(), summary.table.names
     dropped = f" ({facts['n_dropped']:,} with missing cells left out)" if facts["n_dropped"] else ""
     size = max([12, *(len(n) + 2 for n in names)])
-    lines = [f"{summary.source}: {facts['n_rows']:,} rows{dropped}, {_count(facts['n_wells'])}", ""]
+    lines = [f"{summary.source}: {facts['n_rows']:,} rows{dropped}, {counted(facts['n_wells'])}", ""]
     lines.append(f"{'well':>4}{'weight':>9}   " + "".join(f"{n:>{2 * size}}" for n in names))
     for j, weight, cells in summary.wells():
         lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
     lines += ["", *summary.correlations()]
+    if facts["degrees_of_freedom"] is not None:
+        lines.append(
+            "tails           "
+            + ", ".join(f"{df:.3g}" for df in facts["degrees_of_freedom"])
+            + " degrees of freedom"
+        )
+    lines += [f"column          {name}: {said}" for name, said in facts["transforms"].items()]
     lines.append(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)")
     for row in facts["held_out"]:
         mark = "  <- chosen" if row["n_wells"] == facts["n_wells"] else ""
         lines.append(
-            f"held out        {row['log_likelihood']:.4f} nats per row with {_count(row['n_wells'])}{mark}"
+            f"held out        {row['log_likelihood']:.4f} nats per row with {counted(row['n_wells'])}{mark}"
         )
     lines.append(f"fitted in       {summary.seconds:.2f} s")
     if summary.model.gained:
         lines.append(
-            f"taken           EM's wells, {summary.model.gained:.2g} nats per row better than the trained ones"
+            f"polished        by EM: {summary.model.gained:.2g} nats per row above the trained wells"
         )
     lines += facts["warnings"] + [f"not checked     {skipped}" for skipped in facts["not_checked"]]
     if not facts["warnings"] and not facts["not_checked"]:
         lines.append("warnings        none")
     return "\n".join(lines)
-
-
-def plus_minus(mean: float, width: float) -> str:
-    """Centre and width of a well, to three digits of the width."""
-    decimals = max(0, 2 - math.floor(math.log10(width)))
-    return (
-        f"{mean:.{decimals}f} ± {width:.{decimals}f}"
-        if decimals <= 9 and width < 1e9
-        else f"{mean:.8g} ± {width:.3g}"
-    )
-
-
-def _count(wells: int) -> str:
-    return f"{wells} well{'s' * (wells != 1)}"
-
-
-def _joined(names) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(names)
-    return buffer.getvalue()
 
 
 # ---- commands ----
@@ -232,18 +260,19 @@ def run(arguments, progress, output, print_json):
     output.check_writable(arguments.out, arguments.plot, arguments.report)
     if arguments.plot or arguments.report:
         check_picture(arguments.plot)
-    table = read_table(
-        arguments.data,
-        arguments.columns,
-        header=arguments.header,
-        drop_na=arguments.drop_na,
-        progress=progress,
-    )
+    table = asked(arguments, progress)
     source = "standard input" if arguments.data == "-" else arguments.data
+    preprocess = "auto" if arguments.cyclic or arguments.preprocess == "auto" else None
+    if arguments.model == "network" and preprocess is not None:
+        raise ValueError("--preprocess and --cyclic are for --model wells or auto; leave them out")
     if arguments.model == "network":
         from . import network
 
         return _finish(network.fit_table(source, table, arguments, progress), arguments, output, print_json)
+    if arguments.model == "auto":
+        from . import auto
+
+        return _finish(auto.fit_table(source, table, arguments, progress), arguments, output, print_json)
     summary = fit_table(
         source,
         table,
@@ -253,7 +282,10 @@ def run(arguments, progress, output, print_json):
         updates=800 if arguments.updates is None else arguments.updates,
         n_init=arguments.n_init,
         covariance=arguments.covariance,
+        tails=arguments.tails,
         header=arguments.header,
+        preprocess=preprocess,
+        cyclic=dict(arguments.cyclic or ()),
         progress=progress,
     )
     _finish(summary, arguments, output, print_json)
@@ -271,16 +303,16 @@ def _finish(summary, arguments, output, print_json):
         report_page = _page_of(summary)
         files.append((arguments.report, report_page(summary).encode()))
     if arguments.out:
-        save(arguments.out, summary.model)
+        save(arguments.out, getattr(summary.model, "whole", summary.model))
     for path, data in files:
         output.write(path, data)
     written = {k: v for k in ("out", "plot", "report") if (v := getattr(arguments, k))}
     if arguments.json:
         print_json(summary.as_dict() | {"files": written})
     elif "-" not in written.values():
-        print(as_text(summary) if isinstance(summary, FitSummary) else summary.as_text())
-        for path in written.values():
-            print(f"wrote           {path}")
+        text = summary.as_text()
+        text += "".join(f"\nwrote           {path}" for path in written.values())
+        output.say(arguments, text, summary.warnings)
 
 
 def _page_of(summary):
@@ -302,17 +334,21 @@ SCORED = "log Z", lambda energy: energy.has_log_partition
 SAMPLED = "direct sampler", lambda energy: energy.has_exact_sample
 
 
-def _density(path, needs):
-    """(log-density function, sampling function, names, number of features) of a saved model."""
-    fact, known = needs
+def _opened(path):
+    """A saved density."""
     try:
         model = load(path)
     except OSError as error:
         raise OSError(error.errno, f"cannot read {path}: {error.strerror or error}") from None
     model = getattr(model, "model_", model)
-    if isinstance(model, TrainingResult):
-        model = model.energy
-    if isinstance(model, (ScaledWells, ScaledNetwork)):
+    return model.energy if isinstance(model, TrainingResult) else model
+
+
+def _density(path, needs):
+    """(log-density function, sampling function, names, number of features) of a saved model."""
+    fact, known = needs
+    model = _opened(path)
+    if isinstance(model, (ScaledWells, ScaledNetwork, PreparedDensity)):
         return model.score_samples, model.sample, model.names, model.n_features
     if isinstance(model, Energy):
         if not known(model):
@@ -326,44 +362,52 @@ def score(arguments, progress, output, print_json):
     output.check_writable(arguments.out)
     log_prob, _, names, width = _density(arguments.model, SCORED)
     table = _matching(arguments, names, width, progress)
-    log_p = log_prob(table.x)
+    with catch_warnings(record=True) as said:
+        simplefilter("always", FastEBMWarning)
+        log_p = log_prob(table.x)
+    for one in said:
+        print(f"fastebm: warning: {one.message}", file=sys.stderr)
     facts = {
         "data": arguments.data,
         "columns": list(table.names),
         "n_rows": len(log_p),
         "n_dropped": table.dropped,
+        "n_outside": int(np.isneginf(log_p).sum()),
         "log_likelihood": float(log_p.mean()),
         "lowest": float(log_p.min()),
         "highest": float(log_p.max()),
     }
+    found = None
+    if arguments.flag is not None:
+        from .answers import flags
+
+        found = flags(arguments.model, table, log_p, arguments.flag)
+        facts |= found.facts()
     if arguments.out:
-        output.write(arguments.out, _encoded(arguments.out, log_p[:, None], ("log_density",)))
+        plain = found is None
+        data = (
+            _encoded(arguments.out, log_p[:, None], ("log_density",))
+            if plain
+            else found.encoded(arguments.out)
+        )
+        output.write(arguments.out, data)
     if arguments.out == "-":
         return
     if arguments.json:
-        print_json(facts | {"files": {"out": arguments.out} if arguments.out else {}})
+        # JSON has no infinity: what is not a number is null, and n_outside says why.
+        numbers = {k: None if isinstance(v, float) and math.isinf(v) else v for k, v in facts.items()}
+        print_json(numbers | {"files": {"out": arguments.out} if arguments.out else {}})
         return
     dropped = f" ({table.dropped:,} with missing cells left out)" if table.dropped else ""
-    print(f"{arguments.data}: {len(log_p):,} rows{dropped}")
     reach = f"{facts['lowest']:.4f} to {facts['highest']:.4f}"
-    print(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row ({reach})")
+    mean = f"log-likelihood  {facts['log_likelihood']:.4f} nats per row ({reach})"
+    text = f"{arguments.data}: {len(log_p):,} rows{dropped}\n{mean}"
+    output.say(arguments, text if found is None else f"{text}\n{found.as_text()}")
 
 
 def _matching(arguments, names, width, progress) -> Table:
     """The columns of the data that the model knows: by its names, or by position."""
-    read = {"header": arguments.header, "drop_na": arguments.drop_na, "progress": progress}
-    missing = None
-    if arguments.columns is None and names is not None and arguments.data != "-":
-        try:
-            return read_table(arguments.data, names, **read)
-        except TableError as error:
-            missing = error if ": no column " in str(error) else None
-            if missing is None:
-                raise
-    table = read_table(arguments.data, arguments.columns, **read)
-    if missing is not None and table.names[0] != "column 1":
-        # The file has names, and not those of the model: their order says nothing.
-        raise missing
+    table = asked(arguments, progress, names)
     if table.x.shape[1] != width:
         wanted = f" ({', '.join(names)})" if names else ""
         raise TableError(

@@ -14,6 +14,7 @@ from ..fitting.network import fit_network
 from ..fitting.scaled_network import ScaledNetwork
 from .fit import _joined
 from .tables import Table
+from .words import spoken
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,7 @@ class NetworkSummary:
     @property
     def warnings(self) -> list[str]:
         """What the diagnostics had to say about the fit, a line each."""
-        return [" ".join(str(w).split()) for w in self.model.warnings]
+        return [spoken(str(w)) for w in self.model.warnings]
 
     @property
     def widths(self) -> list[int]:
@@ -58,7 +59,7 @@ class NetworkSummary:
             words += ["--max-seconds", f"{s['max_seconds']:g}"]
         if s["header"] != "auto":
             words += ["--header", s["header"]]
-        return " ".join(words + ["--drop-na"] * s["drop_na"])
+        return " ".join(words + ["--drop-na"] * s["drop_na"] + [shlex.quote(w) for w in self.table.words])
 
     def as_dict(self) -> dict:
         """Plain numbers, lists and texts, for JSON."""
@@ -69,6 +70,7 @@ class NetworkSummary:
             "columns": list(self.table.names),
             "n_rows": len(self.table.x),
             "n_dropped": self.table.dropped,
+            "notes": list(self.table.notes),
             "model": "network" if model.better else "wells",
             "hidden": self.widths,
             "n_wells": model.wells.n_wells,
@@ -86,7 +88,7 @@ class NetworkSummary:
             "best_update": training.best_update,
             "acceptance_rate": training.acceptance_rate,
             "warnings": self.warnings,
-            "not_checked": list(model.not_checked),
+            "not_checked": [spoken(s) for s in model.not_checked],
             "settings": self.settings,
             "seconds": self.seconds,
             "command": self.command(),

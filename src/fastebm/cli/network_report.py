@@ -9,30 +9,17 @@ import numpy as np
 from ..diagnostics import rhat
 from ..fitting.scaled_network import moves_of
 from ..plotting import plot_paths, plot_phases
-from ..plotting._canvas import BLUE, GREEN, GREY, ORANGE, figure, legend_above
-from .report import (
-    EVERY,
-    MOST_PAIRS,
-    N_CHAINS,
-    N_STEPS,
-    _data_table,
-    _draw_fit,
-    _image,
-    _pair_picture,
-    _rows,
-    page,
-    settings_of,
-)
+from ..plotting._canvas import BLUE, GREEN, GREY, ORANGE, legend_above, plain_ticks
+from .page import page, pictures, settings_of, table_of, warnings_of
+from .report import EVERY, MOST_PAIRS, N_CHAINS, N_STEPS, _data_table, _draw_fit, _pair_picture, panels
 
 
 def _density(summary):
     d = summary.model.n_features
     if d > 2:
         more = f" (the first {MOST_PAIRS} columns)" if d > MOST_PAIRS else ""
-        return _pair_picture(summary), f"Data in grey, samples of the model in blue{more}."
-    sheet = figure((9.6, 3.6))
-    _draw_fit(summary, sheet.subplots(1, 2))
-    return sheet, "Density over the data, and the energy."
+        return [_pair_picture(summary)], f"Data in grey, samples of the model in blue{more}."
+    return panels(lambda pair: _draw_fit(summary, pair)), "Density over the data, and the energy."
 
 
 def _certificate(summary) -> str:
@@ -43,17 +30,16 @@ def _certificate(summary) -> str:
         ["wells, fitted without these rows", f"{held['wells']:.4f}"],
         ["the network is better by at least", f"{held['gain']:.4f} ± {held['gain_error']:.2g}"],
     ]
-    table = _rows([f"{held['n_rows']:,} rows held out", "log-likelihood, nats per row"], body)
+    table = table_of([f"{held['n_rows']:,} rows held out", "log-likelihood, nats per row"], body)
     return table + (
         "<p>The two ends hold what is not known of log Z. The error of the gain is that of the differences row by row. "
         "Other rows, as many, chose the wells and where training stopped.</p>"
     )
 
 
-def _training(model):
+def _draw_training(model, axes_pair):
+    left, right = axes_pair
     training = model.training
-    sheet = figure((9.6, 3.4))
-    left, right = sheet.subplots(1, 2)
     plot_phases(training, ax=left)
     legend_above(left, 2)
     seen = training.validation
@@ -64,20 +50,23 @@ def _training(model):
     right.axhline(model.held_out["wells"], color=GREY, ls="--", label="wells")
     right.axvline(training.best_update, color=GREEN, lw=1, label="taken")
     right.set(xlabel="update", ylabel="held out (nats per row)")
-    legend_above(right, 3)
-    return sheet
+    legend_above(plain_ticks(right), 3)
 
 
 def _chains(summary):
-    """Fresh chains from where training left its own, in the units of the data, and their largest R-hat."""
+    """Pictures of fresh chains from where training left its own, in the units of the data, and their largest R-hat."""
     model = summary.model
     start = np.reshape(model.training.buffer.states, (-1, model.n_features))[:N_CHAINS]
     trace = moves_of(model.training).sample(model.network, start, N_STEPS, seed=0, thin=EVERY)
     energies = model.network.energy(trace[-1])
     data = model.network.energy((summary.table.x - model.offset) / model.scale)
-    sheet = figure((9.6, 3.6))
-    left, right = sheet.subplots(1, 2)
     seen = model.offset + model.scale * trace
+    sheets = panels(lambda pair: _draw_chains(summary, seen, energies, data, pair))
+    return sheets, float(np.nanmax(rhat(trace)))
+
+
+def _draw_chains(summary, seen, energies, data, axes_pair):
+    model, (left, right) = summary.model, axes_pair
     if model.n_features <= 2:
         shown = seen[:, :, 0] if model.n_features == 1 else seen[:60]
         plot_paths(model.energy_, shown, every=EVERY, labels=summary.table.names, ax=left)
@@ -86,13 +75,13 @@ def _chains(summary):
         for path in seen[:, :4, 0].T:
             left.plot(steps, path, lw=1)
         left.set(xlabel="step", ylabel=summary.table.names[0])
+        plain_ticks(left)
     # A few rows far out would leave nothing to see of the others.
     edges = np.linspace(*np.percentile(np.concatenate([energies, data]), [0, 99]), 40)
     right.hist(data, edges, density=True, color=GREY, alpha=0.6, label="data")
     right.hist(energies, edges, density=True, histtype="step", color=ORANGE, lw=1.5, label="chains")
-    right.set(xlabel="energy (nats)", ylabel="share per nat")
-    legend_above(right, 2)
-    return sheet, float(np.nanmax(rhat(trace)))
+    right.set(xlabel="energy (nats)", ylabel="share per nat", ylim=(0, 1.2 * right.get_ylim()[1]))
+    legend_above(plain_ticks(right), 2)
 
 
 def report_page(summary) -> str:
@@ -116,7 +105,7 @@ def report_page(summary) -> str:
         if model.better
         else f"{model.wells.n_wells} wells, for the network is no better"
     )
-    sheet, caption = _density(summary)
+    sheets, caption = _density(summary)
     chains, worst = _chains(summary)
     parts = [
         f"<p>{len(table.x):,} rows of {d} column{'s' * (d > 1)} from <code>{html.escape(summary.source)}</code>"
@@ -126,24 +115,22 @@ def report_page(summary) -> str:
         "<h2>Certificate</h2>",
         _certificate(summary),
         "<h2>Density and energy landscape</h2>" if d <= 2 else "<h2>Density</h2>",
-        _image(sheet, caption),
+        pictures(sheets, caption),
         "<h2>Training curves</h2>",
-        _image(
-            _training(model),
-            "Left: mean energy of the data and of the chains, which meet at the optimum. Right: log-likelihood of the "
-            "rows held out, by annealing along the run.",
+        pictures(
+            panels(lambda pair: _draw_training(model, pair)),
+            "First: mean energy of the data and of the chains, which meet at the optimum. Second: log-likelihood of "
+            "the rows held out, by annealing along the run.",
         ),
         "<h2>Chains of the network</h2>",
-        _image(
+        pictures(
             chains,
-            f"Left: the first few of {N_CHAINS} chains that go on for {N_STEPS} steps from where training left them "
-            f"(largest R-hat {worst:.3f}). Right: energies of the data and of the ends of these chains.",
+            f"First: the first few of {N_CHAINS} chains that go on for {N_STEPS} steps from where training left them "
+            f"(largest R-hat {worst:.3f}). Second: energies of the data and of the ends of these chains.",
         ),
         "<h2>Diagnostics</h2>",
     ]
-    lines = [f'<p class="warning">{html.escape(w)}</p>' for w in facts["warnings"]]
-    lines += [f'<p class="warning">Not checked: {html.escape(w)}</p>' for w in facts["not_checked"]]
-    parts += lines or ['<p class="fine">No diagnostic raised a warning.</p>']
+    parts += warnings_of(facts)
     if facts["acceptance_rate"] is not None:
         parts.append(f"<p>The sampler accepted {100 * facts['acceptance_rate']:.1f} % of its moves.</p>")
     return page(summary.source, parts + settings_of(facts))

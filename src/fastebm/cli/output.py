@@ -23,6 +23,15 @@ def check_writable(*paths) -> None:
             raise ValueError(f"two outputs have the same name {target}")
 
 
+def say(arguments, text: str, warnings=()) -> None:
+    """Print the text on standard output; with --quiet the warnings alone, on standard error."""
+    if not arguments.quiet:
+        print(text)
+        return
+    for warning in warnings:
+        print(f"fastebm: {warning}", file=sys.stderr)
+
+
 def write(path, data: bytes) -> None:
     """Write bytes to path, or to standard output for "-"; a file keeps its old content if anything fails.
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import html
 
 import numpy as np
 
-from .._runtime.info import info
 from ..energies.normals import principal_scales
 from ..plotting import (
     plot_buffer,
@@ -21,9 +19,10 @@ from ..plotting import (
     plot_paths,
     plot_phases,
 )
-from ..plotting._canvas import encoded, figure, legend_above
+from ..plotting._canvas import figure, legend_above
 from ..samplers import MALA
 from ..training import ReplayBuffer
+from .page import PANEL, page, pictures, settings_of, table_of, warnings_of
 
 # Chains and steps of the run that the report shows.
 N_CHAINS, N_STEPS, EVERY = 200, 400, 2
@@ -31,38 +30,28 @@ N_CHAINS, N_STEPS, EVERY = 200, 400, 2
 MOST_PAIRS = 6
 # More parameters than this make curves that nobody can tell apart.
 MOST_CURVES = 13
-NAMES = {"drop_na": "rows with missing cells left out", "header": "header line"}
-# Dots per inch of the pictures: sharp on dense screens too.
-DENSE = 160
-
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
-h1, h2 { line-height: 1.2; overflow-wrap: anywhere } h2 { margin-top: 2.2rem; border-bottom: 1px solid #ccc }
-p { max-width: 46rem } .wide { overflow-x: auto }
-table { border-collapse: collapse; margin: 1rem 0 }
-td, th { padding: .25rem .8rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
-th { border-bottom: 2px solid #555 } td:first-child, th:first-child { text-align: left }
-img { width: 100%; height: auto } code, pre { background: #f3f3f3; padding: .1rem .3rem }
-pre { padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere } figure { margin: 1rem 0 }
-figcaption { color: #444; font-size: .9rem }
-.warning { border-left: 4px solid #D55E00; padding-left: .8rem }
-.fine { border-left: 4px solid #009E73; padding-left: .8rem }
-"""
 
 
 def _draw_fit(summary, axes_pair):
-    model, table = summary.model, summary.table
-    energy = model.energy_
-    if model.n_features == 1:
-        plot_density(energy, table.x, labels=table.names, ax=axes_pair[0])
-        plot_energy(energy, table.x, labels=table.names, ax=axes_pair[1])
+    energy = summary.model.energy_
+    kept = _kept(summary)
+    x, names = summary.table.x[:, kept], [summary.table.names[j] for j in kept]
+    if energy.n_features == 1:
+        plot_density(energy, x, labels=names, ax=axes_pair[0])
+        # The wells of transformed columns are no parabolas.
+        plain = not hasattr(energy, "preparation")
+        plot_energy(energy, x, labels=names, wells=plain, ax=axes_pair[1])
         for ax, columns in zip(axes_pair, (2, 4), strict=True):
             legend_above(ax, columns)
     else:
-        plot_landscape(
-            energy, table.x, what="density", labels=table.names, log_partition=0.0, ax=axes_pair[0]
-        )
-        plot_landscape(energy, labels=table.names, ax=axes_pair[1], bounds=_bounds(table.x))
+        plot_landscape(energy, x, what="density", labels=names, log_partition=0.0, ax=axes_pair[0])
+        plot_landscape(energy, labels=names, ax=axes_pair[1], bounds=_bounds(x))
+
+
+def _kept(summary):
+    """The columns that the density is of, by number."""
+    model = summary.model
+    return list(model.preparation.kept if hasattr(model, "preparation") else range(model.n_features))
 
 
 def _bounds(x):
@@ -82,11 +71,12 @@ def _draw_training(training, axes_pair):
 
 
 def _pair_picture(summary):
-    x = summary.table.x[:, :MOST_PAIRS]
-    d = x.shape[1]
+    shown = _kept(summary)[:MOST_PAIRS]
+    d, names = len(shown), [summary.table.names[j] for j in shown]
     sheet = figure((1.9 * d + 0.8, 1.7 * d + 0.6))
-    drawn = summary.model.sample(2000, seed=0)[:, :d]
-    plot_pairs(x, model_samples=drawn, labels=summary.table.names[:d], ax=sheet.subplots(d, d, squeeze=False))
+    drawn = summary.model.sample(2000, seed=0)[:, shown]
+    x = summary.table.x[:, shown]
+    plot_pairs(x, model_samples=drawn, labels=names, ax=sheet.subplots(d, d, squeeze=False))
     return sheet
 
 
@@ -97,7 +87,7 @@ def fit_picture(summary):
     -------
     matplotlib Figure
     """
-    if summary.model.n_features > 2:
+    if summary.model.energy_.n_features > 2:
         return _pair_picture(summary)
     training = summary.model.training
     rows = 2 if training is not None and len(training.history) else 1
@@ -106,50 +96,48 @@ def fit_picture(summary):
     _draw_fit(summary, grid[0])
     if rows == 2:
         _draw_training(training, grid[1])
+    sheet.align_ylabels(grid[:, 0])
     return sheet
 
 
-def _training_picture(training):
-    sheet = figure((9.6, 3.4))
-    _draw_training(training, sheet.subplots(1, 2))
-    return sheet
+def panels(draw, n=2) -> list:
+    """n figures of one panel each, drawn by draw(list of their Axes)."""
+    sheets = [figure(PANEL) for _ in range(n)]
+    draw([sheet.subplots() for sheet in sheets])
+    return sheets
 
 
-def _chain_picture(summary):
+def _in_units(model, z):
+    """States of the wells in units of the kept columns."""
+    inner = getattr(model, "inner", model)
+    x = inner.offset + inner.scale * z
+    if inner is model:
+        return x
+    rows = model.preparation.inverse(x.reshape(-1, x.shape[-1]), rounded=False)
+    return rows[:, model.preparation.kept].reshape(x.shape)
+
+
+def _draw_chains(summary, axes_pair):
     """Fresh chains from where training left its own (or from samples), shown in the units of the data."""
-    model = summary.model
+    left, right = axes_pair
+    whole = summary.model
+    # Of transformed columns: the wells in units of these.
+    model = getattr(whole, "inner", whole)
     states = np.reshape(model.training.buffer.states, (-1, model.n_features)) if model.training else None
     start = model.wells.exact_sample(N_CHAINS, seed=0) if states is None else states[:N_CHAINS]
     # A quarter of the narrowest variance: MALA then accepts about 95 % of its moves.
     sampler = MALA(0.25 * float(principal_scales(model.wells).min()) ** 2)
     trace = sampler.sample(model.wells, start, N_STEPS, seed=0, thin=EVERY)
-    sheet = figure((9.6, 3.6))
-    left, right = sheet.subplots(1, 2)
     plot_occupancy(model.wells, trace, every=EVERY, ax=right)
-    seen = model.offset + model.scale * trace
+    seen = _in_units(whole, trace)
+    labels = [summary.table.names[j] for j in _kept(summary)]
     if model.n_features <= 2:
-        labels = summary.table.names
         shown = seen[:, :, 0] if model.n_features == 1 else seen[:60]
-        plot_paths(model.energy_, shown, every=EVERY, labels=labels, ax=left)
+        plot_paths(whole.energy_, shown, every=EVERY, labels=labels, ax=left)
     else:
         store = ReplayBuffer(len(start))
-        store.push(model.offset[0] + model.scale[0] * start[:, 0])
-        plot_buffer(store, labels=summary.table.names[0], ax=left)
-    return sheet
-
-
-def _image(sheet, text: str) -> str:
-    data = base64.b64encode(encoded(sheet, dpi=DENSE)).decode("ascii")
-    words = html.escape(text)
-    return f'<figure><img alt="{words}" src="data:image/png;base64,{data}"><figcaption>{words}</figcaption></figure>'
-
-
-def _rows(head, body) -> str:
-    def line(cells, tag):
-        return "<tr>" + "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in cells) + "</tr>"
-
-    rows = line(head, "th") + "".join(line(cells, "td") for cells in body)
-    return f'<div class="wide"><table>{rows}</table></div>'
+        store.push(_in_units(whole, start)[:, 0])
+        plot_buffer(store, labels=labels[0], ax=left)
 
 
 def _data_table(table) -> str:
@@ -158,26 +146,24 @@ def _data_table(table) -> str:
         [name, f"{x.mean():.5g}", f"{x.std():.4g}", *(f"{q:.5g}" for q in quartiles[:, i])]
         for i, (name, x) in enumerate(zip(table.names, table.x.T, strict=True))
     ]
-    return _rows(["column", "mean", "std", "min", "25 %", "median", "75 %", "max"], body)
+    return table_of(["column", "mean", "std", "min", "25 %", "median", "75 %", "max"], body)
 
 
 def _wells_table(summary) -> str:
-    wells = summary.wells()
+    # In the order of their numbers, which the pictures use too.
+    wells = sorted(summary.wells())
     body = [["weight", *(f"{weight:.4f}" for _, weight, _ in wells)]]
     body += [
         [f"{name}: mean ± width", *(cells[i] for *_, cells in wells)]
         for i, name in enumerate(summary.table.names)
     ]
     lines = "".join(f"<p>{html.escape(' '.join(line.split()))}</p>" for line in summary.correlations())
-    return _rows(["", *(f"well {j}" for j, *_ in wells)], body) + lines
+    return table_of(["", *(f"well {j}" for j, *_ in wells)], body) + lines
 
 
 def _diagnosis(summary, facts) -> str:
     training = summary.model.training
-    lines = [f'<p class="warning">{html.escape(w)}</p>' for w in facts["warnings"]]
-    lines += [f'<p class="warning">Not checked: {html.escape(w)}</p>' for w in facts["not_checked"]]
-    if not lines:
-        lines = ['<p class="fine">No diagnostic raised a warning.</p>']
+    lines = warnings_of(facts)
     if training is None:
         lines.append('<p class="fine">Found by expectation-maximisation: there are no chains to doubt.</p>')
         return "".join(lines)
@@ -213,23 +199,29 @@ def report_page(summary) -> str:
         f"{left_out}; {model.n_wells} well{'s' * (model.n_wells > 1)}; mean log-likelihood "
         f"{facts['log_likelihood']:.4f} nats per row (on the rows fitted).</p>"
     ]
+    parts += ["<h2>Data</h2>", _data_table(table)]
+    if facts["transforms"]:
+        body = list(facts["transforms"].items())
+        parts += ["<h2>What was done with the columns</h2>", table_of(["column", "transform"], body)]
+    # Those that the density is of.
+    d = len(_kept(summary))
     title = "Density and energy landscape" if d <= 2 else "Density"
-    parts += ["<h2>Data</h2>", _data_table(table), f"<h2>{title}</h2>", _wells_table(summary)]
+    parts += [f"<h2>{title}</h2>", _wells_table(summary)]
     if d <= 2:
-        sheet = figure((9.6, 3.6))
-        _draw_fit(summary, sheet.subplots(1, 2))
+        sheets = panels(lambda pair: _draw_fit(summary, pair))
         caption = "Density over the data, and the energy, whose wells are the modes."
     else:
-        sheet = _pair_picture(summary)
+        sheets = [_pair_picture(summary)]
         more = f" (the first {MOST_PAIRS} columns)" if d > MOST_PAIRS else ""
         caption = f"Data in grey, samples of the model in blue{more}."
-    parts.append(_image(sheet, caption))
+    parts.append(pictures(sheets, caption))
     if facts["held_out"]:
         body = [[r["n_wells"], f"{r['log_likelihood']:.4f}"] for r in facts["held_out"]]
+        taken = [r["n_wells"] for r in facts["held_out"]].index(model.n_wells)
         parts += [
             "<p>Held-out log-likelihood, nats per row; the smallest number of wells is taken that no larger one "
             "beats clearly.</p>",
-            _rows(["wells", "held out"], body),
+            table_of(["wells", "held out"], body, chosen=taken),
         ]
     training = model.training
     if training is None:
@@ -237,43 +229,20 @@ def report_page(summary) -> str:
     elif len(training.history):
         right = "the parameters" if training.energy.n_params <= MOST_CURVES else "the gap between them"
         caption = (
-            f"Left: mean energy of the data and of the chains, which meet at the optimum. Right: {right}."
+            f"First: mean energy of the data and of the chains, which meet at the optimum. Second: {right}."
         )
-        parts += ["<h2>Training curves</h2>", _image(_training_picture(training), caption)]
+        parts += [
+            "<h2>Training curves</h2>",
+            pictures(panels(lambda pair: _draw_training(training, pair)), caption),
+        ]
     left = "the first few" if d <= 2 else "the starts, in the first column,"
     heaviest = float(model.weights_.max())
     scatter = 100 * (heaviest * (1 - heaviest) / N_CHAINS) ** 0.5
     caption = (
-        f"Left: {left} of {N_CHAINS} fresh chains under MALA alone. Right: the share of all in each well beside the "
+        f"First: {left} of {N_CHAINS} fresh chains under MALA alone. Second: the share of all in each well beside the "
         f"model's weights; from one set of {N_CHAINS} chains to the next it scatters by {scatter:.1f} points."
     )
-    parts += ["<h2>Chains</h2>", _image(_chain_picture(summary), caption)]
+    chains = panels(lambda pair: _draw_chains(summary, pair))
+    parts += ["<h2>Chains</h2>", pictures(chains, caption)]
     parts += ["<h2>Diagnostics</h2>", _diagnosis(summary, facts)]
     return page(summary.source, parts + settings_of(facts))
-
-
-def settings_of(facts) -> list[str]:
-    """How to repeat a fit: the command, its settings and the machine."""
-    machine = info()
-    words = {True: "yes", False: "no", None: "-"}
-    settings = [
-        [NAMES.get(k, k), words[v] if v is None or isinstance(v, bool) else v]
-        for k, v in facts["settings"].items()
-    ]
-    settings += [["fastebm", machine["version"]], ["instruction set", machine["isa"]]]
-    return [
-        "<h2>Settings and seed</h2>",
-        f"<pre>{html.escape(facts['command'])}</pre>",
-        _rows(["setting", "value"], settings),
-        "<p>The same seed gives the same bytes on every instruction set and for any number of threads.</p>",
-    ]
-
-
-def page(source, parts) -> str:
-    """The parts as one page."""
-    title = html.escape(f"fastebm: {source}")
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>\n'
-        f"<body><h1>{title}</h1>\n" + "\n".join(parts) + "\n</body></html>\n"
-    )

@@ -16,7 +16,7 @@ from ..mixtures.starts import initial_wells
 from ..samplers import MALA
 from ..training import ContrastiveDivergence
 from ..training.recipes import default_step_size
-from .tables import read_table
+from .tables import asked
 
 
 def run(arguments, progress, output, print_json):
@@ -29,13 +29,7 @@ def run(arguments, progress, output, print_json):
     settings = dict(arguments.set)
     if len(settings) < len(arguments.set):
         raise ValueError("a setting is given twice; give all its values in one --set")
-    table = read_table(
-        arguments.data,
-        arguments.columns,
-        header=arguments.header,
-        drop_na=arguments.drop_na,
-        progress=progress,
-    )
+    table = asked(arguments, progress)
     x, test = _split(table.x, arguments.test, arguments.seed)
     trainer = _trainer(x, arguments)
     result = sweep(
@@ -65,10 +59,8 @@ def run(arguments, progress, output, print_json):
     if arguments.json:
         print_json({"best": _best(result), "runs": _records(result), "rows": len(x), "test_rows": len(test)})
     elif arguments.out != "-":
-        print(as_text(result, len(x), len(test)))
-        for path in (arguments.out, arguments.plot):
-            if path:
-                print(f"wrote  {path}")
+        written = [f"wrote  {path}" for path in (arguments.out, arguments.plot) if path]
+        output.say(arguments, "\n".join([as_text(result, len(x), len(test)), *written]))
 
 
 def _split(x, share, seed):

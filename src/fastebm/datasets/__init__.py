@@ -47,7 +47,14 @@ def load_old_faithful() -> np.ndarray:
 
 
 def two_normals_truth() -> WellMixture:
-    """The law of `two_normals` as an energy: 0.55 N(-2, 0.45^2) + 0.45 N(1.8, 0.55^2), normalised (log Z = 0)."""
+    """The law of `two_normals` as an energy: 0.55 N(-2, 0.45^2) + 0.45 N(1.8, 0.55^2), normalised (log Z = 0).
+
+    Examples
+    --------
+    >>> truth = two_normals_truth()
+    >>> truth.weights_, bool(abs(truth.log_partition()) < 1e-12)
+    (array([0.55, 0.45]), True)
+    """
     return WellMixture.from_mixture([0.55, 0.45], [-2.0, 1.8], [0.45, 0.55])
 
 

@@ -15,6 +15,12 @@ class Toy:
     """A density in the plane: call it with (n, seed) to draw from it; `log_prob` is its exact log density.
 
     `eight_gaussians`, `moons`, `checkerboard` and `rings` are of this kind.
+
+    Examples
+    --------
+    >>> from fastebm.datasets import Toy, moons
+    >>> isinstance(moons, Toy), moons(100, seed=1).shape, moons.log_prob([[0.0, 1.0]]).shape
+    (True, (100, 2), (1,))
     """
 
     # Half the side of the square around the origin outside of which there is less than 1e-6 of it.

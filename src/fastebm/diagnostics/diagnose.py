@@ -12,6 +12,7 @@ from .._runtime.errors import NonFiniteError
 from .._runtime.seed import seed_sequence
 from ..energies.base import Energy, as_energy
 from ..fitting.examine import examine
+from ..fitting.prepared import PreparedDensity
 from ..fitting.scaled_network import ScaledNetwork
 from ..fitting.scaled_wells import ScaledWells
 from ..mixtures.optimum import STARTS
@@ -28,6 +29,7 @@ from . import (
     modes,
     partition,
     population,
+    prepared,
     scores,
     temperature,
     training,
@@ -40,7 +42,7 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
 
     Parameters
     ----------
-    subject : TrainingResult, ScoreResult, ScaledWells, ScaledNetwork, Energy or LogPartition
+    subject : TrainingResult, ScoreResult, ScaledWells, ScaledNetwork, PreparedDensity, Energy or LogPartition
         A finished training; what `fit_wells` or `fit_network` returned; an energy that is to be sampled (with
         `sampler`); or an estimate
         of log Z.
@@ -74,7 +76,8 @@ def diagnose(subject, X=None, *, sampler=None, x0=None, n_steps=30, X_val=None, 
     codes: gradient, noisy_energy, block_dependent, no_mass, temperature, measured_temperature, too_few_steps,
     mode_imbalance, mode_weights_not_identified, divergence, acceptance, edge, step_too_big, global_box, local_optimum,
     under_training, learning_rate, score_error, penalty, drift, biased_chains, at_bound, energy_gap, weights, scale,
-    narrow_mode, wide_mode, too_few_modes, memorisation, outliers, duplicates, log_z_untrusted, network_not_better, and
+    narrow_mode, wide_mode, too_few_modes, memorisation, outliers, duplicates, few_values, log_z_untrusted,
+    network_not_better; of columns with ``preprocess=``: constant_column, duplicate_column, rounded, zeros, atom; and
     for energies with more parameters than can be looked at one by one: statistics, stuck_chains, saturated.
 
     Examples
@@ -113,8 +116,8 @@ def _of_fit(result, x, seed) -> Diagnosis:
 @singledispatch
 def _look(subject, X, sampler, x0, n_steps, X_val, seed):
     raise TypeError(
-        "subject must be a TrainingResult, a ScoreResult, ScaledWells, a ScaledNetwork, an Energy or a LogPartition, "
-        f"got {describe(subject)}"
+        "subject must be a TrainingResult, a ScoreResult, ScaledWells, a ScaledNetwork, a PreparedDensity, an "
+        f"Energy or a LogPartition, got {describe(subject)}"
     )
 
 
@@ -164,6 +167,21 @@ def _(subject: ScaledNetwork, X, sampler, x0, n_steps, X_val, seed):
 
 
 @_look.register
+def _(subject: PreparedDensity, X, sampler, x0, n_steps, X_val, seed):
+    if X is None:
+        raise ValueError("diagnose(fit, X) needs X, the data it was fitted to")
+    preparation = subject.preparation
+    # As the fit saw them: values of a grid with noise, or their ties would pass for narrow modes.
+    noise = seed_sequence(seed).spawn(2)
+    z, z_val = (
+        None if x is None else preparation._transformed(preparation._noised(x, stream))
+        for x, stream in zip(_data(subject, X, X_val), noise, strict=True)
+    )
+    inner = _look(subject.inner, z, sampler, x0, n_steps, z_val, seed)
+    return Diagnosis(prepared.of_columns(preparation) + list(inner), inner.not_checked)
+
+
+@_look.register
 def _(subject: Energy, X, sampler, x0, n_steps, X_val, seed):
     energy = as_energy(subject, "subject")
     x, held_out = _data(energy, X, X_val)
@@ -191,10 +209,19 @@ def _with_held_out(found, energy, x, held_out, noise=None):
 def _of_wells(result: ScaledWells, x, seed):
     wells = result.wells
     rng = np.random.default_rng(seed_sequence(seed))
-    found = training.data(x, rng)
-    known = examine(wells, x, searched=result.n_init >= STARTS)
+    found = training.data(x, rng) + (
+        training.few_values(x, result.names) if result.candidates is not None else []
+    )
+    # Wells that unseen rows chose are no optimum of the likelihood of these.
+    known = None if result.candidates is not None else examine(wells, x, searched=result.n_init >= STARTS)
+    if result.degrees_of_freedom_ is not None:
+        # Heavy tails bear them.
+        found = [d for d in found if d.code != "outliers"]
     short = [] if known is None else arrival.stopped_early(known)
-    return Diagnosis(_dearest_first(short, wells, x, known) + found, modes.unknown(known))
+    return Diagnosis(
+        _dearest_first(short, wells, x, known) + found,
+        modes.unknown(known) if result.candidates is None else [],
+    )
 
 
 @_of_fit.register
@@ -202,6 +229,13 @@ def _of_network(result: ScaledNetwork, x, seed):
     # Where the wells are taken, the training of the network matters to nobody.
     seen: Any = result.training if result.better else result.wells
     return Diagnosis(density.of_network(result) + density.that_matter(seen), seen.not_checked)
+
+
+@_of_fit.register
+def _of_prepared(result: PreparedDensity, x, seed):
+    # The density of z was checked when it was fitted.
+    found = prepared.of_columns(result.preparation) + list(result.inner.warnings)
+    return Diagnosis(found, result.inner.not_checked)
 
 
 @_of_fit.register

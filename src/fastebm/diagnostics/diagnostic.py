@@ -5,9 +5,11 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+from .._runtime import html
+
 
 @dataclass(frozen=True)
-class Diagnostic:
+class Diagnostic(html.Shown):
     """One warning about a run.
 
     Attributes
@@ -24,6 +26,15 @@ class Diagnostic:
         The setting to change.
     severity : {"warning", "error"}
         "error": the result is unusable; "warning": it should not be trusted as it stands.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> cold = fe.SGLD(0.055, noise_std=0.085)
+    >>> x = fe.WellMixture().exact_sample(500, seed=1)
+    >>> (warning, *_) = fe.diagnose(fe.WellMixture(), x, sampler=cold, x0=x, n_steps=20)
+    >>> warning.code, round(warning.value, 3)
+    ('temperature', 0.066)
     """
 
     code: str
@@ -37,8 +48,11 @@ class Diagnostic:
         head = f"{self.severity} {self.code}: {self.value:.3g} (limit {self.threshold:.3g}): "
         return textwrap.fill(f"{head}{self.meaning}. What to do: {self.advice}.", 110, subsequent_indent="  ")
 
+    def _html(self) -> str:
+        return html.verdict([self])
 
-class Diagnosis(list):
+
+class Diagnosis(html.Shown, list):
     """A list of `Diagnostic`, the most serious first.
 
     Parameters
@@ -54,6 +68,9 @@ class Diagnosis(list):
 
     def __str__(self) -> str:
         return "\n".join(as_lines(self, self.not_checked))
+
+    def _html(self) -> str:
+        return html.verdict(self, self.not_checked)
 
     def __reduce__(self):
         return type(self), (list(self), self.not_checked)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import describe, real, samples
 from ..energies.base import as_energy
 
@@ -26,7 +27,7 @@ ORDER = 6
 
 
 @dataclass(frozen=True)
-class GradientReport:
+class GradientReport(html.Shown):
     """Result of `check_grad`.
 
     Attributes
@@ -41,6 +42,13 @@ class GradientReport:
     precision : str
         In what the energy is computed, as its rounding shows: "float64", "float32", or the relative rounding itself,
         such as "rounding 3e-04"; "not repeatable" if two evaluations differ.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> report = fe.check_grad(fe.WellMixture(), [-2.0, 0.0, 1.5])
+    >>> report.ok, report.max_grad_error < report.limit, report.precision
+    (True, True, 'float64')
     """
 
     max_grad_error: float
@@ -63,6 +71,17 @@ class GradientReport:
             f"check_grad: dE/dx error {self.max_grad_error:.1e}, dE/dtheta error {self.max_param_grad_error:.1e} "
             f"(limit {self.limit:.0e}; energy: {self.precision}); {verdict}"
         )
+
+    def _html(self) -> str:
+        rows = [
+            ("gradients agree with the energy", self.ok),
+            ("largest error of dE/dx", f"{self.max_grad_error:.1e}"),
+        ]
+        rows += [
+            ("largest error of dE/dtheta", f"{self.max_param_grad_error:.1e}"),
+            ("limit", f"{self.limit:.0e}"),
+        ]
+        return html.card("check_grad", [*rows, ("energy computed in", self.precision), ("worst", self.worst)])
 
 
 def check_grad(energy, X, *, step: float | str = "auto", limit: float | str = "auto") -> GradientReport:

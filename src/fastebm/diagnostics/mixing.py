@@ -221,7 +221,11 @@ def divergence(
                     UNSTABLE if bad else limit,
                     f"step_size times the largest curvature of the energy is {value:.3g}: {effect}",
                     f"use step_size below {sampler.step_size_of(0.5 * h / value):.2g}"
-                    + (", or tighter theta_bounds on the wells' width" if trained else ""),
+                    + (
+                        ", or tighter theta_bounds on the wells' width"
+                        if trained and energy.modes is not None
+                        else ""
+                    ),
                     "error" if bad else "warning",
                 )
             )

@@ -82,7 +82,7 @@ def limited(known: Examination, x: np.ndarray) -> list[Diagnostic]:
         cure = "remove repeated or rounded rows, use fewer modes, or add noise of the size of the rounding"
     else:
         code, how = "wide_mode", "wide"
-        cure = "use one mode more, or remove rows that are far from all others"
+        cure = "use one mode more, wells with tails='student', or remove rows that are far from all others"
     return [
         Diagnostic(
             code,

@@ -38,6 +38,13 @@ def rhat(trace) -> np.ndarray | float:
     References
     ----------
     Vehtari, Gelman, Simpson, Carpenter and Bürkner, Bayesian Analysis 2021, section 4.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> chains = np.random.default_rng(1).normal(size=(1000, 4))
+    >>> fe.rhat(chains) < 1.01, fe.rhat(chains + [0, 0, 0, 2]) > 1.1
+    (True, True)
     """
     return per_feature(trace, _rhat)
 
@@ -57,6 +64,12 @@ def mode_occupancy(trace, modes) -> np.ndarray:
     -------
     ndarray of shape (n_modes,)
         Sums to 1.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> fe.mode_occupancy([[-1.0, 2.0], [1.0, 2.0]], 0.0)
+    array([0.25, 0.75])
     """
     labels, count = mode_labels(trace, modes)
     return np.bincount(labels.ravel(), minlength=count) / labels.size
@@ -75,6 +88,12 @@ def barrier_crossings(trace, modes) -> np.ndarray:
     Returns
     -------
     ndarray of int, shape (n_chains,)
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> fe.barrier_crossings([[-1.0, 2.0], [1.0, 2.0], [-1.0, 2.0]], 0.0)
+    array([2, 0])
     """
     labels, _ = mode_labels(trace, modes)
     if labels.ndim != 2:

@@ -18,6 +18,8 @@ MIN_ESS = 0.2
 # false alarm in four million.
 MEMORY, MEMORY_Z = 0.3, 5.0
 # Distance from the median over that of the 90 % quantile; a Cauchy sample of 2400 reaches 300, a normal one 2.5.
+# A column of at most so many values, each of so many rows on average, is a category.
+FEW_VALUES, ROWS_A_VALUE = 10, 4
 MAX_FAR = 1000.0
 BEYOND = "has left the range in which it acts"
 # Share of rows that are the same point.
@@ -187,7 +189,7 @@ def data(x: np.ndarray, rng: np.random.Generator) -> list[Diagnostic]:
                 f"X[{row}, {feature}] = {x[row, feature]:g} is {far.max():.3g} times as far from the median as 90 % "
                 f"of the data: "
                 "such rows pull the wells and stretch what is chosen from the range of the data",
-                "remove or clip such rows before the fit",
+                "give wells heavy tails (tails='student'), or remove or clip such rows before the fit",
             )
         )
     # A value that holds a fifth of the rows is missed by 64 draws with probability 6e-7.
@@ -204,6 +206,32 @@ def data(x: np.ndarray, rng: np.random.Generator) -> list[Diagnostic]:
             )
         )
     return found
+
+
+def few_values(x: np.ndarray, names=None) -> list[Diagnostic]:
+    """Columns of so few values that a density has no business there."""
+    counts = [_values_of(column) for column in x.T]
+    found = [d for d, n in enumerate(counts) if n <= FEW_VALUES and len(x) >= ROWS_A_VALUE * n]
+    if not found:
+        return []
+    said = ", ".join(f"feature {d}" if names is None else str(names[d]) for d in found[:5])
+    return [
+        Diagnostic(
+            "few_values",
+            float(min(counts[d] for d in found)),
+            float(FEW_VALUES),
+            f"{len(found)} column{'s' * (len(found) > 1)} of so few values ({said}): wells narrow onto them as far as "
+            "they can, and how far decides the log-density",
+            "leave such a column out and fit its values apart, or give preprocess='auto', which spreads them",
+        )
+    ]
+
+
+def _values_of(column) -> int:
+    # The first rows tell it of most columns: a sort of all is needed of the others only.
+    if len(np.unique(column[: 8 * FEW_VALUES])) > FEW_VALUES:
+        return FEW_VALUES + 1
+    return len(np.unique(column))
 
 
 def _share_of(x, row) -> float:

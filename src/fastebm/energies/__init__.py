@@ -5,6 +5,7 @@ from .banana import Banana
 from .base import Energy
 from .box import Box
 from .compiled import CompiledEnergy
+from .conditioned import Conditioned
 from .double_well import DoubleWell
 from .funnel import Funnel
 from .gaussian import Gaussian
@@ -14,6 +15,7 @@ from .network import NetworkEnergy
 from .phi_four import PhiFour
 from .python_energy import PythonEnergy
 from .rosenbrock import Rosenbrock
+from .student_mixture import StudentTMixture
 from .student_t import StudentT
 from .sum import Sum
 from .tempered import Tempered
@@ -24,6 +26,7 @@ __all__ = [
     "Banana",
     "Box",
     "CompiledEnergy",
+    "Conditioned",
     "DoubleWell",
     "Energy",
     "Funnel",
@@ -35,6 +38,7 @@ __all__ = [
     "PythonEnergy",
     "Rosenbrock",
     "StudentT",
+    "StudentTMixture",
     "Sum",
     "Tempered",
     "WellMixture",

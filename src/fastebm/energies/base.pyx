@@ -11,6 +11,7 @@ from threading import get_ident
 import numpy as np
 
 from .._runtime.check import check_heap_type, describe, finite_result, samples, vector
+from .display import energy_html
 
 from .._runtime.fast cimport address, finite
 from ..kernels.directions cimport move_along, step_lengths
@@ -101,22 +102,22 @@ cdef evaluate(Energy energy, Quantity what, X, tuple shape, str name, bint walls
 cdef class Energy:
     """An energy function E(x), which stands for the density exp(-E(x)) / Z.
 
-    This is the contract; use a concrete energy such as `WellMixture` or `PythonEnergy`. Everything here works for every
-    energy. Below, X is array-like of shape (n_samples, n_features); for ``n_features == 1`` a 1-D array of shape
-    (n_samples,) is accepted and results come back 1-D.
+    This is the contract; use a concrete energy such as `WellMixture` or `PythonEnergy`. Below, X is array-like of shape
+    (n_samples, n_features); for ``n_features == 1`` one of shape (n_samples,) is accepted and results come back 1-D.
 
     Attributes
     ----------
-    n_features : int
-        Dimension of x.
-    n_params : int
-        Number of parameters.
-    rounding : float
-        Relative rounding of what it computes: 2^-52, or 2^-23 where it works in float32.
+    n_features, n_params, rounding : int, int, float
+        Dimension of x; number of parameters; relative rounding of what it computes: 2^-52, or 2^-23 in float32.
     has_param_grad, has_log_partition, has_exact_sample : bool
         Can it be trained; is log Z known in closed form; can it be sampled directly?
     modes : ndarray of shape (n_modes, n_features) or None
         Centres of its modes, where they are known; then `mode_shares` and `mode_scales` have a row for each.
+
+    Examples
+    --------
+    >>> import fastebm as fe; fe.WellMixture().grad([0.5, 1.0]).shape
+    (2,)
     """
 
     def __dealloc__(self):
@@ -270,11 +271,9 @@ cdef class Energy:
     has_exact_sample = property(lambda self: type(self).exact_sample is not Energy.exact_sample, doc=(
         "Can independent samples be drawn directly?"))
     annealing_base = property(lambda self: None, doc=(
-        "Energy from which annealing to this one begins, with a closed log Z and exact samples; None if it "
-        "knows none."))
+        "Energy from which annealing to this one begins, with a closed log Z and exact samples, or None."))
     tilt = property(lambda self: None, doc=(
-        "This energy less its `annealing_base`, as an energy that can be evaluated alone; None if it has "
-        "none."))
+        "This energy less its `annealing_base`, as an energy that can be evaluated alone; None if it has none."))
     modes = property(lambda self: None, doc=(
         "Centres of the modes, shape (n_modes, n_features), in the units of x; None where they are not known."))
     mode_shares = property(lambda self: None, doc=(
@@ -287,8 +286,7 @@ cdef class Energy:
         "any direction; None where they are so along features only (`mode_scales` says all) or are not known."))
 
     scale_limits = property(lambda self: None, doc=(
-        "(smallest, largest) standard deviation that a mode can be given by theta, or None if there is no "
-        "limit."))
+        "(smallest, largest) standard deviation that a mode can be given by theta, or None where it is not limited."))
 
     @property
     def theta_limits(self):
@@ -300,10 +298,7 @@ cdef class Energy:
     def saturation(self, X):
         """Of a network: for each hidden layer, the share of its units whose slope is nearly zero at every row of X.
 
-        Returns
-        -------
-        ndarray of shape (n_layers,) or None
-            None for an energy without hidden layers.
+        An ndarray of shape (n_layers,), or None for an energy without hidden layers.
         """
         return None
 
@@ -426,6 +421,8 @@ cdef class Energy:
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self._arguments().items())})"
+
+    _repr_html_ = energy_html
 
 
 def as_energy(value, str name="energy"):

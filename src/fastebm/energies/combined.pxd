@@ -7,4 +7,4 @@ cdef class Combined(Energy):
     # Parts of its own, whose theta stand one behind the other in its own; the second may be None.
     cdef Energy first
     cdef Energy second
-    cdef int hold(self, Energy first, Energy second) except -1
+    cdef int hold(self, Energy first, Energy second, Py_ssize_t n_features=*) except -1

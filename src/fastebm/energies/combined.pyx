@@ -13,7 +13,8 @@ from .base cimport Energy
 cdef class Combined(Energy):
     """An energy made of one or two others. It has copies of them: theta is set on the whole."""
 
-    cdef int hold(self, Energy first, Energy second) except -1:
+    cdef int hold(self, Energy first, Energy second, Py_ssize_t n_features=0) except -1:
+        # Of as many features as the first, if not told otherwise.
         cdef Py_ssize_t n_params = first.n_params
         own = copy.copy(first), None if second is None else copy.copy(second)
         theta = first.theta
@@ -24,7 +25,7 @@ cdef class Combined(Energy):
             theta = np.concatenate([theta, second.theta])
             self.block_size = max(first.block_size, second.block_size)
         self.rounds_to(first.rounding if second is None else max(first.rounding, second.rounding))
-        self.allocate(first.n_features, n_params)
+        self.allocate(n_features or first.n_features, n_params)
         self.first, self.second = own
         self.theta = theta
         return 0

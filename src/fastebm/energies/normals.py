@@ -60,6 +60,17 @@ class NormalMixture(NamedTuple):
             self.log_weights, self.means @ matrix.T + offset, inverse.T @ self.precisions @ inverse
         )
 
+    def given(self, observed: np.ndarray, values: np.ndarray) -> NormalMixture:
+        """As a function of the features that are not observed, in their order; the others have these values."""
+        free = np.setdiff1d(np.arange(self.means.shape[1]), observed)
+        apart = (values - self.means[:, observed])[..., None]
+        across = self.precisions[:, free[:, None], observed] @ apart
+        own = self.precisions[:, free[:, None], free]
+        shift = np.linalg.solve(own, across)
+        within = self.precisions[:, observed[:, None], observed]
+        cost = np.swapaxes(apart, 1, 2) @ within @ apart - np.swapaxes(across, 1, 2) @ shift
+        return NormalMixture(self.log_weights - 0.5 * cost[:, 0, 0], self.means[:, free] - shift[..., 0], own)
+
     @property
     def log_masses(self) -> np.ndarray:
         """log of the integral of each part, shape (n_parts,)."""

@@ -183,6 +183,22 @@ cdef class WellMixture(Energy):
     mode_covariances = property(lambda self: self.covariances_ if self.covariance == "full" else None,
                                 doc="Covariance of each well, as `covariances_`; None for diagonal ones.")
 
+    def _rescaled(self, offset, scale):
+        # The law of offset + scale x as such wells, or None beyond their range of widths.
+        means = offset + scale * self.means_
+        if self.full:
+            lower = self._factors() / scale[:, None]
+            if not (np.abs(np.log(np.diagonal(lower, axis1=1, axis2=2))) <= well_theta.LOG_L_LIMIT).all():
+                return None
+            return WellMixture.from_mixture(
+                self.weights_, means, covariances=np.outer(scale, scale) * self.covariances_
+            )
+        narrowest, widest = self.scale_limits
+        stds = scale * self.stds_
+        if not ((stds >= narrowest) & (stds <= widest)).all():
+            return None
+        return WellMixture.from_mixture(self.weights_, means, stds)
+
     def _normal_mixture(self):
         raw, m, k = self._wells()
         if self.full:

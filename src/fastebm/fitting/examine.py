@@ -10,6 +10,7 @@ import numpy as np
 
 from ..energies.base import Energy
 from ..energies.gaussian import Gaussian
+from ..energies.student_mixture import StudentTMixture
 from ..energies.well_mixture import WellMixture
 from ..mixtures.adequacy import cost_of_limits, held_out_gap, one_more
 from ..mixtures.optimum import STARTS, optimum
@@ -70,8 +71,9 @@ def examine(energy: Energy, x: np.ndarray, seed=0, searched=False) -> Examinatio
     return None
 
 
-@examine.register
-def _of_wells(energy: WellMixture, x, seed=0, searched=False):
+@examine.register(StudentTMixture)
+@examine.register(WellMixture)
+def _of_wells(energy, x, seed=0, searched=False):
     found = optimum(x, energy, seed, 0 if searched else STARTS)
     gap, error = held_out_gap(x, found.wells, seed)
     more = one_more(x, found.wells, seed)

@@ -21,7 +21,8 @@ from ..training.after_fit import _level_of_caller, check_strict, conclude
 from ..training.contrastive import ContrastiveDivergence
 from ..training.recipes import GLOBAL_MOVE_FEATURES, default_step_size
 from .scaled_network import ScaledNetwork, annealing_start
-from .scaled_wells import fit_rows, standardise
+from .scaled_wells import fit_rows
+from .standardise import standardise
 from .yardstick import best_wells
 
 # Quadrature in up to two features: nats that nobody will miss, and that float32 can give.
@@ -172,8 +173,10 @@ def fit_network_rows(
     names=None,
     diagnose=True,
     strict=False,
+    against=None,
 ):
-    """As `fit_network`, on checked rows."""
+    """As `fit_network`, on checked rows; with against, (a fit of all rows, log p of x_val by one without them), no
+    other wells are looked for, and nothing is said where the network is not better."""
     widths = _checked(energy, hidden, base, x.shape[1])
     limit = None if max_seconds is None else real(max_seconds, "max_seconds", above=0)
     updates = UPDATES if n_updates is None else integer(n_updates, "n_updates", 1)
@@ -188,7 +191,7 @@ def fit_network_rows(
     # Every second row is for choices, the others for judgement: judged by the rows that chose the best of 40
     # evaluations, a network beat one normal law by two standard errors where that was the truth; so, in 0 of 20 fits.
     steer, z_val = z_val[::2], z_val[1::2]
-    wells = None if energy is not None else best_wells(z, steer, seeds[1])
+    wells = None if energy is not None or against is not None else best_wells(z, steer, seeds[1])
     if energy is None:
         energy = _network(z, widths, base, wells, seeds[2])
     trainer = _trainer(energy, z, updates, n_chains, learning_rate)
@@ -216,8 +219,8 @@ def fit_network_rows(
         "standard_error": certified.standard_error,
     }
     better, refitted = True, None
-    if wells is not None:
-        wells_log_p = wells.log_prob(z_val)
+    if wells is not None or against is not None:
+        wells_log_p = wells.log_prob(z_val) if against is None else against[1][1::2] + jacobian
         difference = certified.compare(wells_log_p)
         facts |= {
             "wells": float(wells_log_p.mean()) - jacobian,
@@ -225,7 +228,7 @@ def fit_network_rows(
             "gain_error": difference.standard_error,
         }
         better = certified.trusted and difference.lower > CLEARLY * difference.standard_error
-        refitted = _refitted(x, wells, names, seeds[6], diagnose)
+        refitted = _refitted(x, wells, names, seeds[6], diagnose) if against is None else against[0]
     fit = ScaledNetwork(
         training.energy,
         offset,
@@ -237,8 +240,11 @@ def fit_network_rows(
         facts,
         named,
     )
+    # The wells of the density have seen these rows, but were scored by some that had not.
+    scores = np.sort(fit._log_prob(scale * z_val + offset)) if better else refitted.held_out_scores
+    fit = replace(fit, held_out_scores=scores)
     conclude(fit, z, diagnose, strict)
-    if not better:
+    if not better and against is None:
         warnings.warn("; ".join(why_wells(fit)), FastEBMWarning, stacklevel=_level_of_caller())
     return fit
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import integer, samples
 from .._runtime.errors import FastEBMWarning
 from .._runtime.seed import seed_sequence
@@ -42,7 +43,7 @@ class _Normalised:
 
 
 @dataclass(frozen=True, eq=False)
-class ScaledNetwork:
+class ScaledNetwork(html.Shown):
     """What `fit_network` returns: a trained energy, its log Z, and the wells that it was compared with.
 
     Attributes
@@ -67,8 +68,20 @@ class ScaledNetwork:
         rows), ``gain`` (lower end of the difference) and ``gain_error``.
     names : tuple of str or None
         Names of the features, if they were given.
+    held_out_scores : ndarray of shape (n,) or None
+        Sorted log-densities of those rows under the density, in units of x.
     warnings, not_checked : list
         What the checks have to say, and what they did not look at.
+    candidates : ndarray or None
+        What `fit_auto` tried.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> X = fe.datasets.moons(400, seed=1)
+    >>> fit = fe.fit_network(X, hidden=(8,), n_updates=20, seed=1)
+    >>> fit.n_features, fit.score_samples(X).shape, fit.sample(3, seed=2).shape
+    (2, (400,), (3, 2))
     """
 
     network: Any
@@ -83,6 +96,8 @@ class ScaledNetwork:
     names: tuple[str, ...] | None = None
     warnings: list = field(default_factory=list)
     not_checked: list = field(default_factory=list)
+    candidates: np.ndarray | None = None
+    held_out_scores: np.ndarray | None = None
 
     @property
     def n_features(self) -> int:
@@ -101,6 +116,12 @@ class ScaledNetwork:
             return self.wells.energy_
         whole = _Normalised(self.network, self.offset, self.scale, self.log_partition)
         return PythonEnergy(whole.energy, whole.grad, self.n_features)
+
+    def _html(self) -> str:
+        taken = "the network" if self.better else f"{self.wells.n_wells} wells, for the network is no better"
+        rows = [("density", taken), ("network", html.code(self.network)), ("its log Z", str(self.estimate))]
+        rows += [(f"held out: {name.replace('_', ' ')}", value) for name, value in self.held_out.items()]
+        return html.card("ScaledNetwork", rows, html.verdict(self.warnings, self.not_checked))
 
     def score_samples(self, X) -> np.ndarray:
         """log p(x) of every row of X, shape (n_samples,), a density per unit of x.

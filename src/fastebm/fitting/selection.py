@@ -4,45 +4,72 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._runtime.check import integer, rows
+from .._runtime.check import choice, integer, rows
 from .._runtime.seed import seed_sequence
-from .scaled_wells import SELECTION_ROWS, fit_rows, fit_wells
+from ..energies.well_theta import COVARIANCES
+from ..mixtures.shrunk import Shape
+from ..preprocess import prepare_rows
+from .folds import Candidate, Folds
+from .grid import off_the_grid
+from .scaled_wells import SELECTION_ROWS, TAILS
+from .standardise import standardise
 
-# In standard errors. Old Faithful's two columns, 20 seeds: the best lead over two wells is 1.0 to 2.2.
-SIGNIFICANT = 3.0
-# What is not given is as in fit_wells; each fold has a seed of its own.
-DEFAULTS = {k: v for k, v in (fit_wells.__kwdefaults__ or {}).items() if k != "seed"}
-# The fits of the folds are compared by rows that they have not seen: nothing else looks at them.
-UNCHECKED = {"diagnose": False, "strict": False}
+# In standard errors (Breiman, Friedman, Olshen and Stone, Classification and Regression Trees, 1984, section 3.4.3).
+SIGNIFICANT = 1.0
+# More wells are tried until so many numbers in a row have not been better.
+IN_VAIN = 3
+# Climbs for each fit and fold: k-means, and k-means without correlations.
+STARTS = 3
+# A climb ends at a gain below this, in nats a row, or after so many steps.
+TOLERANCE, STEPS = 1e-6, 1000
+# Rows for every well, at least.
+ROWS_EACH = 2
 HELD_OUT = np.dtype([("n_wells", np.int64), ("log_likelihood", np.float64), ("gain", np.float64)])
 
 
 def select_n_wells(
-    X, *, max_wells: int = 6, n_folds: int = 5, seed=None, **settings
+    X,
+    *,
+    max_wells: int | None = None,
+    n_folds: int = 5,
+    covariance="diag",
+    tails="normal",
+    seed=None,
+    preprocess=None,
+    names=None,
+    **settings,
 ) -> tuple[int, np.ndarray]:
     """Choose the number of wells by cross-validation.
 
-    Every sample is scored by a fit to the other folds. The choice is the smallest number that no larger one
-    beats by more than three standard errors of the paired difference.
+    Every sample is scored by the likeliest wells (EM) of the other folds. The choice is the smallest number that the
+    best one leads by no more than one standard error of the paired difference. Rounded columns are seen with noise of
+    their step.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features), or (n_samples,)
         Finite data. Above 20,000 rows a random subset is used.
-    max_wells : int, default 6
-        Largest candidate; candidates stop where a training fold has fewer distinct rows.
+    max_wells : int, optional
+        Largest candidate. By default more wells are tried until three numbers in a row were not better. Candidates stop
+        where a training fold has fewer than two distinct rows for each well.
     n_folds : int, default 5
         At least 2.
+    covariance : {"diag", "full"}, default "diag"
+    tails : {"normal", "student"}, default "normal"
     seed : None, int, SeedSequence or Generator
+    preprocess : None, "auto" or dict, default None
+        As in `fit_wells`. All rows decide on the transforms, which have a parameter or two each.
+    names : sequence of str, optional
+        Of the columns.
     **settings
-        Of `fit_wells`.
+        Others of `fit_wells`, which do not matter here.
 
     Returns
     -------
     n_wells : int
     held_out : structured ndarray of shape (n_candidates,)
-        ``n_wells``, ``log_likelihood`` (mean per held-out sample, nats, in the units of X) and ``gain`` (the
-        largest lead of a larger candidate, in standard errors).
+        ``n_wells``, ``log_likelihood`` (mean per held-out sample, nats, in the units of X) and ``gain`` (the lead of
+        the best candidate, where it has more wells, in standard errors).
 
     Raises
     ------
@@ -53,31 +80,55 @@ def select_n_wells(
     ----------
     Nadeau and Bengio, Inference for the generalization error, Machine Learning 52, 2003 (the standard error).
     """
-    return choose_n_wells(rows(X), max_wells=max_wells, n_folds=n_folds, seed=seed, **(DEFAULTS | settings))
+    x = rows(X)
+    options = {
+        "max_wells": max_wells,
+        "n_folds": n_folds,
+        "covariance": covariance,
+        "tails": tails,
+    } | settings
+    if preprocess is None:
+        return choose_n_wells(x, seed=seed, names=names, **options)
+    noise, stream = seed_sequence(seed).spawn(2)
+    z, preparation = prepare_rows(x, names, preprocess, noise)
+    n_wells, table = choose_n_wells(z, seed=stream, names=preparation.kept_names, **options)
+    # Of x, not of z.
+    table["log_likelihood"] += preparation.log_jacobian(x).mean()
+    return n_wells, table
 
 
-def choose_n_wells(x: np.ndarray, *, max_wells, n_folds, seed, **settings) -> tuple[int, np.ndarray]:
-    """As `select_n_wells`, on checked rows and with every setting given."""
-    most = integer(max_wells, "max_wells", 1)
-    folds = integer(n_folds, "n_folds", 2)
-    if len(x) < 2 * folds:
+def choose_n_wells(
+    x: np.ndarray, *, max_wells, n_folds, seed, covariance="diag", tails="normal", names=None, **_
+):
+    """As `select_n_wells`, on checked rows."""
+    most = None if max_wells is None else integer(max_wells, "max_wells", 1)
+    n = integer(n_folds, "n_folds", 2)
+    heavy = choice(tails, "tails", TAILS) == "student"
+    shape = Shape(choice(covariance, "covariance", COVARIANCES), heavy)
+    if len(x) < 2 * n:
         raise ValueError(
-            f"n_wells='auto' needs at least two rows per fold, {2 * folds} in all, got {len(x)}; give n_wells"
+            f"n_wells='auto' needs at least two rows per fold, {2 * n} in all, got {len(x)}; give n_wells"
         )
-    order_seed, *streams = seed_sequence(seed).spawn(1 + most)
-    order = np.random.default_rng(order_seed).permutation(len(x))[:SELECTION_ROWS]
-    x = x[order]
-    parts = np.array_split(np.arange(len(x)), folds)
-    log_p = []
-    for k, stream in zip(range(1, most + 1), streams, strict=True):
-        scores = _held_out_scores(x, parts, k, stream, settings)
-        if scores is None:
+    pick, stream = seed_sequence(seed).spawn(2)
+    rng = np.random.default_rng(pick)
+    if len(x) > SELECTION_ROWS:
+        x = x[np.sort(rng.permutation(len(x))[:SELECTION_ROWS])]
+    x = off_the_grid(x, rng)
+    offset, scale = standardise(x, names)
+    folds = Folds((x - offset) / scale, n, stream, n_starts=STARTS, tol=TOLERANCE, max_iter=STEPS)
+    limit = folds.most(ROWS_EACH)
+    log_p: list[np.ndarray] = []
+    best = 0
+    while len(log_p) < (limit if most is None else min(limit, most)):
+        log_p.append(folds.row_scores(Candidate(shape, len(log_p) + 1)))
+        if log_p[-1].mean() > log_p[best].mean():
+            best = len(log_p) - 1
+        if most is None and len(log_p) - 1 - best >= IN_VAIN:
             break
-        log_p.append(scores)
-    means = np.array([s.mean() for s in log_p])
     # Nadeau and Bengio: folds share training rows, which adds n_test / n_train to every 1 / n_folds of the variance.
-    inflation = np.sqrt(1.0 + folds / (folds - 1.0))
-    gains = [max((_lead(b, a) / inflation for b in log_p[i + 1 :]), default=0.0) for i, a in enumerate(log_p)]
+    inflation = np.sqrt(1.0 + n / (n - 1.0))
+    gains = [_lead(log_p[best], a) / inflation if i < best else 0.0 for i, a in enumerate(log_p)]
+    means = np.array([s.mean() for s in log_p]) - np.log(scale).sum()
     table = np.array(list(zip(range(1, len(means) + 1), means, gains, strict=True)), dtype=HELD_OUT)
     chosen = int(np.flatnonzero(table["gain"] <= SIGNIFICANT)[0])
     return int(table["n_wells"][chosen]), table
@@ -88,14 +139,3 @@ def _lead(b, a):
     difference = b - a
     spread = difference.std()
     return float(difference.mean() / spread * np.sqrt(len(difference))) if spread > 0 else 0.0
-
-
-def _held_out_scores(x, parts, k, stream, settings):
-    # None: a training fold has too few distinct rows for k wells.
-    scores = np.empty(len(x))
-    for part, seed in zip(parts, stream.spawn(len(parts)), strict=True):
-        train = np.delete(x, part, axis=0)
-        if k > 1 and len(np.unique(train, axis=0)) < 2 * k:
-            return None
-        scores[part] = fit_rows(train, k, seed=seed, **(settings | UNCHECKED))._log_prob(x[part])
-    return scores

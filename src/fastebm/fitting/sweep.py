@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import integer, samples
 from .._runtime.errors import NonFiniteError, TrainingError
 from .._runtime.progress import bar
@@ -28,7 +29,7 @@ MEASURED = ("log_likelihood", "nats_lost", "acceptance_rate", "energy_gap", "sec
 
 
 @dataclass(frozen=True, eq=False)
-class SweepResult:
+class SweepResult(html.Shown):
     """What `sweep` returns: a row for every run, in the order of the settings.
 
     Attributes
@@ -42,6 +43,15 @@ class SweepResult:
         The settings that vary.
     shape : tuple of int or None
         Of the grid, with the repeats last; None for a list or random draws.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> X = fe.datasets.two_normals(500, seed=1)
+    >>> trainer = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=50)
+    >>> result = fe.sweep(trainer, X, {"n_steps": [1, 5]}, seed=1, diagnose=False)
+    >>> result.names, result.shape, len(result.table["log_likelihood"])
+    (('n_steps',), (2, 1), 2)
     """
 
     table: dict[str, np.ndarray]
@@ -88,6 +98,16 @@ class SweepResult:
         return f"SweepResult({len(self)} runs over {', '.join(self.names)}" + (
             f", {failed} without a result)" if failed else ")"
         )
+
+    def _html(self) -> str:
+        rows = [("runs", len(self)), ("settings", ", ".join(self.names))]
+        rows += [("without a result", int((self.table["error"] != "").sum()))]
+        columns = [*self.names, "log_likelihood", "nats_lost", "warnings"]
+        value = self.table["nats_lost"]
+        value = value if np.isfinite(value).any() else -self.table["log_likelihood"]
+        order = np.argsort(np.where(np.isfinite(value), value, np.inf), kind="stable")[:10]
+        best = [(i + 1, *(plain(self.table[c][row]) for c in columns)) for i, row in enumerate(order)]
+        return html.card("SweepResult", rows, html.table(best, ("best first", *columns)))
 
 
 def sweep(

@@ -65,12 +65,12 @@ cdef inline float log1pf_unit(float t) noexcept nogil:
 
 
 cdef inline real sigmoid_parts(real x, real* t) noexcept nogil:
-    # exp(-|x|), and 1 / (1 + it).
+    # exp(-|x|), and 1 / (1 + it). Far out it is 0: subnormal products would cost the next layer 4 to 16 times its time.
     if real is float:
-        t[0] = expf_neg(fabsf(x))
+        t[0] = <float>0 if fabsf(x) > <float>40 else expf_neg(fabsf(x))
         return reciprocal_1_2(<float>1.0 + t[0])
     else:
-        t[0] = exp_neg(fabs(x))
+        t[0] = 0.0 if fabs(x) > 350.0 else exp_neg(fabs(x))
         return 1.0 / (1.0 + t[0])
 
 

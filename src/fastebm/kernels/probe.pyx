@@ -5,6 +5,7 @@ import numpy as np
 from libc.stdint cimport int32_t, uint64_t
 
 from .activations cimport leaky_relu, silu, softplus, turn
+from .gamma cimport df_of_gap, digamma_gap, half_step, student_excess
 from .math cimport exp_neg, lane_sum, log1p_positive, log_normal, octant_cos, octant_sin
 from .product cimport padded, product as product_kernel, real, row_sum, transpose
 from .random cimport Key, normal_pairs, threefry as threefry_block, uniform_pairs
@@ -16,6 +17,9 @@ cdef enum:
     LOG1P_POSITIVE
     OCTANT_SIN
     OCTANT_COS
+    HALF_STEP
+    DIGAMMA_GAP
+    DIGAMMA_GAP_SLOPE
 
 KERNELS = {
     "exp_neg": EXP_NEG,
@@ -23,12 +27,16 @@ KERNELS = {
     "log1p_positive": LOG1P_POSITIVE,
     "octant_sin": OCTANT_SIN,
     "octant_cos": OCTANT_COS,
+    "half_step": HALF_STEP,
+    "digamma_gap": DIGAMMA_GAP,
+    "digamma_gap_slope": DIGAMMA_GAP_SLOPE,
 }
 
 
 cdef void apply_to(int kernel, const double* x, double* y, Py_ssize_t n) noexcept nogil:
     # Loops of their own, which the compiler turns into vectors as it does those that users meet.
     cdef Py_ssize_t i
+    cdef double slope
     if kernel == EXP_NEG:
         for i in range(n):
             y[i] = exp_neg(x[i])
@@ -44,6 +52,15 @@ cdef void apply_to(int kernel, const double* x, double* y, Py_ssize_t n) noexcep
     elif kernel == OCTANT_COS:
         for i in range(n):
             y[i] = octant_cos(x[i])
+    elif kernel == HALF_STEP:
+        for i in range(n):
+            y[i] = half_step(x[i])
+    elif kernel == DIGAMMA_GAP:
+        for i in range(n):
+            y[i] = digamma_gap(x[i], &slope)
+    elif kernel == DIGAMMA_GAP_SLOPE:
+        for i in range(n):
+            digamma_gap(x[i], &y[i])
 
 
 def apply(name, values):
@@ -62,6 +79,16 @@ def apply(name, values):
     else:
         raise ValueError(f"no kernel named {name!r}")
     return np.frombuffer(target)
+
+
+def excess(double df, Py_ssize_t n_features):
+    """`student_excess`."""
+    return student_excess(df, n_features)
+
+
+def degrees_of_freedom(double gap, double low, double high):
+    """`df_of_gap`."""
+    return df_of_gap(gap, low, high)
 
 
 def threefry(k0, k1, c0, c1):

@@ -11,8 +11,10 @@ cdef double NOTHING
 
 cdef class Blocks:
     cdef readonly Py_ssize_t n, n_features
-    cdef object memory
+    cdef object memory, kept
     cdef double* x
+    # How many rows each stands for, or NULL: one.
+    cdef const double* w
 
 
 cdef class Climb(Team):
@@ -22,6 +24,8 @@ cdef class Climb(Team):
     cdef readonly object weights, means, stds
     cdef readonly double narrowest
     cdef double widest, longest
+    # Steps that no likelihood goes with: they end where it hardly changes, and are never lengthened.
+    cdef bint plain
     cdef Py_ssize_t n_tasks, n_sums, n_theta, n_rows
     cdef object own, keep, scratch
     cdef double* w

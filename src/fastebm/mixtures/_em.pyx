@@ -1,7 +1,7 @@
 """Expectation-maximisation, compiled: one climb from given wells to the optimum above them. Diagonal wells, and what
 wells of all kinds share."""
 
-from libc.math cimport INFINITY, fma, sqrt
+from libc.math cimport INFINITY, fabs, fma, sqrt
 from libc.string cimport memcpy, memset
 
 import math
@@ -94,12 +94,15 @@ cdef class Blocks:
     ----------
     rows : ndarray of shape (n_samples, n_features)
         C-ordered float64, checked by the caller.
+    weights : ndarray of shape (n_samples,), optional
+        How many rows each stands for: positive, of mean 1.
     """
 
-    def __init__(self, rows):
+    def __init__(self, rows, weights=None):
         cdef const double* source = address(rows)
         cdef Py_ssize_t start = 0
         self.n, self.n_features = rows.shape
+        self.kept, self.w = weights, NULL if weights is None else address(weights)
         self.memory = np.empty((self.n + BLOCK) * self.n_features + 8)
         self.x = aligned(address(self.memory))
         with nogil:
@@ -206,6 +209,39 @@ cdef class Climb(Team):
             raise KeyboardInterrupt
         return self
 
+    def log_prob(self, Blocks data not None):
+        """log p of every row of data under the wells as they stand.
+
+        Returns
+        -------
+        ndarray of shape (data.n,)
+        """
+        cdef Py_ssize_t start = 0, n, j, i
+        cdef double* shares
+        cdef double* low
+        cdef double* total
+        cdef double* to
+        if data.n_features != self.data.n_features:
+            raise ValueError(f"rows of {data.n_features} features, wells of {self.data.n_features}")
+        memory = np.empty(self.n_rows * BLOCK + 8)
+        out = np.empty(data.n)
+        shares, to = aligned(address(memory)), address(out)
+        low = shares + self.n_wells * BLOCK
+        total = low + BLOCK
+        with nogil:
+            self._prepare()
+            while start < data.n:
+                n = min(BLOCK, data.n - start)
+                fill(low, n, INFINITY)
+                self._energies(data.x + start * data.n_features, n, shares, low)
+                fill(total, n, 0.0)
+                for j in range(self.n_wells):
+                    boltzmann_sum(shares + j * BLOCK, low, total, n)
+                for i in range(n):
+                    to[start + i] = log_normal(total[i]) - low[i]
+                start += BLOCK
+        return out
+
     cdef void _prepare(self) noexcept nogil:
         # e_j(x) = sum_d a (x - m)^2 + k = -log(w_j N(x; m_j, s_j)).
         cdef Py_ssize_t j, d, i, features = self.data.n_features
@@ -230,13 +266,23 @@ cdef class Climb(Team):
         cdef Py_ssize_t j, wells = self.n_wells
         cdef double* low = shares + wells * BLOCK
         cdef double* total = low + BLOCK
+        cdef const double* weights = NULL
+        if self.data.w is not NULL:
+            weights = self.data.w + (x - self.data.x) // self.data.n_features
         fill(low, n, INFINITY)
         self._energies(x, n, shares, low)
         fill(total, n, 0.0)
         for j in range(wells):
             boltzmann_sum(shares + j * BLOCK, low, total, n)
-        sums[self.n_sums - 1] += log_sums(low, total, n)
-        invert(total, n)
+        if weights is NULL:
+            sums[self.n_sums - 1] += log_sums(low, total, n)
+            invert(total, n)
+        else:
+            log_sums(low, total, n)
+            scale(low, weights, n)
+            sums[self.n_sums - 1] += lane_sum(low, n)
+            invert(total, n)
+            scale(total, weights, n)
         for j in range(wells):
             scale(shares + j * BLOCK, total, n)
         self._add_moments(x, n, shares, sums)
@@ -306,7 +352,7 @@ cdef class Climb(Team):
         return self.widest if s > self.widest else s
 
     cdef int _steps(self, Py_ssize_t limit, double tol) noexcept nogil:
-        cdef double now, before = -INFINITY
+        cdef double now, gained, before = -INFINITY
         # In the tail of a climb: 0 at the first point of three, 1 at the second, 2 at the end of a long step.
         cdef int phase = 0
         self.longest = 4.0
@@ -325,11 +371,12 @@ cdef class Climb(Team):
                     continue
                 self._maximise()
             else:
-                if phase == 1 or now - before < TAIL:
+                if not self.plain and (phase == 1 or now - before < TAIL):
                     self._save(self.past + phase * self.n_theta)
                     phase += 1
                 self._maximise()
-                if not now - before >= tol:
+                gained = now - before
+                if not (fabs(gained) if self.plain else gained) >= tol:
                     self.log_likelihood = now
                     return 0
                 if phase == 2:

@@ -39,25 +39,50 @@ cdef class FullClimb(Climb):
         Of the wells, as they stand; ``stds`` are the roots of their diagonals.
     """
 
-    cdef readonly object covariances
-    cdef object floor
-    cdef double* cov
-    # L of each well, with (2 L L')^-1 its covariance.
-    cdef double* factor
-    cdef double* at_floor
-    # Three matrices.
-    cdef double* room
-
     def __init__(self, Blocks data not None, weights, means, covariances, narrowest, widest, Control control not None):
+        self._place_full(data, weights, means, covariances, narrowest, widest, control, 0, 0, 0)
+
+    cdef _place_full(self, Blocks data, weights, means, covariances, narrowest, widest, Control control,
+                     Py_ssize_t moments, Py_ssize_t numbers, Py_ssize_t rows):
+        # As `_place`, beside what these wells need.
         cdef Py_ssize_t j, d = data.n_features, wells = len(weights), half = d * (d + 1) // 2
-        self._place(data, weights, means, np.ones((wells, d)), narrowest, widest, control, d + half, d + half, 3 * d)
+        self._place(data, weights, means, np.ones((wells, d)), narrowest, widest, control, d + half + moments,
+                    d + half + numbers, 3 * d + rows)
         self.covariances = np.array(covariances, dtype=np.float64, order="C").reshape(wells, d, d)
         self.floor = np.zeros(wells)
-        self.own = np.empty((wells + 3) * d * d)
+        self.own = np.empty((wells + 4) * d * d)
         self.cov, self.at_floor, self.factor = address(self.covariances), address(self.floor), address(self.own)
         self.room = self.factor + wells * d * d
         for j in range(wells):
             self._keep(j)
+
+    def shrink(self, double own, double pooled, double apart=0.0):
+        r"""Shrink covariances at every step that follows, for fits to few rows.
+
+        With C_j the sum of r_ij (x_i - m_j)(x_i - m_j)^T, n_j = n w_j, and P = sum_j C_j / n what the wells have in
+        common,
+
+        .. math:: S_j = \frac{C'_j + b P'}{n_j + b}, \quad
+                  C'_{jkl} = \frac{n_j}{n_j + a} C_{jkl}, \quad P'_{kl} = (1 - c) P_{kl} \quad (k \ne l).
+
+        Such steps climb no likelihood: they are not lengthened, and end where the likelihood changes by less than tol.
+
+        Parameters
+        ----------
+        own, pooled : float
+            a and b, in rows: towards a well's own variances without correlations, and towards the covariance that all
+            wells share. Infinite: no correlations, or one covariance.
+        apart : float in [0, 1], default 0
+            c: at 1 wells share variances alone.
+
+        Returns
+        -------
+        FullClimb
+            Itself.
+        """
+        self.to_own, self.to_pooled, self.apart = own, pooled, apart
+        self.plain = own > 0.0 or pooled > 0.0
+        return self
 
     @property
     def spread(self):
@@ -149,8 +174,10 @@ cdef class FullClimb(Climb):
         cdef Py_ssize_t j, i, k, d = self.data.n_features
         cdef double* sums = self.sums
         cdef double* shift = self.room
+        cdef double* shared = self.room + 3 * d * d
         cdef double* s
         cdef double mass
+        fill(shared, d * d, 0.0)
         for j in range(self.n_wells):
             mass = sums[0]
             if not mass > NOTHING:
@@ -168,8 +195,26 @@ cdef class FullClimb(Climb):
                 for k in range(i + 1):
                     s[i * d + k] = sums[k] / mass - shift[i] * shift[k]
                     s[k * d + i] = s[i * d + k]
+                    shared[i * d + k] += self.w[j] * s[i * d + k]
                 sums += i + 1
-            self._keep(j)
+            if not self.plain:
+                self._keep(j)
+        if self.plain:
+            for j in range(self.n_wells):
+                self._shrink(j, shared)
+                self._keep(j)
+
+    cdef void _shrink(self, Py_ssize_t j, const double* shared) noexcept nogil:
+        cdef Py_ssize_t i, k, d = self.data.n_features
+        cdef double* s = self.cov + j * d * d
+        cdef double mass = self.w[j] * self.data.n
+        # Written so that infinite strengths do as they should.
+        cdef double kept = 1.0 / (1.0 + self.to_own / mass), part = 1.0 - 1.0 / (1.0 + self.to_pooled / mass)
+        for i in range(d):
+            s[i * d + i] += part * (shared[i * d + i] - s[i * d + i])
+            for k in range(i):
+                s[i * d + k] = (1.0 - part) * kept * s[i * d + k] + part * (1.0 - self.apart) * shared[i * d + k]
+                s[k * d + i] = s[i * d + k]
 
     cdef void _save(self, double* to) noexcept nogil:
         cdef Py_ssize_t i, k, _j, d = self.data.n_features, wells = self.n_wells

@@ -8,10 +8,9 @@ import numpy as np
 
 from .._runtime.seed import seed_sequence
 from ..energies.normals import principal_scales
-from ..energies.well_mixture import WellMixture
+from ._em import Blocks
 from .optimum import ROWS
-from .search import climb_on, wells_of, widths_of
-from .splits import additions, built
+from .search import family_of, widths_of
 
 # Climbs are short: they begin next to where they end. One more well need not be placed to the last digit.
 TOLERANCE, ROUGH, STEPS = 1e-5, 1e-4, 200
@@ -23,14 +22,14 @@ LARGEST = 5.0
 AT = 1e-6
 
 
-def one_more(x: np.ndarray, wells: WellMixture, seed=0) -> float:
+def one_more(x: np.ndarray, wells, seed=0) -> float:
     """Mean log-likelihood, in nats a row, that one more well gains; at least 0.
 
     Parameters
     ----------
     x : ndarray of shape (n_samples, n_features)
         Checked rows; of more than 4,096 a random subset is looked at.
-    wells : WellMixture
+    wells : WellMixture or StudentTMixture
         At its own optimum, or near it.
     seed : None, int, SeedSequence or Generator
     """
@@ -38,14 +37,14 @@ def one_more(x: np.ndarray, wells: WellMixture, seed=0) -> float:
     if len(x) > ENOUGH:
         x = x[np.sort(rng.choice(len(x), ENOUGH, replace=False))]
     before = float(wells.log_prob(x).mean())
-    gain = 0.0
-    for start in additions(wells_of(wells), x, rng, TRIES):
-        end = climb_on(x, start, widths_of(wells), ROUGH, STEPS)
+    gain, family, blocks = 0.0, family_of(wells), Blocks(x)
+    for start in family.additions(family.taken(wells), x, rng, TRIES):
+        end = family.climb(blocks, start, widths_of(wells), ROUGH, STEPS)
         gain = max(gain, end.log_likelihood - before)
     return gain
 
 
-def cost_of_limits(x: np.ndarray, wells: WellMixture) -> float:
+def cost_of_limits(x: np.ndarray, wells) -> float:
     """Mean log-likelihood, in nats a row, that a range of widths from a quarter to four times as much would gain.
 
     0 if no well is at a limit.
@@ -61,11 +60,12 @@ def cost_of_limits(x: np.ndarray, wells: WellMixture) -> float:
     if ((scales > low * (1.0 + AT)) & (scales < high * (1.0 - AT))).all():
         return 0.0
     x = x[:ROWS]
-    end = climb_on(x, wells_of(wells), (low / 4.0, high * 4.0), TOLERANCE, STEPS)
+    family = family_of(wells)
+    end = family.climb(Blocks(x), family.taken(wells), (low / 4.0, high * 4.0), TOLERANCE, STEPS)
     return max(0.0, end.log_likelihood - float(wells.log_prob(x).mean()))
 
 
-def held_out_gap(x: np.ndarray, wells: WellMixture, seed=0) -> tuple[float, float]:
+def held_out_gap(x: np.ndarray, wells, seed=0) -> tuple[float, float]:
     """How much more likely the rows are to their fit than to one that has not seen them, in nats a row.
 
     Parameters
@@ -84,10 +84,10 @@ def held_out_gap(x: np.ndarray, wells: WellMixture, seed=0) -> tuple[float, floa
     if len(x) < 2 * FOLDS:
         return math.nan, math.nan
     order = np.random.default_rng(seed_sequence(seed)).permutation(len(x))
-    gap = np.empty(len(x))
+    gap, family = np.empty(len(x)), family_of(wells)
     for part in np.array_split(order, FOLDS):
         rest = np.delete(x, part, axis=0)
-        end = climb_on(rest, wells_of(wells), widths_of(wells), TOLERANCE, STEPS)
-        unseen = built((end.weights, end.means, end.spread))
+        end = family.climb(Blocks(rest), family.taken(wells), widths_of(wells), TOLERANCE, STEPS)
+        unseen = family.built(family.wells(end))
         gap[part] = np.clip(wells.log_prob(x[part]) - unseen.log_prob(x[part]), -LARGEST, LARGEST)
     return float(gap.mean()), float(gap.std(ddof=1) / math.sqrt(len(x)))

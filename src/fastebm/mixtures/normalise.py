@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from ..energies.well_mixture import WellMixture
+import copy
+from typing import TypeVar
+
+from ..energies.base import Energy
+
+Wells = TypeVar("Wells", bound=Energy)
 
 
-def normalised(wells: WellMixture) -> WellMixture:
-    """Return a copy whose energy is -log p."""
+def normalised(wells: Wells) -> Wells:
+    """Return a copy whose energy is -log p; c is the last parameter."""
+    same = copy.copy(wells)
     theta = wells.theta
-    # c, the last parameter, moves by log Z.
+    # c moves by log Z.
     theta[-1] += wells.log_partition()
-    return WellMixture(wells.n_wells, wells.n_features, theta, covariance=wells.covariance)
+    same.theta = theta
+    return same

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .._runtime.seed import seed_sequence
-from ..energies.well_mixture import WellMixture
-from .search import climb_on, collapsed, search, wells_of, widths_of
-from .splits import built
+from ._em import Blocks
+from .search import collapsed, family_of, search, widths_of
 
 # A climb ends at a gain below this, in nats a row, or after so many steps.
 TOLERANCE, STEPS = 1e-7, 2000
@@ -25,7 +25,7 @@ class Optimum:
 
     Attributes
     ----------
-    wells : WellMixture
+    wells : WellMixture or StudentTMixture
         Normalised.
     gain : float
         Mean log-likelihood of the rows above that of the fit, in nats; at least 0.
@@ -35,20 +35,20 @@ class Optimum:
         The start that led there: "own", "k-means", "rows", "wells" or "split".
     """
 
-    wells: WellMixture
+    wells: Any
     gain: float
     own_gain: float
     kind: str
 
 
-def optimum(x: np.ndarray, wells: WellMixture, seed=0, n_init: int = STARTS) -> Optimum:
+def optimum(x: np.ndarray, wells: Any, seed=0, n_init: int = STARTS) -> Optimum:
     """Climb from the given wells and from n_init other starts.
 
     Parameters
     ----------
     x : ndarray of shape (n_samples, n_features)
         Checked rows; of more than 20,000 a random subset is looked at.
-    wells : WellMixture
+    wells : WellMixture or StudentTMixture
     seed : None, int, SeedSequence or Generator
     n_init : int
         0: climb from the given wells only.
@@ -56,10 +56,10 @@ def optimum(x: np.ndarray, wells: WellMixture, seed=0, n_init: int = STARTS) -> 
     choose, look = seed_sequence(seed).spawn(2)
     if len(x) > ROWS:
         x = x[np.sort(np.random.default_rng(choose).choice(len(x), ROWS, replace=False))]
-    widths = widths_of(wells)
+    widths, family = widths_of(wells), family_of(wells)
     before = float(wells.log_prob(x).mean())
-    end = climb_on(x, wells_of(wells), widths, TOLERANCE, STEPS)
-    own = built((end.weights, end.means, end.spread))
+    end = family.climb(Blocks(x), family.taken(wells), widths, TOLERANCE, STEPS)
+    own = family.built(family.wells(end))
     own_gain = max(0.0, float(own.log_prob(x).mean()) - before)
     best = Optimum(own if own_gain > 0 else wells, own_gain, own_gain, "own")
     if wells.n_wells == 1 or n_init == 0:
@@ -73,6 +73,7 @@ def optimum(x: np.ndarray, wells: WellMixture, seed=0, n_init: int = STARTS) -> 
         tol=TOLERANCE,
         max_iter=STEPS,
         covariance=wells.covariance,
+        family=family,
     )
     gain = found.log_likelihood - before
     if gain > best.gain and not (found.collapsed and not collapsed(end)):

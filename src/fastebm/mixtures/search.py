@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +13,12 @@ from .._runtime.check import describe, integer
 from .._runtime.control import Control
 from .._runtime.seed import seed_sequence
 from .._runtime.threads import each, resolve
+from ..energies.student_mixture import StudentTMixture
 from ..energies.well_mixture import WellMixture
 from ._em import Blocks, Climb
 from ._em_full import FullClimb
 from .kmeans import group_covariances, group_mixture
-from .splits import ROUNDS, Wells, built, moves
+from .splits import ROUNDS, Wells, additions, built, moves
 
 # Kinds of starts after the first, in turn. Of 40 climbs for eight wells in ten dimensions, k-means led 34 to the best
 # optimum, random rows 16, random wells none; the latter two find what groups cannot show, such as concentric wells.
@@ -46,7 +49,7 @@ class Found:
 
     Attributes
     ----------
-    wells : WellMixture
+    wells : WellMixture, or what another family has
         Normalised: its log-partition is 0.
     log_likelihood : float
         Mean over the rows, in nats.
@@ -60,10 +63,10 @@ class Found:
         Has a well shrunk onto a few rows?
     """
 
-    wells: WellMixture
+    wells: Any
     log_likelihood: float
     kind: str
-    start: Wells
+    start: tuple
     log_likelihoods: np.ndarray
     collapsed: bool
 
@@ -79,6 +82,7 @@ def search(
     max_iter: int,
     n_threads: int | None = None,
     covariance: str = "diag",
+    family=None,
 ) -> Found:
     """Climb from several starts and keep the best.
 
@@ -97,6 +101,8 @@ def search(
         Climbs at the same time; the bytes are the same. By default one where a climb takes less than a millisecond.
     covariance : {"diag", "full"}
         Of the wells.
+    family : optional
+        What a well is: an object with the methods of `Normal`, which is the default.
 
     References
     ----------
@@ -110,20 +116,64 @@ def search(
     threads = resolve(n_threads) if n_threads is not None or few.size * n_wells > WORTH_THREADS else 1
     n_splits = max(1, int(SPLITS * n_init)) if n_init > 2 and n_wells > 1 else 0
 
+    family = Normal(covariance) if family is None else family
+
     def climb_from(i):
         kind = "k-means" if i == 0 else KINDS[(i - 1) % len(KINDS)]
-        if covariance == "full":
-            # Every other time the groups are those of rows without correlations.
-            start = _full_start(kind, few, n_wells, plain[i], i % 2 == 1)
-        else:
-            start = _start(kind, few, n_wells, plain[i])
-        return _climb(blocks, start, std_range, COARSE, COARSE_STEPS), kind, start
+        start = family.start(kind, few, n_wells, plain[i], i)
+        return family.climb(blocks, start, std_range, COARSE, COARSE_STEPS), kind, start
 
     climbs = each(climb_from, n_init - n_splits, threads)
     best = max(climbs, key=_rank)
 
-    climbs += _with_wells_moved(best, few, blocks, n_splits, splitter, std_range)
-    return _best_on_all_rows(x, few, climbs, std_range, tol, max_iter, threads)
+    climbs += _with_wells_moved(family, best, few, blocks, n_splits, splitter, std_range)
+    return _best_on_all_rows(family, x, few, climbs, std_range, tol, max_iter, threads)
+
+
+class Normal:
+    """Wells of normal laws, as a search sees them. Wells are tuples of arrays, one row for each."""
+
+    def __init__(self, covariance: str):
+        self.full = covariance == "full"
+
+    def start(self, kind: str, x: np.ndarray, n_wells: int, rng: np.random.Generator, number: int) -> Wells:
+        """Wells to climb from, for start number ``number`` of a search."""
+        # Every other time the groups are those of rows without correlations.
+        return (
+            _full_start(kind, x, n_wells, rng, number % 2 == 1)
+            if self.full
+            else _start(kind, x, n_wells, rng)
+        )
+
+    def climb(self, blocks: Blocks, wells: tuple, std_range, tol: float, max_iter: int) -> Climb:
+        """Climb from wells."""
+        return _climb(blocks, wells, std_range, tol, max_iter)
+
+    def wells(self, climb: Any) -> tuple:
+        """Where a climb stands."""
+        return climb.weights, climb.means, climb.spread
+
+    def moves(self, wells: tuple, x: np.ndarray, rng: np.random.Generator, most: int) -> list:
+        """Starts with one well elsewhere, the most promising first."""
+        return moves(wells, x, rng, most)
+
+    def additions(self, wells: tuple, x: np.ndarray, rng: np.random.Generator, most: int) -> list:
+        """Starts with one well more, the most promising first."""
+        return additions(wells, x, rng, most)
+
+    def built(self, wells: tuple) -> Any:
+        """The energy of these wells, with log Z = 0."""
+        return built(wells)
+
+    def taken(self, energy: Any) -> tuple:
+        """The wells of an energy."""
+        return wells_of(energy)
+
+
+@singledispatch
+def family_of(energy: Any) -> Normal:
+    """What the wells of an energy are."""
+    return Normal(energy.covariance)
 
 
 def n_starts(n_init, x: np.ndarray, n_wells: int, covariance: str = "diag") -> int:
@@ -143,7 +193,7 @@ def n_starts(n_init, x: np.ndarray, n_wells: int, covariance: str = "diag") -> i
     return integer(n_init, "n_init", 1)
 
 
-def widths_of(energy: WellMixture) -> tuple[float, float]:
+def widths_of(energy: WellMixture | StudentTMixture) -> tuple[float, float]:
     """The range of widths, narrowed so that rounding cannot leave it."""
     limits = energy.scale_limits
     return limits[0] * (1 + 1e-12), limits[1] * (1 - 1e-12)
@@ -155,9 +205,11 @@ def wells_of(energy: WellMixture) -> Wells:
     return energy.weights_, energy.means_, spread
 
 
-def climb_on(x: np.ndarray, start: Wells, std_range, tol: float, max_iter: int, n_threads: int = 1) -> Climb:
-    """Climb from start on all rows of x."""
-    return _climb(Blocks(x), start, std_range, tol, max_iter, n_threads)
+def climb_on(
+    x: np.ndarray, start: Wells, std_range, tol: float, max_iter: int, n_threads: int = 1, weights=None
+) -> Climb:
+    """Climb from start on all rows of x, which may have weights."""
+    return _climb(Blocks(x, weights), start, std_range, tol, max_iter, n_threads)
 
 
 def _climb(blocks, start, std_range, tol, max_iter, n_threads=1):
@@ -170,18 +222,17 @@ def _climb(blocks, start, std_range, tol, max_iter, n_threads=1):
     return climb.climb(max_iter, tol, n_threads)
 
 
-def _with_wells_moved(best, few, blocks, tries, rng, std_range):
+def _with_wells_moved(family, best, few, blocks, tries, rng, std_range):
     # From the best so far; again from every better one that is found.
     found, failed = [], 0
     todo = []
     while failed < tries:
         if not todo:
-            climb = best[0]
-            todo = moves((climb.weights, climb.means, climb.spread), few, rng, tries)
+            todo = family.moves(family.wells(best[0]), few, rng, tries)
             if not todo:
                 break
         start = todo.pop(0)
-        entry = _climb(blocks, start, std_range, COARSE, COARSE_STEPS), "split", start
+        entry = family.climb(blocks, start, std_range, COARSE, COARSE_STEPS), "split", start
         found.append(entry)
         if _rank(entry) > _rank(best) and entry[0].log_likelihood > best[0].log_likelihood + WORTH:
             best, todo, failed = entry, [], 0
@@ -190,7 +241,7 @@ def _with_wells_moved(best, few, blocks, tries, rng, std_range):
     return found
 
 
-def _best_on_all_rows(x, few, climbs, std_range, tol, max_iter, n_threads):
+def _best_on_all_rows(family, x, few, climbs, std_range, tol, max_iter, n_threads):
     ranked = sorted(climbs, key=_rank, reverse=True)
     finalists = [ranked[0]]
     best = ranked[0][0].log_likelihood
@@ -201,12 +252,11 @@ def _best_on_all_rows(x, few, climbs, std_range, tol, max_iter, n_threads):
 
     def finish(i):
         climb, kind, start = finalists[i]
-        wells = climb.weights, climb.means, climb.spread
-        return _climb(blocks, wells, std_range, tol, max_iter), kind, start
+        return family.climb(blocks, family.wells(climb), std_range, tol, max_iter), kind, start
 
     ends = each(finish, len(finalists), n_threads)
     climb, kind, start = max(ends, key=_rank)
-    wells = built((climb.weights, climb.means, climb.spread))
+    wells = family.built(family.wells(climb))
     scores = np.array([c.log_likelihood for c, _, _ in climbs])
     return Found(wells, float(wells.log_prob(x).mean()), kind, start, scores, collapsed(climb))
 

@@ -29,7 +29,7 @@ def built(wells: Wells) -> WellMixture:
     return WellMixture.from_mixture(weights, means, spread)
 
 
-def moves(wells: Wells, x: np.ndarray, rng: np.random.Generator, most: int) -> list[Wells]:
+def moves(wells: Wells, x: np.ndarray, rng: np.random.Generator, most: int, shares=None) -> list[Wells]:
     """Starts that spend one well elsewhere, the most promising first.
 
     The two wells that share most rows become one; the freed one is put where a well looks least like a normal law.
@@ -42,12 +42,14 @@ def moves(wells: Wells, x: np.ndarray, rng: np.random.Generator, most: int) -> l
     rng : Generator
     most : int
         How many to return at most.
+    shares : ndarray of shape (n_samples, n_wells), optional
+        Of the wells in every row; by default those of normal laws.
 
     References
     ----------
     Ueda, Nakano, Ghahramani and Hinton, SMEM algorithm for mixture models, Neural Computation 2000.
     """
-    shares = built(wells).shares(x)
+    shares = built(wells).shares(x) if shares is None else shares
     overlap = shares.T @ shares
     size = np.sqrt(np.diag(overlap))
     overlap /= np.outer(size, size) + 1e-300
@@ -71,9 +73,9 @@ def _after_merge(wells, pair, shares, x, rng):
     return _split(merged, np.delete(shares, gone, axis=1), x, rng)
 
 
-def additions(wells: Wells, x: np.ndarray, rng: np.random.Generator, most: int) -> list[Wells]:
+def additions(wells: Wells, x: np.ndarray, rng: np.random.Generator, most: int, shares=None) -> list[Wells]:
     """Starts with one well more, the most promising first: `moves` without the merge."""
-    return _split(wells, built(wells).shares(x), x, rng)[:most]
+    return _split(wells, built(wells).shares(x) if shares is None else shares, x, rng)[:most]
 
 
 def _split(wells, shares, x, rng):

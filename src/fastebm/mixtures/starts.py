@@ -52,6 +52,13 @@ def initial_wells(X, n_wells: int = 2, *, seed=None, n_init="auto", covariance: 
     ------
     ValueError, TypeError
         If X is not finite data or has fewer distinct rows than wells.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> start = fe.initial_wells(fe.datasets.load_old_faithful()[:, 0], 2, seed=1)
+    >>> np.sort(start.means_.ravel()).round(1)
+    array([2. , 4.3])
     """
     x, k = rows(X), integer(n_wells, "n_wells", 1)
     choice(covariance, "covariance", COVARIANCES)

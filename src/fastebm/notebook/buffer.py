@@ -22,6 +22,13 @@ class SampleReplayBuffer:
     ------
     ValueError
         If `max_size` is negative.
+
+    Examples
+    --------
+    >>> buffer = SampleReplayBuffer(max_size=3)
+    >>> buffer.add([1.0, 2.0, 3.0, 4.0])
+    >>> buffer.items
+    [2.0, 3.0, 4.0]
     """
 
     def __init__(self, max_size: int = 12000) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from . import _compiled, _lists
 from .arguments import draw, finite, setstate
 from .buffer import SampleReplayBuffer
+from .hint import cold
 
 __all__ = [
     "SampleReplayBuffer",
@@ -26,6 +27,9 @@ __all__ = [
     "train_ebm",
 ]
 
+# (step_size, noise_std) of the chains in training.
+STEP = (0.055, 0.085)
+
 Record = tuple[int, float, float, float, list[float], int]
 
 _INF = math.inf
@@ -42,6 +46,13 @@ def sample_real(n: int) -> list[float]:
     Returns
     -------
     list of float
+
+    Examples
+    --------
+    >>> import random
+    >>> random.seed(31)
+    >>> len(sample_real(5))
+    5
     """
     xs: list[float] = draw(_compiled.sample_real, n)
     return xs
@@ -65,6 +76,11 @@ def describe(xs: Sequence[float]) -> dict[str, float]:
     ------
     ValueError
         If `xs` is empty or holds a number that is not finite.
+
+    Examples
+    --------
+    >>> describe([-1.0, 0.0, 1.0, 2.0])
+    {'mean': 0.5, 'std': 1.118033988749895, 'left': 0.25, 'right': 0.75}
     """
     total, squares, below_zero, n = _lists.exact_sums(xs)
     if n == 0:
@@ -104,6 +120,11 @@ def stable_logsumexp(a: float, b: float) -> float:
     ------
     ValueError
         If an argument is NaN or plus infinity.
+
+    Examples
+    --------
+    >>> round(stable_logsumexp(-1000.0, -1000.0), 4)  # exp(-1000) is 0 in float64
+    -999.3069
     """
     for name, value in (("a", a), ("b", b)):
         if not value < _INF:
@@ -119,6 +140,11 @@ def clip_raw_a(v: float) -> float:
     ------
     ValueError
         If `v` is not finite; ``max(-5, min(5, nan))`` would be 5.
+
+    Examples
+    --------
+    >>> clip_raw_a(9.0), clip_raw_a(1.0)
+    (5.0, 1.0)
     """
     return max(-5.0, min(5.0, finite(v, "v")))
 
@@ -142,6 +168,11 @@ def energy_value(x: float, theta: Sequence[float]) -> float:
         If `x` or `theta` is not finite, or `theta` does not hold 7 numbers.
     OverflowError
         If the energy is larger than any float.
+
+    Examples
+    --------
+    >>> round(energy_value(0.5, [0.0, -2.0, 0.0, 0.0, 2.0, 0.0, 0.0]), 3)
+    2.232
     """
     return _compiled.energy_value(x, theta)
 
@@ -160,6 +191,12 @@ def energy_and_grads(x: float, theta: Sequence[float]) -> tuple[float, float, li
     energy : float
     grad_x : float
     grads : list of 7 floats
+
+    Examples
+    --------
+    >>> e, slope, by_theta = energy_and_grads(0.5, [0.0, -2.0, 0.0, 0.0, 2.0, 0.0, 0.0])
+    >>> round(e, 3), round(slope, 3), len(by_theta)
+    (2.232, -2.856, 7)
     """
     return _compiled.energy_and_grads(x, theta)
 
@@ -192,6 +229,13 @@ def sgld_samples(
         If an argument is not finite, or `theta` does not hold 7 numbers.
     FloatingPointError
         If a chain leaves the range of floats before it is clipped; names the step and the chain.
+
+    Examples
+    --------
+    >>> import random
+    >>> random.seed(31)
+    >>> len(sgld_samples([0.0, -2.0, 0.0, 0.0, 2.0, 0.0, 0.0], [0.0] * 10, n_steps=5))
+    10
     """
     step_size, noise_std = finite(step_size, "step_size"), finite(noise_std, "noise_std")
     xs: list[float] = draw(_compiled.sgld_samples, theta, x_init, n_steps, step_size, noise_std)
@@ -207,6 +251,12 @@ def mean_grads(xs: Sequence[float], theta: Sequence[float]) -> tuple[float, list
         If `xs` is empty, an argument is not finite, or `theta` does not hold 7 numbers.
     FloatingPointError
         If a sum is too large for a float.
+
+    Examples
+    --------
+    >>> mean, by_theta = mean_grads([-2.0, 1.0], [0.0, -2.0, 0.0, 0.0, 2.0, 0.0, 0.0])
+    >>> round(mean, 3), len(by_theta)
+    (0.5, 7)
     """
     return _compiled.mean_grads(xs, theta)
 
@@ -253,10 +303,24 @@ def train_ebm(
         [1, len(real_data)].
     FloatingPointError
         If a chain, an energy or theta leaves the range of floats; names the training step.
+
+    Warns
+    -----
+    FastEBMWarning
+        Once in a process: these chains are colder than the density that they stand for.
+
+    Examples
+    --------
+    >>> import random
+    >>> random.seed(31)
+    >>> theta, history, buffer = train_ebm([0.0, -0.2, 0.0, 0.0, 0.2, 0.0, 0.0], sample_real(200), steps=20)
+    >>> len(theta)
+    7
     """
     batch_size, steps = operator.index(batch_size), operator.index(steps)
     n_replay = int(batch_size * finite(replay_ratio, "replay_ratio"))
     capacity = 14000
+    cold(*STEP)
     theta, history, items = draw(
         _compiled.train,
         theta_init,
@@ -280,6 +344,13 @@ def draw_model_samples(theta: Sequence[float], n: int = 2600) -> list[float]:
     """`n` chains of 60 Langevin steps (step size 0.05, noise 0.07) from starts in U(-4.5, 4.5).
 
     Errors are those of `sgld_samples`.
+
+    Examples
+    --------
+    >>> import random
+    >>> random.seed(31)
+    >>> len(draw_model_samples([0.0, -2.0, 0.0, 0.0, 2.0, 0.0, 0.0], n=100))
+    100
     """
     xs: list[float] = draw(_compiled.draw_model_samples, theta, n)
     return xs
@@ -296,6 +367,11 @@ def approx_partition(
         If an argument is not finite, or `n_grid` is less than 1.
     OverflowError
         If ``Z`` or an energy is larger than any float.
+
+    Examples
+    --------
+    >>> round(approx_partition([0.0, -2.0, 0.0, 0.0, 2.0, 0.0, 0.0]), 3)
+    3.545
     """
     x_min, x_max = finite(x_min, "x_min"), finite(x_max, "x_max")
     if n_grid < 1:
@@ -321,6 +397,12 @@ def approx_density(theta: Sequence[float], x: float, z_est: float) -> float:
         If `z_est` is 0.
     OverflowError
         If the density, or the energy, is larger than any float.
+
+    Examples
+    --------
+    >>> theta = [0.0, -2.0, 0.0, 0.0, 2.0, 0.0, 0.0]
+    >>> round(approx_density(theta, -2.0, approx_partition(theta)), 3)
+    0.282
     """
     energy = _compiled.energy_value(x, theta)
     z_est = finite(z_est, "z_est")
@@ -345,6 +427,13 @@ def quick_train_with_sgld_steps(real_data: Sequence[float], sgld_steps: int) -> 
         If `real_data` has fewer than 64 numbers, or one that is not finite.
     FloatingPointError
         If a chain, an energy or theta leaves the range of floats; names the training step.
+
+    Examples
+    --------
+    >>> import random
+    >>> random.seed(31)
+    >>> sorted(quick_train_with_sgld_steps(sample_real(200), 5))
+    ['left', 'mean', 'right', 'std']
     """
     state = random.Random(77 + sgld_steps).getstate()
     bounds = [3.0, _INF, _INF, 3.0, _INF, _INF, _INF]

@@ -9,6 +9,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import choice, integer, numeric, real, samples
 from .._runtime.errors import CertificateInterrupted, NonFiniteError
 from .._runtime.seed import seed_sequence
@@ -30,7 +31,7 @@ SHARE_OF_A_THREAD = 0.8
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(html.Shown):
     """A model against another on the same rows, in nats a row; positive where the certified model is better.
 
     Attributes
@@ -39,6 +40,15 @@ class Comparison:
         Ends of the difference of mean log-likelihoods, from the bracket of log Z.
     standard_error : float
         Of the mean difference over rows: the rows are the same for both, so it is that of paired differences.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> truth = fe.Gaussian(0.0, 1.0)
+    >>> x = truth.exact_sample(1000, seed=1)
+    >>> ahead = fe.certificate(truth, x, seed=1).compare(fe.Gaussian(0.0, 4.0).log_prob(x))
+    >>> ahead.lower > 3 * ahead.standard_error
+    True
     """
 
     lower: float
@@ -59,9 +69,17 @@ class Comparison:
             f"(paired; {self.z:.1f} standard errors from 0)"
         )
 
+    def _html(self) -> str:
+        rows = [("better by, nats a row", f"{self.lower:.4g} to {self.upper:.4g}")]
+        rows += [
+            ("standard error (paired)", self.standard_error),
+            ("standard errors from 0", f"{self.z:.1f}"),
+        ]
+        return html.card("Comparison", rows)
+
 
 @dataclass(frozen=True, eq=False)
-class Certificate:
+class Certificate(html.Shown):
     """Mean log-likelihood of rows under a model, in nats a row.
 
     Attributes
@@ -76,6 +94,14 @@ class Certificate:
         Temperatures of the annealing, and moves of the chains before it; 0 without annealing.
     seconds : float
         What it took.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> bell = fe.Gaussian(0.0, 1.0)
+    >>> x = bell.exact_sample(1000, seed=1)
+    >>> print(fe.certificate(bell, x))
+    log-likelihood of 1000 rows between -1.4068 and -1.4068 nats a row (closed form of log Z)...
     """
 
     estimate: LogPartition
@@ -175,6 +201,19 @@ class Certificate:
             f"({how}); standard error of their mean {self.standard_error:.2g}"
         )
         return text if self.trusted else f"{text}; NOT to be trusted: {self.doubt}"
+
+    def _html(self) -> str:
+        rows = [
+            ("rows", len(self.energies)),
+            ("log-likelihood, nats a row, between", f"{self.lower:.4f} and {self.upper:.4f}"),
+            ("standard error of the mean over rows", f"{self.standard_error:.2g}"),
+            ("log Z", str(self.estimate)),
+        ]
+        if self.n_steps:
+            rows.append(("annealed in", f"{self.n_steps:,} steps, both ways"))
+        if not self.trusted:
+            rows.append(("not to be trusted", self.doubt))
+        return html.card("Certificate", rows)
 
 
 def certificate(

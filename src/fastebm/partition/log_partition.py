@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import choice, integer, samples
 from .._runtime.seed import seed_sequence
 from ..energies.base import as_energy
@@ -26,7 +27,19 @@ MAX_SHARE = 0.1
 
 
 class UntrustedEstimateError(ValueError):
-    """log Z was asked for as a number, but only a bracket is known. ``.estimate`` holds it."""
+    """log Z was asked for as a number, but only a bracket is known. ``.estimate`` holds it.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> wells = fe.WellMixture.from_mixture([0.5, 0.5], np.full((2, 30), [[-9.0], [9.0]]), np.ones((2, 30)))
+    >>> hidden = fe.PythonEnergy(wells.energy, wells.grad, 30)  # nothing is known of it
+    >>> try:
+    ...     fe.log_partition(hidden, X=wells.exact_sample(50, seed=1), n_steps=3, n_chains=20, seed=1).value
+    ... except fe.UntrustedEstimateError as error:
+    ...     print(error.estimate.method, error.estimate.trusted)
+    ais False
+    """
 
     def __init__(self, message, estimate):
         super().__init__(message)
@@ -37,7 +50,7 @@ class UntrustedEstimateError(ValueError):
 
 
 @dataclass(frozen=True)
-class LogPartition:
+class LogPartition(html.Shown):
     """An estimate of log Z, in nats.
 
     Attributes
@@ -64,6 +77,13 @@ class LogPartition:
         Forward chains; 0 for the other methods.
     reverse : tuple of three floats, or None
         What the reverse runs alone say: log Z, its standard error, and the spread of their log-weights.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> found = fe.log_partition(fe.DoubleWell(2), seed=1)
+    >>> found.trusted, found.lower <= found.value <= found.upper
+    (True, True)
     """
 
     method: str
@@ -144,6 +164,18 @@ class LogPartition:
         if not self.trusted:
             return f"log Z in [{self.lower:.4g}, {self.upper:.4g}] ({self.method}; not a trustworthy number)"
         return f"log Z = {self._value:.10g} +- {self.error:.1g} ({self.method})"
+
+    def _html(self) -> str:
+        rows = [("log Z", f"{self._value:.10g} ± {self.error:.1g}")] if self.trusted else [("log Z", None)]
+        rows += [("method", self.method.replace("_", " "))]
+        if self.lower != self.upper:
+            rows.append(("between", f"{self.lower:.6g} and {self.upper:.6g}"))
+        if self.sd_log_weights:
+            rows.append(("spread of the log-weights", self.sd_log_weights))
+        rows.append(("energy evaluations", self.n_evaluations))
+        if not self.trusted:
+            rows.append(("not to be trusted", f"{self.doubt[0]}; {self.doubt[3]}"))
+        return html.card("log Z, in nats", rows)
 
 
 def log_partition(

@@ -9,7 +9,8 @@ from .animate import animate_training
 from .chains import plot_buffer, plot_occupancy, plot_paths
 from .density import plot_density, plot_energy
 from .images import odd_images, plot_chain_images, plot_images, plot_odd_inputs
-from .landscape import plot_landscape, plot_pairs
+from .landscape import plot_landscape
+from .pairs import plot_pairs
 from .sweep import plot_sweep
 from .training import plot_gap, plot_parameters, plot_phases
 

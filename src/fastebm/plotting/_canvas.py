@@ -23,7 +23,13 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
 LINES = ("-", "--", ":", "-.")
 CURVE_POINTS = 600
-MISSING = "pictures need matplotlib; install fastebm with its 'plot' extra"
+# Inches of a new figure and its dots per inch: 900 pixels across, what a notebook's column is wide.
+SIZE, MAP_SIZE, DPI = (5.6, 3.5), (5.6, 4.2), 160
+# Of a picture on a dark page.
+PAPER, INK = "#16181c", "#d8dade"
+# Of a legend in a small panel.
+TIGHT = {"handlelength": 1.4, "columnspacing": 0.9, "handletextpad": 0.4, "borderaxespad": 0.2}
+MISSING = "pictures need matplotlib: pip install matplotlib"
 
 
 def styles(n: int) -> list[dict]:
@@ -31,15 +37,20 @@ def styles(n: int) -> list[dict]:
     return [{"color": CYCLE[i % 6], "linestyle": LINES[i // 6 % 4]} for i in range(n)]
 
 
-def axes(ax, size=(6.0, 3.8)):
+def missing_matplotlib(error: ImportError) -> ImportError:
+    """What is raised where matplotlib cannot be imported."""
+    return ImportError(f"{MISSING} ({error})")
+
+
+def axes(ax, size=SIZE):
     """Return ax, or the Axes of a new figure."""
     if ax is not None:
         return ax
     try:
         import matplotlib.pyplot as plt
-    except ImportError:
-        raise ImportError(MISSING) from None
-    return plt.subplots(figsize=size, layout="constrained")[1]
+    except ImportError as error:
+        raise missing_matplotlib(error) from None
+    return plt.subplots(figsize=size, layout="constrained", dpi=DPI)[1]
 
 
 def an_energy(energy, n_features: tuple[int, ...], use: str) -> Energy:
@@ -103,11 +114,22 @@ def bins(x: np.ndarray) -> int:
     return int(np.clip(np.ceil(max(rule, 1.5 * len(x) ** 0.5)), 12, 80))
 
 
+def colour_bar(ax, filled, label: str, ticks: int = 6):
+    """A bar of the colours beside ax, with a few round numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    bar = ax.figure.colorbar(filled, ax=ax, label=label)
+    low, high = filled.levels[0], filled.levels[-1]
+    numbers = MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    bar.set_ticks(numbers[(numbers >= low) & (numbers <= high)])
+    return bar
+
+
 def _agg():
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
-    except ImportError:
-        raise ImportError(MISSING) from None
+    except ImportError as error:
+        raise missing_matplotlib(error) from None
     return FigureCanvasAgg
 
 
@@ -139,10 +161,48 @@ def encoded(sheet, path: str | None = None, dpi: float | str = "figure") -> byte
     return buffer.getvalue()
 
 
+def plain_ticks(ax, most: int = 6):
+    """Numbers at the ticks as people write them: 20,000 and no offset; about `most` of them on the axis of x."""
+    from ._ticks import plain
+
+    return plain(ax, most)
+
+
+def night(sheet) -> None:
+    """Recolour a finished picture for a dark page: light ink on dark paper, and grey and blue maps the other way."""
+    from matplotlib.colors import same_color
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+    from matplotlib.spines import Spine
+    from matplotlib.text import Text
+
+    sheet.set_facecolor(PAPER)
+    for ax in sheet.axes:
+        ax.set_facecolor(PAPER)
+        ax.tick_params(which="both", color=INK, labelcolor=INK)
+        for map_ in (*ax.images, *ax.collections):
+            if map_.get_array() is not None and map_.get_cmap().name in ("Blues", "Greys"):
+                map_.set_cmap(map_.get_cmap().name + "_r")
+
+    def on_dark(colour):
+        known = {"black": INK, BLUE: "#7C97FF", GREY: "#A8ACB2"}
+        return next((light for dark, light in known.items() if same_color(colour, dark)), colour)
+
+    for artist in sheet.findobj():
+        if isinstance(artist, (Text, Line2D)):
+            artist.set_color(on_dark(artist.get_color()))
+        elif isinstance(artist, Spine):
+            artist.set_edgecolor(INK)
+        elif isinstance(artist, Patch):
+            artist.set_edgecolor(on_dark(artist.get_edgecolor()))
+    for ax in sheet.axes:
+        if (legend := ax.get_legend()) is not None:
+            legend.get_frame().set(facecolor=PAPER, edgecolor=INK)
+
+
 def legend_above(ax, columns: int, size="small") -> None:
     """Move the legend out of the axes, for panels too small to hold it."""
     handles, texts = ax.get_legend_handles_labels()
-    short = {"handlelength": 1.4, "columnspacing": 0.9, "handletextpad": 0.4, "borderaxespad": 0.2}
     ax.legend(
         handles,
         texts,
@@ -151,7 +211,7 @@ def legend_above(ax, columns: int, size="small") -> None:
         ncols=columns,
         fontsize=size,
         frameon=False,
-        **short,
+        **TIGHT,
     )
     if ax.get_ylim()[0] == 0:
         ax.set_ylim(0, ax.get_ylim()[1] / 1.15)

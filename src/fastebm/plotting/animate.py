@@ -30,10 +30,8 @@ REST = 2.0
 def _pillow():
     try:
         from PIL import Image
-    except ImportError:
-        raise ImportError(
-            "an animation needs Pillow, which comes with matplotlib; install fastebm with its 'plot' extra"
-        ) from None
+    except ImportError as error:
+        raise ImportError(f"an animation needs Pillow: pip install pillow ({error})") from None
     return Image
 
 

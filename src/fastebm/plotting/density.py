@@ -15,10 +15,14 @@ from ._canvas import (
     column,
     log_z,
     names,
+    plain_ticks,
     span,
     spread_of,
     styles,
 )
+
+# The highest energy drawn, in heights of the 80 % of the curve that are lowest.
+SEEN = 2.5
 
 
 def plot_density(energy, X=None, *, bounds=None, labels=None, reference=None, ax=None):
@@ -48,6 +52,14 @@ def plot_density(energy, X=None, *, bounds=None, labels=None, reference=None, ax
     ------
     ValueError, TypeError
         If the energy is not one of one feature, or X is not finite data.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> x = fe.datasets.load_old_faithful()[:, 0]
+    >>> ax = fe.plotting.plot_density(fe.initial_wells(x, 2, seed=1), x, labels="eruption time (min)")
+    >>> ax.get_xlabel()
+    'eruption time (min)'
     """
     an_energy(energy, (1,), "plot_landscape or plot_pairs")
     x = None if X is None else column(X)
@@ -65,7 +77,7 @@ def plot_density(energy, X=None, *, bounds=None, labels=None, reference=None, ax
     ax.set(xlabel=label, ylabel=f"density{_per(label)}", xlim=(low, high))
     ax.set_ylim(0, 1.25 * ax.get_ylim()[1])
     ax.legend(frameon=False, ncols=3, loc="upper center", fontsize="small")
-    return ax
+    return plain_ticks(ax)
 
 
 def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None):
@@ -82,6 +94,11 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
     Returns
     -------
     matplotlib Axes
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> ax = fe.plotting.plot_energy(fe.datasets.two_normals_truth(), bounds=(-5, 5))
     """
     an_energy(energy, (1,), "plot_landscape")
     x = None if X is None else column(X)
@@ -89,7 +106,11 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
     (label,) = names(labels, 1)
     grid = np.linspace(low, high, CURVE_POINTS)
     e = energy.energy(grid)
-    bottom, top = e.min(), e.max()
+    # Behind a wall there is nothing to draw.
+    e[np.isposinf(e)] = np.nan
+    bottom = np.nanmin(e)
+    # Beyond a lone row the energy may rise to thousands of nats: most of the curve decides how much is seen.
+    top = min(np.nanmax(e), bottom + max(SEEN * (np.nanquantile(e, 0.8) - bottom), 4.0))
     room = top - bottom or 1.0
     ax = axes(ax)
     if wells and energy.modes is not None and energy.has_log_partition:
@@ -99,6 +120,9 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
             bottoms = np.log(stds * np.sqrt(2 * np.pi)) - np.log(energy.mode_shares) - energy.log_partition()
         for j, style in enumerate(styles(len(centres) + 1)[1:]):
             single = (grid - centres[j]) ** 2 / (2 * stds[j] ** 2) + bottoms[j]
+            if hasattr(energy, "degrees_of_freedom_"):
+                # No parabola: the part of exp(-E) that is the well's.
+                single = e - np.log(np.maximum(energy.shares(grid)[:, j], 1e-300))
             single[single > top + 0.1 * room] = np.nan
             ax.plot(grid, single, color=style["color"], ls="--", lw=1.4, label=f"well {j + 1}")
     ax.plot(grid, e, color=BLUE, lw=2.2, label="energy")
@@ -111,7 +135,7 @@ def plot_energy(energy, X=None, *, bounds=None, labels=None, wells=True, ax=None
         ylim=(bottom - 0.15 * room, top + 0.28 * room),
     )
     ax.legend(frameon=False, ncols=4, loc="upper center", fontsize="small")
-    return ax
+    return plain_ticks(ax)
 
 
 def _per(label: str) -> str:

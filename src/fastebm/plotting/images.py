@@ -227,6 +227,12 @@ def plot_chain_images(trace, shape, *, n_paths=6, n_records=10, every=1, limits=
     ------
     ValueError, TypeError
         If trace is not such an array, or an image has another number of pixels than shape.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> trace = fe.MALA(0.1).sample(fe.Gaussian([0.5] * 16), np.zeros((6, 16)), 20, seed=1, thin=2)
+    >>> ax = fe.plotting.plot_chain_images(trace, (4, 4), every=2)
     """
     array = numeric(trace, "trace")
     if array.ndim != 3 or 0 in array.shape:
@@ -265,6 +271,12 @@ def odd_images(images, shape, *, limits=(0.0, 1.0), seed=None) -> dict[str, np.n
         "data" (as they are), "shifted" (two pixels to the right, what leaves comes back on the left), "upside down",
         "inverted", "shuffled" (the pixels of each image in an order of its own), "noise" (every pixel from an image
         drawn for it alone: right one by one).
+
+    Examples
+    --------
+    >>> from fastebm.plotting import odd_images
+    >>> sorted(odd_images(np.zeros((2, 16)), (4, 4), seed=1))
+    ['data', 'inverted', 'noise', 'shifted', 'shuffled', 'upside down']
     """
     x = _images(images, shape, "images")
     low, high = interval(limits, "limits") or (0.0, 1.0)
@@ -310,6 +322,12 @@ def plot_odd_inputs(energy, X, shape, *, n_images=8, limits=(0.0, 1.0), seed=0, 
     ------
     ValueError, TypeError
         If X does not fit the energy or shape.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> X = fe.Gaussian([0.5] * 16).exact_sample(50, seed=1)
+    >>> ax = fe.plotting.plot_odd_inputs(fe.Gaussian.fit(X), X, (4, 4))
     """
     x, _ = samples(X, as_energy(energy).n_features)
     full = image_shape(shape, x.shape[1])

@@ -1,4 +1,4 @@
-"""Two dimensions and more: energy or density as a map, and all pairs of features."""
+"""Two dimensions: energy or density as a map."""
 
 from __future__ import annotations
 
@@ -7,11 +7,23 @@ import math
 import numpy as np
 
 from .._runtime.check import choice, integer, samples
-from ._canvas import BLUE, GREY, ORANGE, an_energy, axes, bins, names, span, spread_of
+from ._canvas import (
+    MAP_SIZE,
+    ORANGE,
+    an_energy,
+    axes,
+    colour_bar,
+    names,
+    plain_ticks,
+    span,
+    spread_of,
+)
 
 GRID = 160
-# Levels above the lowest energy; at 10 nats the density is 5e-5 of its peak.
-DEEPEST = 10.0
+# The colours of an energy end where this share of the map lies below, and at least at 4 nats (a density of 2 % of its
+# peak): walls that rise to thousands of nats leave the wells their colours.
+SHOWN, SHALLOWEST = 0.8, 4.0
+LEVELS = 20
 POINTS = 4000
 
 
@@ -36,7 +48,8 @@ def plot_landscape(
     X : array-like of shape (n_samples, 2), optional
         Data, drawn as points (at most 4000 of them, evenly spaced through X).
     what : {"energy", "density"}, default "energy"
-        The energy above its lowest value on the map, cut at 10 nats, or the density.
+        The energy above its lowest value on the map, or the density. The colours of the energy end where eight tenths
+        of the map lie below, for an energy can rise to any height at the edges.
     bounds : pair of (low, high), optional
         Intervals of the two features; by default the ranges of the data (or of the chains) and 8 % more.
     labels : (str, str), optional
@@ -59,6 +72,11 @@ def plot_landscape(
     ------
     ValueError, TypeError
         If the energy is not one of two features, or X or chains are not finite.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> ax = fe.plotting.plot_landscape(fe.MuellerBrown(), bounds=[(-1.5, 1.2), (-0.4, 2.0)])
     """
     an_energy(energy, (2,), "plot_energy for one and plot_pairs for more than two")
     choice(what, "what", ("energy", "density"))
@@ -78,20 +96,19 @@ def plot_landscape(
     points = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
     e = energy.energy(points).reshape(GRID, GRID)
     if what == "energy":
-        value, levels, label = e - e.min(), np.linspace(0, DEEPEST, 21), "energy above the minimum (nats)"
+        value, label = e - e.min(), "energy above the minimum (nats)"
+        levels = _levels(max(float(np.quantile(value, SHOWN)), SHALLOWEST))
         extend, colours = "max", "cividis"
     else:
         if log_partition is None and not energy.has_log_partition:
             cell = (u[1] - u[0]) * (v[1] - v[0])
             log_partition = np.log(np.exp(e.min() - e).sum() * cell) - e.min()
         log_partition = energy.log_partition() if log_partition is None else log_partition
-        value, levels, label = np.exp(-e - log_partition), 20, "density"
-        extend, colours = "neither", "Blues"
-    ax = axes(ax, (6.4, 4.6))
+        value, label = np.exp(-e - log_partition), "density"
+        levels, extend, colours = LEVELS, "neither", "Blues"
+    ax = axes(ax, MAP_SIZE)
     filled = ax.contourf(u, v, value, levels=levels, cmap=colours, extend=extend)
-    bar = ax.figure.colorbar(filled, ax=ax, label=label)
-    if what == "energy":
-        bar.set_ticks(np.arange(0, DEEPEST + 1, 2))
+    colour_bar(ax, filled, label)
     if x is not None:
         shown = x[:: math.ceil(len(x) / POINTS)]
         ax.plot(
@@ -110,7 +127,14 @@ def plot_landscape(
     if moving is not None:
         ax.plot(*moving.T, "o", ms=3.6, color=ORANGE, mec="black", mew=0.4, label="chains")
     ax.set(xlabel=first, ylabel=second, xlim=(x0, x1), ylim=(y0, y1))
-    return ax
+    return plain_ticks(ax)
+
+
+def _levels(top):
+    """About 20 levels from 0 to about top, evenly spaced, in round numbers."""
+    step = 10.0 ** math.floor(math.log10(top / LEVELS))
+    step *= min((1.0, 2.0, 2.5, 5.0, 10.0), key=lambda m: abs(math.log(top / (LEVELS * m * step))))
+    return step * np.arange(math.ceil(top / step - 1e-9) + 1)
 
 
 def _arrows(ax, energy, u, v, across, colour):
@@ -126,80 +150,7 @@ def _arrows(ax, energy, u, v, across, colour):
     drawn *= (size / (size + max(np.median(size), 1e-300)))[:, None]
     x, y = np.meshgrid(a, b)
     dx, dy = (0.95 * cell * drawn).T.reshape(2, across, across)
-    style = {"angles": "xy", "scale_units": "xy", "scale": 1, "pivot": "mid", "width": 0.0032}
-    ax.quiver(x, y, dx, dy, color=colour, alpha=0.75, zorder=2.5, **style)
-
-
-def plot_pairs(X, energy=None, *, model_samples=None, labels=None, n_samples=2000, seed=0, ax=None):
-    """Draw every feature against every other: histograms on the diagonal, data below it, model samples above it.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_samples, n_features)
-        The data, with at least two features.
-    energy : Energy, optional
-        Its exact samples are drawn above the diagonal.
-    model_samples : array-like of shape (n, n_features), optional
-        Samples of the model to draw instead, for an energy without an exact sampler.
-    labels : sequence of str, optional
-        Names and units of the features.
-    n_samples : int, default 2000
-        How many exact samples to draw.
-    seed : None, int, SeedSequence or Generator
-        Seeds them.
-    ax : array of matplotlib Axes of shape (n_features, n_features), optional
-        By default a new figure.
-
-    Returns
-    -------
-    ndarray of matplotlib Axes, of shape (n_features, n_features)
-    """
-    width = np.shape(X)[1] if np.ndim(X) == 2 else 1
-    if width < 2:
-        raise ValueError(
-            f"X must have shape (n_samples, n_features) with at least two features, got {np.shape(X)}"
-        )
-    x, _ = samples(X, width)
-    if energy is not None:
-        an_energy(energy, (width,), f"an energy of {width} features")
-        model_samples = energy.exact_sample(n_samples, seed) if model_samples is None else model_samples
-    model = None if model_samples is None else samples(model_samples, width, "model_samples")[0]
-    text = names(labels, width)
-    grid = _grid(width) if ax is None else np.asarray(ax, dtype=object)
-    if grid.shape != (width, width):
-        raise ValueError(f"ax must be an array of Axes of shape ({width}, {width}), got {grid.shape}")
-    both = x if model is None else np.vstack([x, model])
-    limits = [span(None, both[:, d]) for d in range(width)]
-    for i, j in np.ndindex(width, width):
-        cell = grid[i, j]
-        if i == j:
-            edges = np.linspace(*limits[i], bins(x[:, i]) + 1)
-            cell.hist(x[:, i], edges, density=True, color=GREY, alpha=0.4, label="data")
-            if model is not None:
-                cell.hist(
-                    model[:, i], edges, density=True, histtype="step", color=BLUE, lw=1.5, label="model"
-                )
-            cell.set_yticks([])
-            cell.set_ylim(0, 1.45 * cell.get_ylim()[1])
-        elif i > j or model is not None:
-            drawn, colour = (x, GREY) if i > j else (model, BLUE)
-            drawn = drawn[:: math.ceil(len(drawn) / POINTS)]
-            cell.plot(drawn[:, j], drawn[:, i], "o", ms=2, color=colour, alpha=0.45, mew=0)
-            cell.set_ylim(limits[i])
-        else:
-            cell.set_axis_off()
-        cell.set_xlim(limits[j])
-        cell.tick_params(labelsize="x-small", labelbottom=i == width - 1, labelleft=j == 0 and i > 0)
-        if i == width - 1:
-            cell.set_xlabel(text[j], fontsize="small")
-        if j == 0:
-            cell.set_ylabel(text[i] if i else "density", fontsize="small")
-    grid[0, 0].legend(frameon=False, fontsize="x-small", loc="upper center", ncols=2)
-    return grid
-
-
-def _grid(width: int):
-    axes_of = axes(None, (1.9 * width + 0.8, 1.7 * width + 0.6))
-    figure = axes_of.figure
-    axes_of.remove()
-    return figure.subplots(width, width, squeeze=False)
+    # An edge, for the map is dark in the wells and bright above them.
+    style = {"angles": "xy", "scale_units": "xy", "scale": 1, "pivot": "mid", "width": 0.004}
+    edge = {"edgecolor": "black", "linewidth": 0.4} if colour == "white" else {}
+    ax.quiver(x, y, dx, dy, color=colour, alpha=0.8, zorder=2.5, **style, **edge)

@@ -54,6 +54,18 @@ def plot_sweep(
     return _curve(result, x, value, ax) if y is None else _map(result, x, y, value, codes, marks or {}, ax)
 
 
+def _plain(bar):
+    """Numbers as people write them at the ticks of a logarithmic bar: 0.3 and not 3 x 10^-1."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    low, high = bar.mappable.get_clim()
+    # Fewer of them where the bar spans more.
+    parts = (1, 2, 3, 5, 7) if high < 10 * low else (1, 2, 5) if high < 100 * low else (1,)
+    bar.ax.yaxis.set_major_locator(LogLocator(subs=parts))
+    bar.ax.yaxis.set_major_formatter(lambda v, _: f"{v:g}")
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+
+
 def _title(value):
     return {"nats_lost": "nats lost", "log_likelihood": "log-likelihood, nats a row"}.get(value, value)
 
@@ -68,7 +80,7 @@ def _curve(result, x, value, ax):
     ax.fill_between(places, low, high, color=_canvas.SKY, alpha=0.35, linewidth=0, label="range")
     ax.plot(places, middle, color=_canvas.BLUE, marker="o", label="median")
     ax.set(xlabel=x, ylabel=_title(value))
-    ax.legend()
+    ax.legend(frameon=False, fontsize="small")
     return ax
 
 
@@ -95,7 +107,9 @@ def _map(result, x, y, value, codes, marks, ax):
     columns, rows = np.arange(len(across)), np.arange(len(up))
     shown = {"norm": "log"} if value == "nats_lost" and np.nanmin(numbers) > 0 else {}
     mesh = ax.pcolormesh(columns, rows, numbers, cmap="cividis", shading="nearest", **shown)
-    ax.figure.colorbar(mesh, ax=ax, label=_title(value))
+    bar = ax.figure.colorbar(mesh, ax=ax, label=_title(value))
+    if shown:
+        _plain(bar)
     ax.set_facecolor("0.85")
     shares = {code: table(result.warns(code).astype(float), np.mean) for code in result.codes}
     if codes is None:

@@ -38,7 +38,15 @@ cdef Key key_of(object seed) except *:
 
 
 cdef class Sampler:
-    """Moves a population of independent chains. This is the contract; use `SGLD`, `MALA` or `IndependenceMH`."""
+    """Moves a population of independent chains. This is the contract; use `SGLD`, `MALA` or `IndependenceMH`.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> sampler = fe.MALA(0.05)
+    >>> isinstance(sampler, fe.Sampler), sampler.adjusted, sampler.temperature
+    (True, True, 1.0)
+    """
 
     def __cinit__(self, *args, **kwargs):
         check_heap_type(type(self))
@@ -203,6 +211,8 @@ cdef class Sampler:
             If an argument has the wrong shape, type or range.
         NonFiniteError
             If a chain diverges.
+        SamplingInterrupted
+            After Ctrl-C. It is a KeyboardInterrupt, and its ``result`` is that of `run` with as many steps as are done.
         """
         return drive(self, energy, x0, n_steps, seed, n_threads, thin, progress, first_chain, burn_in, False)
 
@@ -227,6 +237,22 @@ cdef class Sampler:
         shown = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v!r}" for k, v in self._arguments().items()
                           if v is not None)
         return f"{type(self).__name__}({shown})"
+
+    def _repr_html_(self):
+        # Late: nobody who is not in a notebook needs it.
+        from .._runtime import html
+
+        def make():
+            self._check_ready()
+            t = self.exact_at
+            law = None if t is None else "exp(-E)" if t == 1.0 else f"exp(-E / {t:g})"
+            rows = [("step size", self.step_size), ("temperature", self.temperature), ("noise_std", self.noise_std),
+                    ("bounds", self.bounds), ("accept step", self.adjusted),
+                    ("leaves invariant", law or "no law exactly: it is off by the step size")]
+            known = [row for row in rows if row[1] is not None]
+            return html.card(type(self).__name__, known, html.folded("repr", html.code(self)))
+
+        return html.guarded(make)
 
 
 def as_sampler(value, str name="sampler"):

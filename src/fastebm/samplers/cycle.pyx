@@ -73,6 +73,13 @@ cdef class Cycle(Sampler):
     Attributes
     ----------
     parts : tuple of (Sampler, int)
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> turns = fe.cycle((fe.MALA(0.05), 20), fe.IndependenceMH(-6, 6))
+    >>> isinstance(turns, fe.Cycle), [n_steps for _, n_steps in turns.parts]
+    (True, [20, 1])
     """
 
     def __init__(self, parts, *, reserved=0):

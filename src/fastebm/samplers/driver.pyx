@@ -7,7 +7,7 @@ from libc.string cimport memset
 import numpy as np
 
 from .._runtime.check import integer, samples
-from .._runtime.errors import NonFiniteError
+from .._runtime.errors import NonFiniteError, SamplingInterrupted
 from .._runtime.progress import bar
 from .._runtime.seed import seed_sequence
 from .._runtime.threads import resolve, submit
@@ -41,6 +41,8 @@ cdef double WORTH_THREADS = 1e-3
 cdef double PIECE = 0.01
 # Steps of the first piece, which tells how long pieces may be: enough for a short run to be one piece.
 cdef int64_t FIRST_PIECE = 32
+# Seconds of work on a block that Ctrl-C may cost: so often it is put where the caller finds it.
+cdef double SAVED = 0.05
 cdef int64_t MOST = <int64_t>1 << 40
 cdef object FLOAT = np.dtype(np.float64)
 
@@ -69,12 +71,22 @@ cdef class _Run:
     cdef bint fresh
     cdef int64_t n_steps, burn_in, thin, next_block, n_blocks, done
     cdef Tally* tallies
+    # Steps after which each block is in the rows.
+    cdef int64_t* reached
     cdef int failed
     cdef bint undecided
     cdef object n_threads, helpers
 
     def __dealloc__(self):
         free(self.tallies)
+        free(self.reached)
+
+    cdef void _put(self, Room* room, Py_ssize_t start, Py_ssize_t m, int64_t step) noexcept nogil:
+        # The block, as it is after so many steps, to the rows of the caller.
+        scatter(room.x, self.x + start * self.features, m, self.features, self.stride)
+        if self.width:
+            scatter(room.state, self.state + start * self.width, m, self.width, self.stride)
+        self.reached[start // self.size] = step
 
     cdef Py_ssize_t _carve(self, double* memory, Room* room) noexcept nogil:
         cdef Arena arena
@@ -90,7 +102,7 @@ cdef class _Run:
         # All steps of one block, in pieces that are short enough to be interrupted.
         cdef int64_t step = 0, count, limit = FIRST_PIECE, total = self.burn_in + self.n_steps, kept
         cdef uint64_t chain0 = self.first_chain + <uint64_t>start
-        cdef double begin = 0.0, end
+        cdef double begin = 0.0, end, put = 0.0
         # A block that is done in one piece, alone, need not look at the clock.
         cdef bint timed = total > limit or self.n_blocks > 1
         gather(self.x + start * self.features, room.x, m, self.features, self.stride)
@@ -128,13 +140,16 @@ cdef class _Run:
                     limit *= 2
                 begin = end
                 fastebm_fetch_add(&self.done, m * count)
+                # An exception in the energy leaves a block between two steps: it is put away before.
+                if end - put > SAVED:
+                    self._put(room, start, m, step)
+                    put = end
                 if self.control.poll(<double>self.done):
+                    self._put(room, start, m, step)
                     return -1
             else:
                 fastebm_fetch_add(&self.done, m * count)
-        scatter(room.x, self.x + start * self.features, m, self.features, self.stride)
-        if self.width:
-            scatter(room.state, self.state + start * self.width, m, self.width, self.stride)
+        self._put(room, start, m, total)
         if self.energies is not NULL and self.energy.energy_block(room.x, self.energies + start, room.work, m,
                                                                   self.stride):
             return -1
@@ -275,7 +290,6 @@ def _drive(Sampler sampler not None, Energy energy not None, x0, n_steps, seed, 
     cdef _Run run = _Run.__new__(_Run)
     cdef int64_t steps = _count(n_steps, "n_steps", 0), burn = _count(burn_in, "burn_in", 0)
     cdef int64_t every = 0 if thin is None else _count(thin, "thin", 1)
-    cdef Py_ssize_t j
     sampler._check_ready()
     energy._check_ready()
     if n_threads is not None:
@@ -317,7 +331,8 @@ def _drive(Sampler sampler not None, Energy energy not None, x0, n_steps, seed, 
         run.energies = address(energies)
     run.n_blocks = (run.n + run.size - 1) // run.size
     run.tallies = <Tally*>calloc(run.n_tallies, sizeof(Tally))
-    if run.tallies is NULL:
+    run.reached = <int64_t*>calloc(run.n_blocks, sizeof(int64_t))
+    if run.tallies is NULL or run.reached is NULL:
         raise MemoryError
     total = <double>run.n * (burn + steps)
     display = bar(progress, total, "sampling", "step") if progress else None
@@ -325,20 +340,53 @@ def _drive(Sampler sampler not None, Energy energy not None, x0, n_steps, seed, 
     if burn + steps or whole:
         try:
             run.run()
+        except KeyboardInterrupt:
+            raise _interrupted(run, x, chain_state, trace) from None
         finally:
             if display is not None:
                 display.close()
     run.check(x, chain_state)
     if not whole:
         return x if thin is None else trace
+    return _result(run, x, chain_state, trace, energies, burn + steps)
+
+
+cdef object _result(_Run run, x, chain_state, trace, energies, int64_t steps):
+    cdef Py_ssize_t j
     if chain_state is None:
-        chain_state = np.empty((run.n, 0))
-    state = RunState(x.copy(), chain_state, run.first_chain, run.first_step + <uint64_t>(burn + steps),
+        chain_state = np.empty((len(x), 0))
+    state = RunState(x.copy(), chain_state, run.first_chain, run.first_step + <uint64_t>steps,
                      (run.key.k0, run.key.k1))
     counts = [run.tallies[j] for j in range(run.n_tallies)]
     accepted, proposed, clipped = [sum([c[k] for c in counts]) for k in ("accepted", "proposed", "clipped")]
     return SampleResult(x, trace, _rate(accepted, proposed), clipped, energies, state,
-                        tuple([_rate(c["accepted"], c["proposed"]) for c in counts]), sampler)
+                        tuple([_rate(c["accepted"], c["proposed"]) for c in counts]), run.sampler, run.energy,
+                        run.thin or 1)
+
+
+cdef object _interrupted(_Run run, x, chain_state, trace):
+    # What is complete: the first blocks that came to their end, or else as many steps of the first one as it made.
+    cdef int64_t total = run.burn_in + run.n_steps, steps
+    cdef Py_ssize_t blocks = 0, n
+    while blocks < run.n_blocks and run.reached[blocks] == total:
+        blocks += 1
+    steps = total if blocks else run.reached[0]
+    n = min(max(blocks, 1) * run.size, run.n)
+    x, chain_state = x[:n].copy(), None if chain_state is None else chain_state[:n].copy()
+    if not (steps and np.isfinite(x).all() and (chain_state is None or np.isfinite(chain_state).all())):
+        return SamplingInterrupted("interrupted before anything was complete", None)
+    if trace is not None:
+        trace = trace[:max(steps - run.burn_in, 0) // run.thin if run.thin else 0, :n].copy()
+    try:
+        energies = run.energy._energy_with_walls(x)
+    except Exception:
+        energies = None
+    some = f" of the first {n:,} of {run.n:,} chains" if n < run.n else ""
+    return SamplingInterrupted(
+        f"interrupted; .result of this error holds {steps:,} of {total:,} steps{some}, and run(energy, "
+        "error.result.state, n) goes on from there with the same bytes",
+        _result(run, x, chain_state, trace, energies, steps), steps
+    )
 
 
 def _rate(accepted, proposed):

@@ -86,6 +86,14 @@ cdef class IndependenceMH(Sampler):
     ------
     ValueError, TypeError
         If low is not below high in every direction or a value is not a finite number.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> wells = fe.WellMixture.from_mixture([0.3, 0.7], [-3.0, 3.0], [0.5, 0.5])
+    >>> x = fe.IndependenceMH(-6, 6).sample(wells, [-3.0] * 4000, 200, seed=1)
+    >>> print(f"{(x < 0).mean():.2f}")  # all began on the left
+    0.30
     """
 
     cdef readonly double temperature

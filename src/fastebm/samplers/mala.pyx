@@ -113,6 +113,14 @@ cdef class MALA(Sampler):
     References
     ----------
     Roberts and Tweedie, Exponential convergence of Langevin distributions and their discrete approximations, 1996.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> bell = fe.Gaussian(0.0, 1.0)
+    >>> run = fe.MALA(0.5).run(bell, [3.0] * 4000, 100, seed=1)
+    >>> print(f"variance {run.x.var():.1f}, accepted {run.acceptance_rate:.2f}")
+    variance 1.0, accepted 0.92
     """
 
     cdef double h

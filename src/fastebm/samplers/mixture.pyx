@@ -141,6 +141,15 @@ cdef class MixtureMH(Sampler):
     ------
     ValueError, TypeError
         If shapes disagree, a value is not finite, or a weight or std is not positive.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> wells = fe.WellMixture.from_mixture([0.3, 0.7], [-3.0, 3.0], [0.5, 0.5])
+    >>> move = fe.MixtureMH([0.5, 0.5], [[-3.0], [3.0]], [[0.6], [0.6]])
+    >>> x = move.sample(wells, [-3.0] * 4000, 20, seed=2)
+    >>> print(f"{(x < 0).mean():.2f}")  # all began on the left
+    0.30
     """
 
     cdef readonly double temperature

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._runtime import html
 from .state import RunState
 
 if TYPE_CHECKING:
+    from ..energies.base import Energy
     from .base import Sampler
 
 
 @dataclass(frozen=True, eq=False)
-class SampleResult:
+class SampleResult(html.Shown):
     """Result of ``sampler.run``.
 
     Attributes
@@ -35,6 +37,17 @@ class SampleResult:
         The acceptance rate of every part of a `cycle`, in order; of the sampler itself otherwise.
     sampler : Sampler
         What ran: with ``step_size="auto"`` the sampler as it was tuned.
+    energy : Energy or None
+        What was sampled, the object itself and no copy, for pictures; None of a result from a file or a pickle.
+    every : int
+        The k of `thin`, steps from one record of the trace to the next; 1 without a trace.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> run = fe.MALA(0.05).run(fe.WellMixture(), [0.0] * 10, 100, seed=1, thin=20)
+    >>> run.x.shape, run.trace.shape, run.n_clipped
+    ((10,), (5, 10), 0)
     """
 
     x: np.ndarray
@@ -45,11 +58,37 @@ class SampleResult:
     state: RunState | None = None
     acceptance_rates: tuple[float | None, ...] = ()
     sampler: Sampler | None = None
+    energy: Energy | None = None
+    every: int = 1
+
+    # An energy of functions cannot be pickled, and a result went to other processes before it knew its energy.
+    def __getstate__(self):
+        return self.__dict__ | {"energy": None}
 
     def __repr__(self) -> str:
         trace = "" if self.trace is None else f", trace of shape {self.trace.shape}"
         rate = "" if self.acceptance_rate is None else f", acceptance_rate={self.acceptance_rate:.3f}"
         return f"SampleResult(x of shape {self.x.shape}{trace}{rate}, n_clipped={self.n_clipped})"
+
+    def _html(self) -> str:
+        rows = [
+            ("chains", len(self.x)),
+            ("steps so far", None if self.state is None else self.state.next_step),
+        ]
+        if self.trace is not None:
+            rows.append(("trace", f"{len(self.trace):,} records, every {self.every} steps"))
+        rows += [
+            ("accepted", None if self.acceptance_rate is None else f"{100 * self.acceptance_rate:.1f} %")
+        ]
+        if self.n_clipped:
+            rows.append(("set to a bound", self.n_clipped))
+        if self.energies is not None:
+            rows.append(("mean energy of the last states", float(np.mean(self.energies))))
+        x = self.x.reshape(len(self.x), -1)
+        if x.shape[1] <= 8:
+            rows += [("mean of the last states", html.short(x.mean(axis=0)))]
+            rows += [("their standard deviation", html.short(x.std(axis=0)))]
+        return html.card("SampleResult", [*rows, ("sampler", html.code(self.sampler))])
 
 
 @dataclass(frozen=True, eq=False)

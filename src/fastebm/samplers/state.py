@@ -25,6 +25,15 @@ class RunState:
         Number of the next step.
     stream : tuple of two int
         The 128-bit key of the run's random numbers: its seed, expanded.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> wells, sampler = fe.WellMixture(), fe.MALA(0.05)
+    >>> whole = sampler.sample(wells, [0.0, 1.0], 30, seed=1)
+    >>> half = sampler.run(wells, [0.0, 1.0], 10, seed=1)
+    >>> np.array_equal(sampler.sample(wells, half.state, 20), whole)
+    True
     """
 
     x: np.ndarray

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._runtime import html
 from .._runtime.check import samples
-from .._runtime.errors import NonFiniteError
+from .._runtime.errors import NonFiniteError, SamplingInterrupted
 from .._runtime.progress import bar
 from .._runtime.seed import seed_sequence
 from .base import as_sampler, set_tuner
@@ -28,7 +29,7 @@ GAMMA, DELAY, KAPPA = 0.25, 10.0, 0.75
 
 
 @dataclass(frozen=True, eq=False)
-class Tuning:
+class Tuning(html.Shown):
     """What `tune` found.
 
     Attributes
@@ -41,12 +42,24 @@ class Tuning:
         Of the second half of the last rounds; None if nothing had to be tuned.
     n_steps : int
         Steps that each chain took.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> found = fe.tune(fe.MALA("auto"), fe.Gaussian(0.0, 4.0), [0.0] * 200, seed=1)
+    >>> isinstance(found.sampler.step_size, float), found.x.shape, 0.3 < found.acceptance_rate < 0.9
+    (True, (200,), True)
     """
 
     sampler: object
     x: np.ndarray
     acceptance_rate: float | None
     n_steps: int
+
+    def _html(self) -> str:
+        rate = None if self.acceptance_rate is None else f"{100 * self.acceptance_rate:.1f} %"
+        rows = [("sampler", html.code(self.sampler)), ("accepted", rate), ("steps", self.n_steps)]
+        return html.card("Tuning", [*rows, ("chains", len(self.x))])
 
 
 class _Average:
@@ -217,6 +230,11 @@ def tune(sampler, energy, x0, *, seed=None, n_threads=None, progress=False) -> T
     warm_up = _WarmUp(energy, x.copy(), sampler.temperature, seed_sequence(seed), n_threads, show)
     try:
         tuned = sampler.tuned_by(warm_up.tune)
+    except KeyboardInterrupt:
+        # What its runs have to show is of no use to anybody.
+        raise SamplingInterrupted(
+            "interrupted while the step size was tuned; nothing is kept", None
+        ) from None
     finally:
         if show is not None:
             show.close()

@@ -11,6 +11,8 @@ from .._runtime.errors import FastEBMWarning, UntrustedFitError
 # Functions (result, data, held_out) -> (warnings, what was not checked and why). Training knows nothing of the rooms
 # above it: the package's root adds theirs.
 CHECKS: list = []
+# certificate(energy, X_test, chains=...), likewise.
+CERTIFY: list = []
 NOTHING_CHECKED = "everything: diagnose=False"
 _PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 
@@ -49,6 +51,12 @@ def conclude(result, data, diagnose=True, strict=False, heard=True, held_out=Non
     if errors and heard:
         warnings.warn(_summary(errors), FastEBMWarning, stacklevel=_level_of_caller())
     return result
+
+
+def certify(energy, X_test, **options):
+    """`fastebm.certificate` of a fitted energy, for results to offer as their own."""
+    (certificate,) = CERTIFY
+    return certificate(energy, X_test, **options)
 
 
 def check_strict(strict, diagnose):

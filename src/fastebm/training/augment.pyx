@@ -98,6 +98,11 @@ cdef class Noise(Augmentation):
     ------
     ValueError, TypeError
         If std is negative, not finite or not numbers.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> trainer = fe.ContrastiveDivergence(fe.WellMixture(), augment=fe.Noise(0.1))
     """
 
     def __init__(self, std):
@@ -170,6 +175,12 @@ cdef class Shift(OfImages):
     ------
     ValueError, TypeError
         If an argument is out of range or of the wrong type.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> fe.Shift((8, 8), pixels=1, prob=0.3)
+    Shift(image_shape=(8, 8), pixels=1, prob=0.3, fill='edge')
     """
 
     def __init__(self, image_shape, pixels=1, prob=0.3, fill="edge"):
@@ -211,6 +222,12 @@ cdef class Flip(OfImages):
     ------
     ValueError, TypeError
         If an argument is out of range or of the wrong type.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> fe.Flip((8, 8), prob=0.5)
+    Flip(image_shape=(8, 8), axis=-1, prob=0.5)
     """
 
     def __init__(self, image_shape, axis=-1, prob=0.5):
@@ -248,6 +265,12 @@ cdef class Crop(OfImages):
     ------
     ValueError, TypeError
         If an argument is out of range or of the wrong type.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> fe.Crop((8, 8), pixels=2)
+    Crop(image_shape=(8, 8), pixels=2, prob=0.3, fill='edge')
     """
 
     def __init__(self, image_shape, pixels=1, prob=0.3, fill="edge"):

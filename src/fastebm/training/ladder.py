@@ -25,6 +25,14 @@ class NoiseLadder:
         Standard deviation of the noise, falling, in the units of the data.
     results : tuple of ScoreResult
         One for each level.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> X = fe.datasets.two_normals(1000, seed=1)
+    >>> ladder = fe.noise_ladder(fe.WellMixture(), X, [1.0, 0.5], seed=2, n_updates=100)
+    >>> ladder.noise_stds, len(ladder.results)
+    (array([1. , 0.5]), 2)
     """
 
     noise_stds: np.ndarray

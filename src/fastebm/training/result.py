@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .._runtime import html
 from ..energies.base import Energy
 from ..samplers.base import Sampler
+from .after_fit import certify
 from .replay import ReplayBuffer
-
-# certificate(energy, X_test, chains=...): partition is above training, and the package's root adds it.
-CERTIFY: list = []
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingResult:
+class TrainingResult(html.Shown):
     """Result of `ContrastiveDivergence.fit`.
 
     Attributes
@@ -60,6 +59,13 @@ class TrainingResult:
         The evaluation, by its update, whose theta this is.
     thinned : tuple of two ndarray, or None
         Updates and thetas of a thinned trace; None where the history has theta of every update.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> result = fe.ContrastiveDivergence(fe.WellMixture(), n_updates=800).fit(fe.datasets.two_normals(seed=1), seed=1)
+    >>> result.warnings, len(result.history), result.acceptance_rate > 0.9
+    ([], 800, True)
     """
 
     energy: Energy
@@ -112,12 +118,35 @@ class TrainingResult:
                 reached = np.cumsum(np.exp(self.log_weights - self.log_weights.max()))
                 at = (np.arange(len(chains)) + 0.5) / len(chains) * reached[-1]
                 chains = chains[np.minimum(np.searchsorted(reached, at), len(chains) - 1)]
-        (certify,) = CERTIFY
         return certify(self.energy, X_test, chains=chains, **options)
 
     def __repr__(self) -> str:
         notes = f", {len(self.warnings)} warnings" if self.warnings else ""
         return f"TrainingResult({self.energy!r}, {len(self.history)} updates{notes})"
+
+    def _html(self) -> str:
+        rows = [("energy", html.code(self.energy)), ("updates", len(self.history))]
+        if len(self.history):
+            late = self.history["energy_gap"][-max(1, len(self.history) // 5) :]
+            rows += [("energy gap, last fifth of the updates", f"{late.mean():.3g} nats (0 at the optimum)")]
+        for name, rate in (
+            ("accepted", self.acceptance_rate),
+            ("global moves accepted", self.global_acceptance_rate),
+        ):
+            if rate is not None:
+                rows.append((name, f"{100 * rate:.1f} %"))
+        if self.validation is not None and len(self.validation):
+            rows.append(("held-out log-likelihood, best", float(self.validation["log_likelihood"].max())))
+            rows.append(("best update", self.best_update))
+        rows.append(("sampler", html.code(self.sampler)))
+        return html.card(
+            "TrainingResult", rows, html.verdict(self.warnings, self.not_checked), drawn(self.energy)
+        )
+
+
+def drawn(energy) -> html.Markup:
+    """What a notebook shows of an energy, after a click."""
+    return html.folded("the fitted energy", html.Markup(energy._repr_html_() or html.code(energy)))
 
 
 def history_array(numbers: np.ndarray, thetas: np.ndarray | None) -> np.ndarray:

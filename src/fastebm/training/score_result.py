@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .._runtime import html
 from ..energies.base import Energy
+from .after_fit import certify
+from .result import drawn
 
 
 @dataclass(frozen=True, eq=False)
-class ScoreResult:
+class ScoreResult(html.Shown):
     """Result of `ScoreMatching.fit`.
 
     Attributes
@@ -31,6 +34,14 @@ class ScoreResult:
         What it did not look at, and why; empty if every check ran.
     thinned : tuple of two ndarray, or None
         Updates and thetas of a thinned trace; None where the history has theta of every update.
+
+    Examples
+    --------
+    >>> import fastebm as fe
+    >>> X = fe.datasets.two_normals(1000, seed=1)
+    >>> result = fe.ScoreMatching(fe.WellMixture(), noise_std=0.5, n_updates=100).fit(X, seed=1)
+    >>> result.history["loss"].shape, result.energy.n_features
+    ((100,), 1)
     """
 
     energy: Energy
@@ -51,9 +62,40 @@ class ScoreResult:
         """Theta as it was when those updates began, shape (n_kept, n_params)."""
         return self.history["theta"] if self.thinned is None else self.thinned[1]
 
+    def certificate(self, X_test, *, chains=None, **options):
+        """Mean log-likelihood of rows that were not trained on, between two ends: see `fastebm.certificate`.
+
+        It is that of the energy as it is: of an energy fitted with noise on the data, rows with that noise on them are
+        the fair ones.
+
+        Parameters
+        ----------
+        X_test : array-like of shape (n_rows, n_features)
+        chains : array-like of shape (n, n_features), optional
+            Samples of the model, such as ``fastebm.sample(energy, 512).x``: score matching has no chains of its own.
+            Not needed where log Z is known, the energy has an exact sampler or at most two features.
+        **options
+            As `fastebm.certificate` takes them.
+
+        Returns
+        -------
+        Certificate
+        """
+        return certify(self.energy, X_test, chains=chains, **options)
+
     def __repr__(self) -> str:
         notes = f", {len(self.warnings)} warnings" if self.warnings else ""
         return f"ScoreResult({self.energy!r}, {len(self.history)} updates{notes})"
+
+    def _html(self) -> str:
+        rows = [("energy", html.code(self.energy)), ("updates", len(self.history))]
+        rows += [(name, self.settings[name]) for name in ("method", "noise_std") if name in self.settings]
+        if len(self.history):
+            late = self.history[-max(1, len(self.history) // 5) :]
+            rows += [("loss, last fifth of the updates", float(late["loss"].mean()))]
+        return html.card(
+            "ScoreResult", rows, html.verdict(self.warnings, self.not_checked), drawn(self.energy)
+        )
 
 
 def score_history(numbers: np.ndarray, thetas: np.ndarray | None) -> np.ndarray:

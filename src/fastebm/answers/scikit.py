@@ -1,0 +1,75 @@
+"""What the estimators take from scikit-learn, and what stands in for it where it is not installed."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+
+from .._runtime.seed import seed_sequence
+
+try:
+    from sklearn.base import (
+        BaseEstimator,
+        ClassNamePrefixFeaturesOutMixin,
+        DensityMixin,
+        OutlierMixin,
+        TransformerMixin,
+        clone,
+    )
+    from sklearn.utils import check_random_state
+    from sklearn.utils.validation import check_is_fitted, validate_data
+
+    class Transforming(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+        """A transformer with one output for each mode: pipelines, and `set_output`."""
+
+except ImportError as _error:
+    # The classes can still be imported, documented and named; they cannot be constructed.
+    _reason = str(_error)
+    check_is_fitted = check_random_state = clone = validate_data = None
+
+    class DensityMixin:
+        """Stands in for scikit-learn's mixin."""
+
+    class OutlierMixin:
+        """Stands in for scikit-learn's mixin."""
+
+    class Transforming:
+        """Stands in for scikit-learn's mixins."""
+
+    class BaseEstimator:
+        """Stands in for scikit-learn's base class and refuses to be constructed."""
+
+        def __new__(cls, *args, **kwargs):
+            raise ImportError(
+                f"{cls.__name__} needs scikit-learn 1.6 or newer: pip install -U scikit-learn ({_reason}); "
+                "fastebm.fit_wells fits the same density without it"
+            )
+
+
+__all__ = [
+    "BaseEstimator",
+    "DensityMixin",
+    "OutlierMixin",
+    "Transforming",
+    "check_is_fitted",
+    "check_random_state",
+    "clone",
+    "sequence_of",
+    "validate_data",
+]
+
+
+def sequence_of(random_state) -> np.random.SeedSequence:
+    """The seed of a random_state, which is not changed: an int, None, or an object of NumPy's."""
+    if isinstance(random_state, np.random.SeedSequence):
+        # A copy: spawning must not change what fit does the next time.
+        return np.random.SeedSequence(
+            random_state.entropy, spawn_key=random_state.spawn_key, pool_size=random_state.pool_size
+        )
+    if isinstance(random_state, np.random.Generator):
+        return seed_sequence(random_state)
+    if isinstance(random_state, numbers.Integral):
+        return seed_sequence(int(random_state))
+    words = check_random_state(random_state).randint(0, 2**32, size=4, dtype=np.uint32)
+    return seed_sequence([int(w) for w in words])
