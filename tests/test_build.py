@@ -103,20 +103,6 @@ def test_a_name_twice_stops_the_build(tree):
     assert "fastebm.samplers.mala is in the table twice" in stopped(tree)
 
 
-def test_a_last_name_twice_stops_the_build(tree):
-    """Modules of one shared object are told apart by the last part of their names."""
-    text = (tree / "setup.py").read_text()
-    assert text.count('ALONE = ["fastebm.energies.probe", ') == 1
-    (tree / "setup.py").write_text(text.replace('ALONE = ["fastebm.energies.probe", ', "ALONE = ["))
-    assert "fastebm.kernels.probe has a last name that another module has" in stopped(tree)
-
-
-def test_what_has_a_file_of_its_own_has_no_levels(tree):
-    text = (tree / "setup.py").read_text()
-    (tree / "setup.py").write_text(text.replace('ALONE = ["', 'ALONE = ["fastebm.samplers.mala", "'))
-    assert "fastebm.samplers.mala is in ALONE, and must be in PLAIN" in stopped(tree)
-
-
 MODULE = """
 from libc.math cimport sqrt
 
