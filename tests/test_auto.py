@@ -167,6 +167,11 @@ def test_stack_finds_the_weights_and_drops_what_is_light():
     assert weights[0] == pytest.approx(0.7, abs=0.02)
 
 
+def test_a_mean_of_densities_is_finite_beside_a_part_without_weight():
+    log_p = np.array([[-5000.0, -3.0]])
+    assert mixed(log_p, np.array([1.0, 0.0])) == pytest.approx(-5000.0)
+
+
 def test_stack_survives_rows_that_no_part_explains():
     log_p = np.array([[-1.0, -2000.0], [-2000.0, -1.0], [-5000.0, -4000.0]])
     assert np.isfinite(mixed(log_p, stack(log_p))).all()

@@ -74,6 +74,24 @@ def test_a_weight_of_zero_leaves_a_row_out():
     assert np.array_equal(one.offset, two.offset)
 
 
+@pytest.mark.parametrize("n_wells", [2, "auto"])
+def test_nor_does_it_decide_on_transforms_or_scores(n_wells):
+    x = np.random.default_rng(2).lognormal(size=(400, 1))
+    w = (x[:, 0] > 0.7).astype(float)
+    # One row that a logarithm does not suit.
+    x, w = np.r_[x, [[-5.0]]], np.r_[w, 0.0]
+    new = {"max_wells": 2, "recipe": "em", "preprocess": "auto", "random_state": 0}
+    one = fe.EnergyDensity(n_wells, **new).fit(x, sample_weight=w)
+    two = fe.EnergyDensity(n_wells, **new).fit(x[w > 0])
+    assert str(one.model_.preparation) == str(two.model_.preparation)
+    assert one.model_.preparation.columns[0].action.kind == "log"
+    assert (one.score_samples(x[w > 0]) == two.score_samples(x[w > 0])).all()
+    if n_wells == "auto":
+        assert (one.held_out_ == two.held_out_).all()
+    three = fe.fit_wells(x, 2, recipe="em", preprocess="auto", sample_weight=w, seed=1)
+    assert three.preparation.columns[0].action.kind == "log"
+
+
 def test_the_number_of_wells_is_chosen_with_weights():
     # A third well that weighs nothing.
     x = np.concatenate([X, 30.0 + RNG.normal(size=(300, 2))])

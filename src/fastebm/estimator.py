@@ -16,7 +16,7 @@ from .fitting.prepared import PreparedDensity, prepared, wells_of
 from .fitting.scaled_network import ScaledNetwork
 from .fitting.scaled_wells import ScaledWells, fit_rows
 from .fitting.selection import choose_n_wells
-from .fitting.weighted import checked_weights, thinned
+from .fitting.weighted import checked_weights, counted, thinned
 from .preprocess import is_asked, prepare_rows
 
 MODELS = ("wells", "auto", "network")
@@ -226,6 +226,7 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
             raise ValueError(
                 f"X_val is for model='network' or an energy; model={self.model!r} has folds of its own"
             )
+        x, weights = counted(x, weights)
         rows, names, preparation = x, getattr(self, "feature_names_in_", None), None
         if is_asked(self.preprocess):
             # The fourth child of the seed: `fit` has the first two, `sample` the third.
@@ -252,8 +253,11 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
         if isinstance(n_wells, str):
             if n_wells != "auto":
                 raise ValueError(f"n_wells must be an integer or 'auto', got {describe(n_wells)}")
+            part = x
+            if weights is not None:
+                part = thinned(x, weights, np.random.default_rng(chooser.spawn(1)[0]))
             n_wells, held_out = choose_n_wells(
-                x if weights is None else thinned(x, weights, np.random.default_rng(chooser.spawn(1)[0])),
+                part,
                 max_wells=self.max_wells,
                 n_folds=self.n_folds,
                 seed=chooser,
@@ -261,7 +265,7 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
             )
             if preparation is not None:
                 # Of x, not of z. (Folds share the transforms, whose few parameters all rows have told.)
-                held_out["log_likelihood"] += preparation.log_jacobian(rows).mean()
+                held_out["log_likelihood"] += preparation._mean_log_slope(part)
         fit = fit_rows(x, n_wells, weights=weights, seed=stream, **settings)
         self._adopt(fit if preparation is None else prepared(preparation, fit, rows), held_out)
         return self
@@ -278,7 +282,7 @@ class EnergyDensity(Answers, DensityMixin, BaseEstimator):
             preprocess="choose" if self.preprocess is None else None,
         )
         if preparation is not None:
-            fit.candidates["log_likelihood"] += preparation.log_jacobian(rows).mean()
+            fit.candidates["log_likelihood"] += preparation._mean_log_slope(x)
             fit = prepared(preparation, fit, rows)
         self._adopt(fit, None)
         return self

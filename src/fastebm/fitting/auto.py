@@ -212,7 +212,7 @@ def _transformed(x, preprocess, names, strict, settings):
         return fit_auto_rows(x, names=names, preprocess=None, strict=strict, **settings)
     fit = fit_auto_rows(z, names=preparation.kept_names, preprocess=None, **settings)
     # Of x, not of z.
-    fit.candidates["log_likelihood"] += preparation.log_jacobian(x).mean()
+    fit.candidates["log_likelihood"] += preparation._mean_log_slope(z)
     return prepared(preparation, fit, x, settings["diagnose"], strict, why)
 
 

@@ -28,7 +28,7 @@ from ..training.recipes import GLOBAL_MOVE_FEATURES
 from ..training.result import TrainingResult
 from .prepared import PreparedDensity, prepared
 from .standardise import standardise
-from .weighted import NOT_CHECKED, checked_weights, written_out
+from .weighted import NOT_CHECKED, checked_weights, counted, written_out
 
 RECIPES = ("auto", "contrastive", "em")
 TAILS = ("normal", "student")
@@ -302,7 +302,7 @@ def fit_wells(
         "diagnose": diagnose,
     }
     x = rows(X)
-    settings["weights"] = checked_weights(sample_weight, len(x))
+    x, settings["weights"] = counted(x, checked_weights(sample_weight, len(x)))
     if not is_asked(preprocess):
         return fit_rows(x, n_wells, seed=seed, names=names, strict=strict, **settings)
     noise, stream = seed_sequence(seed).spawn(2)
@@ -330,7 +330,7 @@ def fit_rows(
     diagnose=True,
     strict=False,
 ) -> ScaledWells:
-    """As `fit_wells`, on checked rows, with weights of mean 1."""
+    """As `fit_wells`, on checked rows, with weights above 0 of mean 1."""
     k = integer(n_wells, "n_wells", 1)
     choice(recipe, "recipe", RECIPES)
     choice(covariance, "covariance", COVARIANCES)
@@ -373,8 +373,7 @@ def fit_rows(
                 wells, gained = best.wells, gained + best.gain
     if weights is not None and (climbs or by_likelihood):
         # Rows that are written out are only about as often as their weights say.
-        counts = weights > 0
-        wells, _ = polished((x[counts] - offset) / scale, wells, weights[counts] / weights[counts].mean())
+        wells, _ = polished((x - offset) / scale, wells, weights)
     scores = held_out_scores(z, wells, look) if diagnose and weights is None else None
     fit = ScaledWells(
         wells,

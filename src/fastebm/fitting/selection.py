@@ -95,7 +95,7 @@ def select_n_wells(
     z, preparation = prepare_rows(x, names, preprocess, noise)
     n_wells, table = choose_n_wells(z, seed=stream, names=preparation.kept_names, **options)
     # Of x, not of z.
-    table["log_likelihood"] += preparation.log_jacobian(x).mean()
+    table["log_likelihood"] += preparation._mean_log_slope(z)
     return n_wells, table
 
 

@@ -56,6 +56,8 @@ def _climb(p, weights, steps):
 def mixed(log_p: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """log of the weighted mean of densities, shape (n_rows,)."""
     with np.errstate(divide="ignore", under="ignore"):
+        # Beside a part of no weight a row of the others may be below any number.
+        log_p, weights = log_p[:, weights > 0], weights[weights > 0]
         top = log_p.max(axis=1)
         return top + np.log(np.exp(log_p - top[:, None]) @ weights)
 

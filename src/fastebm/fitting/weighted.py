@@ -37,6 +37,14 @@ def checked_weights(sample_weight, n: int) -> np.ndarray | None:
     return None if (weights == weights[0]).all() else weights / weights.mean()
 
 
+def counted(x: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """The rows of weight above 0, and their weights; None where these are alike."""
+    if weights is None or (weights > 0).all():
+        return x, weights
+    there = weights > 0
+    return np.ascontiguousarray(x[there]), checked_weights(weights[there], int(there.sum()))
+
+
 def written_out(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The rows, each about as often as its weight says: exactly so for whole numbers with a sum of 20,000 or less.
 
