@@ -133,6 +133,49 @@ def test_bad_parameters(options, message):
         fe.EnergyNovelty(GaussianMixture(1), **options).fit(TRUTH.exact_sample(200, seed=1))
 
 
+@pytest.mark.parametrize("method", ["cross", "split"])
+def test_columns_by_name(method):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    rng = np.random.default_rng(4)
+    table = pandas.DataFrame({"size": rng.lognormal(size=200), "hour": rng.normal(0, 2, 200) % 24})
+    density = fe.EnergyDensity(1, recipe="em", preprocess={"hour": ("cyclic", 24)}, random_state=0)
+    novelty = fe.EnergyNovelty(density, false_alarm_rate=0.05, method=method, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        novelty.fit(table)
+        assert novelty.predict(table[:5].assign(hour=12.0)).tolist() == [-1] * 5
+    assert np.array_equal(novelty.score_samples(table), novelty.density_.score_samples(table))
+    assert list(novelty.density_.feature_names_in_) == ["size", "hour"]
+
+
+class Bounded(fe.EnergyDensity):
+    """Density 0 beyond 2."""
+
+    def score_samples(self, X):
+        return np.where(np.asarray(X)[:, 0] > 2.0, -np.inf, super().score_samples(X))
+
+
+def test_rows_of_no_density():
+    x = TRUTH.exact_sample(200, seed=1)
+    density, fresh = Bounded(1, recipe="em", n_init=1), [[3.0, 0.0], [0.0, 1.0]]
+    with pytest.warns(fe.FastEBMWarning, match="200 held-out rows cannot answer"):
+        novelty = fe.EnergyNovelty(density, false_alarm_rate=0.001).fit(np.minimum(x, 2.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # No row is odd, as was said.
+        assert novelty.decision_function(fresh).tolist() == [0.0, np.inf]
+        assert novelty.predict(fresh).tolist() == [1, 1]
+    few = (x[:, 0] > 2.0).mean()
+    assert few > 0.03
+    with pytest.warns(fe.FastEBMWarning, match="of 200 held-out rows have a density of 0"):
+        novelty = fe.EnergyNovelty(density, false_alarm_rate=few / 2).fit(x)
+    assert novelty.predict(fresh).tolist() == [1, 1] and novelty.p_values(fresh)[0] > few / 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        novelty = fe.EnergyNovelty(density, false_alarm_rate=2 * few).fit(x)
+    assert novelty.predict(fresh).tolist() == [-1, 1]
+
+
 def test_a_good_citizen():
     x = TRUTH.exact_sample(300, seed=1)
     with warnings.catch_warnings():

@@ -9,7 +9,15 @@ import numpy as np
 from ._runtime.check import choice, integer, real
 from ._runtime.errors import FastEBMWarning
 from .answers import conformal
-from .answers.scikit import BaseEstimator, OutlierMixin, check_is_fitted, clone, sequence_of, validate_data
+from .answers.scikit import (
+    BaseEstimator,
+    OutlierMixin,
+    _safe_indexing,
+    check_is_fitted,
+    clone,
+    sequence_of,
+    validate_data,
+)
 from .estimator import EnergyDensity
 
 METHODS = ("cross", "split")
@@ -113,29 +121,43 @@ class EnergyNovelty(OutlierMixin, BaseEstimator):
         choice(self.method, "method", METHODS)
         divide, seed = sequence_of(self.random_state).spawn(2)
         order = np.random.default_rng(divide).permutation(len(x))
+        x = self._table(X, x)
         density, scores = (self._split if self.method == "split" else self._cross)(x, order, seed)
         self.density_, self.held_out_scores_ = density, np.sort(scores)
         self.offset_ = conformal.threshold(scores, rate)
         if np.isneginf(self.offset_):
-            warnings.warn(
-                f"{len(scores)} held-out rows cannot answer for a false-alarm rate of {rate:g}, so no row will be odd; "
-                f"give {conformal.smallest_rate(len(scores)):.2g} or more, more rows, or method='cross'",
-                FastEBMWarning,
-                stacklevel=2,
-            )
+            n = len(scores)
+            if rate < (1 - 1e-12) / (n + 1):
+                why = (
+                    f"{n} held-out rows cannot answer for a false-alarm rate of {rate:g}, so no row will be odd; give "
+                    f"{conformal.smallest_rate(n):.2g} or more, more rows, or method='cross'"
+                )
+            else:
+                why = (
+                    f"{int(np.isneginf(scores).sum())} of {n} held-out rows have a density of 0, and a false-alarm "
+                    f"rate of {rate:g} allows no more, so no row will be odd; give a higher rate, or a density that is "
+                    "nowhere 0"
+                )
+            warnings.warn(why, FastEBMWarning, stacklevel=2)
         return self
+
+    def _table(self, X, x):
+        """X itself where its columns have names that the density may ask for; else its numbers."""
+        return X if hasattr(self, "feature_names_in_") and hasattr(X, "columns") else x
 
     def _split(self, x, order, seed):
         share = real(self.held_out, "held_out", above=0, below=1)
-        n = min(max(1, round(share * len(x))), len(x) - 2)
-        density = self._fitted(x[np.sort(order[n:])], seed)
-        return density, density.score_samples(x[np.sort(order[:n])])
+        n = min(max(1, round(share * len(order))), len(order) - 2)
+        density = self._fitted(_safe_indexing(x, np.sort(order[n:])), seed)
+        return density, density.score_samples(_safe_indexing(x, np.sort(order[:n])))
 
     def _cross(self, x, order, seed):
         folds = integer(self.n_folds, "n_folds", 2)
-        scores = np.empty(len(x))
-        for part in np.array_split(order, min(folds, len(x) // 2)):
-            scores[part] = self._fitted(np.delete(x, part, axis=0), seed).score_samples(x[part])
+        n = len(order)
+        scores = np.empty(n)
+        for part in np.array_split(order, min(folds, n // 2)):
+            rest = _safe_indexing(x, np.delete(np.arange(n), part))
+            scores[part] = self._fitted(rest, seed).score_samples(_safe_indexing(x, part))
         return self._fitted(x, seed), scores
 
     def _fitted(self, x, seed):
@@ -147,11 +169,13 @@ class EnergyNovelty(OutlierMixin, BaseEstimator):
         """log p(x) of every row of X, in nats: high for rows like those that were fitted."""
         check_is_fitted(self)
         x = validate_data(self, X, reset=False, dtype=np.float64, order="C")
-        return self.density_.score_samples(x)
+        return self.density_.score_samples(self._table(X, x))
 
     def decision_function(self, X):
         """`score_samples` less the threshold, in nats: negative for odd rows."""
-        return self.score_samples(X) - self.offset_
+        log_p = self.score_samples(X)
+        # Both may be minus infinity: a row as low as the threshold is not below it.
+        return np.subtract(log_p, self.offset_, out=np.zeros(len(log_p)), where=log_p != self.offset_)
 
     def predict(self, X):
         """-1 for odd rows, 1 for the others.

@@ -17,7 +17,7 @@ try:
         TransformerMixin,
         clone,
     )
-    from sklearn.utils import check_random_state
+    from sklearn.utils import _safe_indexing, check_random_state
     from sklearn.utils.validation import check_is_fitted, validate_data
 
     class Transforming(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -26,7 +26,7 @@ try:
 except ImportError as _error:
     # The classes can still be imported, documented and named; they cannot be constructed.
     _reason = str(_error)
-    check_is_fitted = check_random_state = clone = validate_data = None
+    check_is_fitted = check_random_state = clone = validate_data = _safe_indexing = None
 
     class DensityMixin:
         """Stands in for scikit-learn's mixin."""
@@ -52,6 +52,7 @@ __all__ = [
     "DensityMixin",
     "OutlierMixin",
     "Transforming",
+    "_safe_indexing",
     "check_is_fitted",
     "check_random_state",
     "clone",
