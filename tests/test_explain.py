@@ -67,6 +67,27 @@ def test_without_closed_forms_the_same():
         explain(silent(TRUTH), x, bounds=[(0.0, 1.0)])
 
 
+def test_a_constant_and_a_copy_that_are_not():
+    x = TRUTH.exact_sample(300, seed=4)
+    table = np.c_[x, np.full(300, 7.0), 2.0 * x[:, 0] + 1.0]
+    fit = fe.fit_wells(table, 2, recipe="em", preprocess="auto", seed=1)
+    d = x.shape[1]
+    rows = table[:3].copy()
+    rows[0, d], rows[1, d + 1] = 8.0, rows[1, d + 1] + 0.5
+    said, plain = explain(fit, rows), explain(fit, table[:3])
+    assert said.column[:2].tolist() == [d, d + 1]
+    assert np.isinf(said.nats).sum() == 2 and np.isinf(said.surprise).sum() == 2
+    np.testing.assert_allclose(said.likeliest[:, d:], table[:3, d:])
+    assert (said.nats[:, :d] == plain.nats[:, :d]).all() and (plain.nats[:, d:] == 0).all()
+    rows[:, 1] = np.nan
+    with pytest.raises(ValueError, match=f"has 8 in feature {d}, which the model has as 7"):
+        fe.impute(fit, rows)
+    with pytest.raises(ValueError, match=f"given has 8 in feature {d}"):
+        fe.conditional_sample(fit, {d: 8.0}, 2, seed=1)
+    rows[0, d], rows[1, d + 1] = np.nan, np.nan
+    np.testing.assert_allclose(fe.impute(fit, rows)[:, d:], table[:3, d:])
+
+
 def test_a_spoilt_cell_is_found_in_any_units():
     scale = np.array([1000.0, 1.0, 0.001])
     x = TRUTH.exact_sample(2000, seed=4) * scale

@@ -61,6 +61,7 @@ def conditional_sample(model, given, n_samples, *, seed=None, **options) -> Samp
     place = place_of(model)
     row = _row(given, place)
     n = integer(n_samples, "n_samples", 1)
+    _agreed(place, row[None], "given")
     z = place.inwards(row[None])[0]
     observed = np.flatnonzero(~np.isnan(z))
     if len(observed) == len(z):
@@ -157,6 +158,7 @@ def impute(model, X, *, how="mean", seed=None) -> np.ndarray:
     missing = np.isnan(x)
     if not missing.any():
         return x
+    _agreed(place, x[missing.any(axis=1)], "X: a row with missing cells")
     z = place.inwards(x)
     gaps = np.isnan(z)
     parts = parts_of(place.energy)
@@ -168,6 +170,17 @@ def impute(model, X, *, how="mean", seed=None) -> np.ndarray:
         filled = _exactly(parts, z, gaps, how, np.random.default_rng(seed_sequence(seed)))
     x[missing] = place.outwards(filled)[missing]
     return x
+
+
+def _agreed(place: Place, x, what):
+    mended = place.mended(x)
+    wrong = np.argwhere(~np.isnan(x) & (mended != x))
+    if len(wrong):
+        i, j = (int(v) for v in wrong[0])
+        raise ValueError(
+            f"{what} has {x[i, j]:.6g} in feature {j}, which the model has as {mended[i, j]:.6g} there (a constant, or "
+            "a copy of another feature), so its density is 0; put NaN there"
+        )
 
 
 def _with_gaps(X, d) -> np.ndarray:

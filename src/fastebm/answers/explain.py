@@ -28,7 +28,8 @@ class Explanation:
     ----------
     nats : ndarray of shape (n_samples, n_features)
         By how much the row would be likelier if this cell alone were changed to its likeliest value: at least 0, free
-        of units. A normal cell lies 0.5 above on average, one of three standard deviations 4.5.
+        of units. A normal cell lies 0.5 above on average, one of three standard deviations 4.5. Of columns that are
+        left out of the density (``preprocess=``): infinite where the value is another than it must be, else 0.
     likeliest : ndarray of shape (n_samples, n_features)
         That value, in the units of X.
     surprise : ndarray of shape (n_samples, n_features)
@@ -110,9 +111,10 @@ def explain(model, X, *, bounds=None) -> Explanation:
     surprise = surprise - place.log_slopes(x)
     kept = place.kept
     whole = np.zeros((3, *x.shape))
-    # Left-out columns follow from the others, and are what they are.
+    # Left-out columns follow from the others: what they should be is certain.
+    whole[1] = place.mended(x)
+    whole[0][whole[1] != x] = whole[2][whole[1] != x] = np.inf
     whole[0][:, kept], whole[2][:, kept] = nats, surprise
-    whole[1] = x
     whole[1][:, kept] = place.outwards(best)[:, kept]
     return Explanation(whole[0], whole[1], whole[2], whole[0].argmax(axis=1), place.names)
 

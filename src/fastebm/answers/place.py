@@ -58,6 +58,10 @@ class Place:
         """From rows of z to rows of x."""
         return self.offset + self.scale * z
 
+    def mended(self, x: np.ndarray) -> np.ndarray:
+        """x with every cell of a left-out column as the others have it, which is where the density is not 0."""
+        return x
+
     def log_slopes(self, x: np.ndarray) -> np.ndarray:
         """log(dz/dx) of every cell of the kept columns."""
         return np.broadcast_to(-np.log(self.scale), x.shape)
@@ -108,6 +112,15 @@ class PreparedPlace(Place):
                 gap = np.isnan(x[:, source]) & ~np.isnan(x[:, j])
                 x[gap, source] = (x[gap, j] - column.action.offset) / column.action.slope
         return x
+
+    def mended(self, x):
+        out = x.copy()
+        for j, column in enumerate(self.preparation.columns):
+            if not column.kept:
+                own, said = x[:, j], column.action.restored(x)
+                breaks = ~np.isnan(own) & ~np.isnan(said) & ~column.action.agrees(own, x)
+                out[breaks, j] = said[breaks]
+        return out
 
     def outwards(self, z):
         return self.preparation._restored(super().outwards(z))
