@@ -58,6 +58,12 @@ def test_names_of_a_frame(density):
     assert fit.explain(pandas.DataFrame([[9.0, 100.0]], columns=["a", "b"])).column_names == ["a"]
 
 
+def test_what_has_no_wells_has_no_columns_to_pass_on():
+    fit = fe.EnergyDensity(model=fe.WellMixture(2, 2), n_updates=5, random_state=0).fit(X / [1.0, 100.0])
+    with pytest.raises(ValueError, match="no wells, so transform has no columns"):
+        fit.get_feature_names_out()
+
+
 def test_a_network_has_no_shares():
     network = fe.EnergyDensity(model=fe.Gaussian([0.0, 0.0]), n_updates=5, random_state=0).fit(X / [1, 100])
     with pytest.raises(ValueError, match="no wells"):

@@ -448,6 +448,15 @@ def test_one_well_would_take_two_normals_for_skewed(monkeypatch):
     assert worth.worth_transforming(MIXED[:, None], preparation, 1).clear
 
 
+def test_rows_that_tell_nothing_do_not_choose(monkeypatch):
+    monkeypatch.setattr(worth, "ROWS", 20)
+    rng = np.random.default_rng(0)
+    x = np.zeros((3000, 1))
+    x[rng.permutation(3000)[:9], 0] = rng.lognormal(size=9)
+    z, preparation, why = worth.choose_transforms(x, None, 1)
+    assert z is x and preparation is None and "0 +- inf" in why
+
+
 def test_constants_are_left_out_by_choice_too():
     x = np.stack([ONE["none"], np.full(N, 3.0)], axis=1)
     fit = fe.fit_auto(x, max_wells=2, seed=1, names=["size", "site"])

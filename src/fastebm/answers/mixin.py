@@ -38,6 +38,10 @@ class Answers(Transforming):
 
     @property
     def _n_features_out(self):
+        if hasattr(self, "model_") and not hasattr(self, "n_wells_"):
+            raise ValueError(
+                "the density has no wells, so transform has no columns; score_samples has the log-densities"
+            )
         return self.n_wells_
 
     def sample_conditional(self, row, n_samples=1, random_state=None):

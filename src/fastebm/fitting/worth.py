@@ -72,6 +72,8 @@ def worth_transforming(x: np.ndarray, preparation: Preprocessing, seed) -> Worth
     z, _, _ = preparation._forward(kept)
     # Columns that these few rows do not tell apart are left out of both.
     varied = np.flatnonzero((np.ptp(kept, axis=0) > 0) & (np.ptp(z, axis=0) > 0))
+    if not len(varied):
+        return Worth(0.0, math.inf, n)
     actions = [preparation.columns[preparation.kept[i]].action for i in varied]
     log_slopes = sum(action.log_slope(kept[:, i]) for i, action in zip(varied, actions, strict=True))
     key, most = search.generate_state(4).tolist(), 1 if n * d**2 > DEAR else MOST
