@@ -88,6 +88,24 @@ def test_a_constant_and_a_copy_that_are_not():
     np.testing.assert_allclose(fe.impute(fit, rows)[:, d:], table[:3, d:])
 
 
+@pytest.mark.parametrize("tails", ["normal", "student"])
+def test_rows_beyond_the_range_of_numbers(tails):
+    fit = fe.fit_wells(
+        TRUTH.exact_sample(200, seed=4), 2, recipe="auto", tails=tails, seed=1, preprocess="auto"
+    )
+    far = np.zeros((2, fit.n_features))
+    far[1, 1] = -1e140
+    assert np.isfinite(explain(fit, far).nats).all()
+    far[1, 1] = -1e160
+    with pytest.raises(fe.NonFiniteError, match="row 1 is so far from the data in column 1"):
+        explain(fit, far)
+    far[1, 0] = np.nan
+    with pytest.raises(fe.NonFiniteError, match="row 1 is so far"):
+        fe.impute(fit, far)
+    with pytest.raises(fe.NonFiniteError, match="row 0 is so far"):
+        fe.conditional_sample(fit, {1: -1e160}, 2)
+
+
 def test_a_spoilt_cell_is_found_in_any_units():
     scale = np.array([1000.0, 1.0, 0.001])
     x = TRUTH.exact_sample(2000, seed=4) * scale

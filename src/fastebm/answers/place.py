@@ -7,12 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._runtime.check import describe
+from .._runtime.errors import NonFiniteError
 from ..energies.base import Energy
 from ..fitting.prepared import PreparedDensity
 from ..fitting.scaled_network import ScaledNetwork
 from ..fitting.scaled_wells import ScaledWells
 from ..preprocess import Preprocessing
 from ..preprocess.dropped import Copy
+
+# Further out than this, in standard deviations, squares in the narrowest wells overflow.
+FURTHEST = 1e150
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +55,15 @@ class Place:
         return np.arange(self.n_features)
 
     def inwards(self, x: np.ndarray) -> np.ndarray:
-        """From rows of x to rows of z; NaN stays NaN."""
-        return (x - self.offset) / self.scale
+        """From rows of x to rows of z; NaN stays NaN. Raises NonFiniteError where squares overflow."""
+        z = (x - self.offset) / self.scale
+        if (np.abs(z) > FURTHEST).any():
+            row, j = map(int, np.argwhere(np.abs(z) > FURTHEST)[0])
+            raise NonFiniteError(
+                f"row {row} is so far from the data in column {int(self.kept[j])} that its density is beyond the range "
+                "of float64; leave the row out"
+            )
+        return z
 
     def outwards(self, z: np.ndarray) -> np.ndarray:
         """From rows of z to rows of x."""
