@@ -101,6 +101,13 @@ def test_the_number_of_wells_is_chosen_with_weights():
     assert weighted.n_wells_ == 2 and plain.n_wells_ == 3
 
 
+def test_a_single_row_that_counts():
+    w = np.zeros(len(X))
+    w[3] = 2.0
+    with pytest.raises(ValueError, match="sample_weight leaves a single row"):
+        fe.fit_wells(X, 1, sample_weight=w)
+
+
 def test_rows_are_written_out():
     np.testing.assert_array_equal(written_out(X, COUNTS / 3.0), np.repeat(X, COUNTS, axis=0))
     w = RNG.exponential(size=len(X))

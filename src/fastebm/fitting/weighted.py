@@ -42,6 +42,8 @@ def counted(x: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.n
     if weights is None or (weights > 0).all():
         return x, weights
     there = weights > 0
+    if there.sum() < 2:
+        raise ValueError("sample_weight leaves a single row: all the others have weight 0")
     return np.ascontiguousarray(x[there]), checked_weights(weights[there], int(there.sum()))
 
 
