@@ -101,6 +101,12 @@ def test_the_number_of_wells_is_chosen_with_weights():
     assert weighted.n_wells_ == 2 and plain.n_wells_ == 3
 
 
+def test_weights_whose_sum_overflows():
+    w = RNG.uniform(0.5, 1.0, len(X))
+    one, two = (fe.fit_wells(X, 1, recipe="em", sample_weight=v, seed=1) for v in (w, w * 2.0**1023))
+    np.testing.assert_allclose(one.means_, two.means_, rtol=1e-9)
+
+
 def test_a_single_row_that_counts():
     w = np.zeros(len(X))
     w[3] = 2.0

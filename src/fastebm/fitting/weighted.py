@@ -10,6 +10,8 @@ from .._runtime.check import first_bad, numeric
 MOST, COPIES = 20_000, 8
 # Weights beyond this quantile count as it, where rows are chosen once.
 HEAVY = 0.95
+# Sums of larger weights may overflow.
+LARGEST = 1e290
 NOT_CHECKED = "too many wells: rows are repeated by their weights, so none is new to a fit without its copies"
 
 
@@ -34,7 +36,11 @@ def checked_weights(sample_weight, n: int) -> np.ndarray | None:
         raise ValueError(f"sample_weight must not be negative, got {weights[i]:g} for row {i}")
     if not weights.any():
         raise ValueError("sample_weight is zero for every row")
-    return None if (weights == weights[0]).all() else weights / weights.mean()
+    if (weights == weights[0]).all():
+        return None
+    if weights.max() > LARGEST:
+        weights = weights / weights.max()
+    return weights / weights.mean()
 
 
 def counted(x: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
