@@ -109,8 +109,6 @@ EVERY_CALL = [
 
 # One shared object holds all of it (`fastebm._runtime.core` finds the modules there): 9 KB less for each.
 CORE = "fastebm._core"
-# An entry point is named after the last part of a module's name alone. Of these that part is taken: a file each.
-ALONE = ["fastebm.energies.probe", "fastebm.samplers.base"]
 
 # A directive written in a .pyx does not reach inline functions of a .pxd, so all of them live here.
 DIRECTIVES = {
@@ -201,13 +199,6 @@ def modules():
     faults += [
         f"{source(n)} is not in the table; add {n!r} to PLAIN or LEVELLED" for n in sorted(here - set(names))
     ]
-    last = [n.rpartition(".")[2] for n in names if n not in ALONE]
-    faults += [
-        f"{n} has a last name that another module has; add one of them to ALONE"
-        for n in names
-        if n not in ALONE and last.count(n.rpartition(".")[2]) > 1
-    ]
-    faults += [f"{n} is in ALONE, and must be in PLAIN" for n in ALONE if n not in PLAIN]
     if faults:
         raise SystemExit("setup.py: the table of modules does not fit src/:\n  " + "\n  ".join(faults))
     return names
@@ -222,21 +213,25 @@ def extensions():
         build_dir="build/cython",
         nthreads=0,
     )
-    files = {ext.name: ext.sources[0] for ext in generated}
-    parts = {CORE: [name for name in files if name not in ALONE]} | {name: [name] for name in ALONE}
-    built = [extension(name, []) for name in parts]
-    for ext in built:
-        ext.parts = {name: files[name] for name in parts[ext.name]}
-    return built
+    core = extension(CORE, [])
+    core.parts = {ext.name: ext.sources[0] for ext in generated}
+    return [core]
+
+
+def entry_point(name):
+    """What `fastebm._runtime.core` asks the core for."""
+    return "PyInit_" + name.replace(".", "_")
 
 
 def objects_of(name, file):
-    """What is compiled for a module of the core: (C file, flags, macros, name of the object's folder)."""
+    """What is compiled for a module: (C file, flags, macros, name of the object's folder)."""
     levels = LEVELS if name in LEVELLED else {"plain": []}
     face, kernels = split(file, name, levels)
     if name in LEVELLED and not kernels:
         raise SystemExit(f"setup.py: {name} has no function without Python objects; move it to PLAIN")
-    yield face, QUICK if name in EVERY_CALL else SMALL, [], "face"
+    # Cython's name for the entry point is the last part of the module's name alone: two are called `base`.
+    renamed = [("PyInit_" + name.rpartition(".")[2], entry_point(name))]
+    yield face, QUICK if name in EVERY_CALL else SMALL, renamed, "face"
     for level, flags in levels.items() if kernels else ():
         yield kernels, FAST + flags, [("FASTEBM_TABLE", table(name, level))], level
 
@@ -263,7 +258,7 @@ def is_gcc(compiler):
 
 
 class BuildExt(build_ext):
-    """Compile the parts of the shared objects, each with its flags, on every core of the machine; then link them."""
+    """Compile the parts of the core, each with its flags, on every processor; then link them."""
 
     def finalize_options(self):
         super().finalize_options()
@@ -274,12 +269,11 @@ class BuildExt(build_ext):
         super().build_extensions()
 
     def get_export_symbols(self, ext):
-        return ["PyInit_" + name.rpartition(".")[2] for name in ext.parts]
+        return [entry_point(name) for name in ext.parts]
 
     def build_extension(self, ext):
         tasks = [task for name, file in ext.parts.items() for task in objects_of(name, file)]
-        if ext.name == CORE:
-            tasks.append((contents(ext.parts), SMALL, [], "face"))
+        tasks.append((contents(ext.parts), SMALL, [], "face"))
         with ThreadPoolExecutor(self.parallel) as pool:
             objects = list(pool.map(self.compile_task, tasks))
         self.compiler.link_shared_object(

@@ -1,6 +1,8 @@
-"""The table of modules in setup.py is the list of the .pyx files, or the build stops."""
+"""The table of modules in setup.py is the list of the .pyx files, or the build stops; what is compiled how often."""
 
+import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -99,3 +101,95 @@ def test_a_name_twice_stops_the_build(tree):
     text = (tree / "setup.py").read_text()
     (tree / "setup.py").write_text(text.replace('"fastebm.samplers.mala",', '"fastebm.samplers.mala",' * 2))
     assert "fastebm.samplers.mala is in the table twice" in stopped(tree)
+
+
+MODULE = """
+from libc.math cimport sqrt
+
+cdef double SCALE = sqrt(4.0)
+cdef int calls = 0
+
+cdef inline double twice(double x) noexcept nogil:
+    return SCALE * x
+
+cdef void double_all(double* x, Py_ssize_t n) noexcept nogil:
+    global calls
+    cdef Py_ssize_t i
+    calls += 1
+    for i in range(n):
+        x[i] = twice(x[i])
+
+cdef int refuse(Py_ssize_t n) except -1 nogil:
+    if n < 0:
+        with gil:
+            raise ValueError(f"negative: {n}")
+    return 0
+
+cdef object name_of(x):
+    return f"{x} and more"
+
+cdef class Thing:
+    cdef double held
+    cdef double value(self) noexcept nogil:
+        return twice(self.held)
+    def double(self, double[::1] x):
+        refuse(x.shape[0])
+        double_all(&x[0], x.shape[0])
+        return name_of(x), self.value(), calls
+"""
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory):
+    """tools/levels.py, and what it makes of a module: its C file, the face, the kernels."""
+    build = pytest.importorskip("Cython.Build", reason="no C file to split: no Cython")
+    if not (ROOT / "tools" / "levels.py").exists():
+        pytest.skip("tools/levels.py: no source checkout beside the tests")
+    folder = tmp_path_factory.mktemp("halves")
+    (folder / "thing.pyx").write_text(MODULE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.syspath_prepend(ROOT / "tools")
+        build.cythonize("thing.pyx", language_level=3, quiet=True, compiler_directives={"auto_pickle": False})
+        levels = importlib.import_module("levels")
+    face, kernels = levels.split(folder / "thing.c", "thing", ["low", "high"])
+    return levels, (folder / "thing.c").read_text(), Path(face).read_text(), Path(kernels).read_text()
+
+
+def bodies(text):
+    return set(re.findall(r"(?m)^static [^;{}\n]*?\w*__pyx_f_(?:\w*?)thing_(\w+)\([^;{}\n]*\) \{$", text))
+
+
+def test_kernels_are_what_handles_no_python_object(halves):
+    _, whole, face, kernels = halves
+    assert bodies(whole) == {"twice", "double_all", "refuse", "name_of", "5Thing_value"}
+    assert bodies(face) == {"name_of"}
+    assert bodies(kernels) == bodies(whole)
+    called = re.findall(
+        r"#define __pyx_f_5thing_(\w+) \(\*\(\w+ \*\)fastebm_kernels\[fastebm_level\]\[(\d)\]\)", face
+    )
+    assert {name for name, _ in called} == {"double_all", "refuse", "5Thing_value"}
+    # The same order on both sides.
+    array = re.search(r"FASTEBM_TABLE\[\]\)\(void\) = \{(.*)\};", kernels).group(1)
+    assert [part.rpartition("_f_5thing_")[2] for part in array.split(", ")] == [name for name, _ in called]
+    assert [int(place) for _, place in called] == [0, 1, 2]
+
+
+def test_the_levels_share_the_variables_of_the_face(halves):
+    _, _, face, kernels = halves
+    for name in ("__pyx_v_5thing_SCALE", "__pyx_v_5thing_calls", "__pyx_mstate_global_static"):
+        assert f"#define {name} thing__{name}\n" in face and f"#define {name} thing__{name}\n" in kernels
+        assert re.search(rf"(?m)^\w+ {name};", face), name
+        assert re.search(rf"(?m)^extern \w+ {name};", kernels), name
+    # One entry point, which is the face's.
+    assert (
+        "static PyObject *PyInit_thing(void)" in kernels and "static PyObject *PyInit_thing(void)" not in face
+    )
+
+
+def test_a_variable_that_cannot_be_shared_stops_the_build(halves):
+    levels, whole, _, _ = halves
+    odd = whole.replace("static double __pyx_v_5thing_SCALE;", "static double __pyx_v_5thing_SCALE = 2.0;")
+    assert odd != whole
+    with pytest.raises(SystemExit, match=r"__pyx_v_5thing_SCALE = 2\.0"):
+        levels.face(odd, "thing", ["low", "high"])

@@ -324,7 +324,8 @@ def test_command_line(table, tmp_path):
     page = (tmp_path / "r.html").read_text()
     for heading in ("Certificate", "Training curves", "Chains of the network", "Settings and seed"):
         assert f"<h2>{heading}</h2>" in page
-    assert "R-hat" in page and page.count("data:image/png") == 3 and "http" not in page
+    # Three pictures of two panels, each in light and in dark.
+    assert "R-hat" in page and page.count("data:image/png") == 12 and "http" not in page
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
     # The model scores as it was fitted, and gives samples.
     status, out, err = run("score", "m.npz", table, "--json")

@@ -71,6 +71,7 @@ def rate_of(method, sets, n=80):
     return hits / (500 * sets), np.sqrt(rate * (1 - rate) * (1 / (held + 2) + 1 / 500) / sets), rate
 
 
+@pytest.mark.deep
 def test_the_rate_over_many_data_sets():
     share, error, rate = rate_of("split", 100)
     assert rate == 2 / 41 and abs(share - rate) < Z_LIMIT * error

@@ -382,6 +382,7 @@ def test_bad_noise(noise):
 
 def test_bar_without_tqdm_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     with pytest.raises(ImportError, match="pip install tqdm"):
         fe.SGLD(0.1).sample(TWO_WELLS, [0.0], 1, progress=True)
 

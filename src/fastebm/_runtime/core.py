@@ -10,6 +10,7 @@ import sys
 from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
 from importlib.util import spec_from_file_location
+from types import ModuleType
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
 
@@ -24,6 +25,15 @@ def _path() -> str:
     )
 
 
+class _Loader(ExtensionFileLoader):
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        # The entry point is named after the last part of the name; setup.py makes it the whole name.
+        entry = f"{spec.parent}.{spec.name.replace('.', '_')}"
+        module = super().create_module(ModuleSpec(entry, self, origin=self.path))
+        module.__name__ = spec.name
+        return module
+
+
 class _Finder:
     path = _path()
     names = frozenset(["fastebm._cyutility", "fastebm._runtime.cpu"])
@@ -32,7 +42,7 @@ class _Finder:
     def find_spec(cls, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name not in cls.names:
             return None
-        return spec_from_file_location(name, cls.path, loader=ExtensionFileLoader(name, cls.path))
+        return spec_from_file_location(name, cls.path, loader=_Loader(name, cls.path))
 
 
 # First, so that no file of an older build that lies about is taken instead.

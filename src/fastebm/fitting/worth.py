@@ -91,7 +91,7 @@ def _scores(rows, key, most):
     stream = np.random.SeedSequence(key)
     found = search_wells((rows - offset) / scale, n_folds=FOLDS, seed=stream, most=most)
     log_p = np.full(len(rows), np.nan)
-    log_p[np.concatenate(found.folds)] = found.scores - float(np.log(scale).sum())
+    log_p[found.rows] = found.scores - float(np.log(scale).sum())
     return log_p
 
 
