@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -134,4 +135,6 @@ class Folds:
 
 def _better(best: Climb | None, climb: Climb) -> Climb:
     # A NaN loses.
-    return climb if best is None or climb.log_likelihood > best.log_likelihood else best
+    if best is None or math.isnan(best.log_likelihood) or climb.log_likelihood > best.log_likelihood:
+        return climb
+    return best
