@@ -80,7 +80,7 @@ def test_a_constant_and_a_copy_that_are_not():
     np.testing.assert_allclose(said.likeliest[:, d:], table[:3, d:])
     assert (said.nats[:, :d] == plain.nats[:, :d]).all() and (plain.nats[:, d:] == 0).all()
     rows[:, 1] = np.nan
-    with pytest.raises(ValueError, match=f"has 8 in feature {d}, which the model has as 7"):
+    with pytest.raises(ValueError, match=f"row 0 has 8 in feature {d}, which the model has as 7"):
         fe.impute(fit, rows)
     with pytest.raises(ValueError, match=f"given has 8 in feature {d}"):
         fe.conditional_sample(fit, {d: 8.0}, 2, seed=1)

@@ -158,7 +158,8 @@ def impute(model, X, *, how="mean", seed=None) -> np.ndarray:
     missing = np.isnan(x)
     if not missing.any():
         return x
-    _agreed(place, x[missing.any(axis=1)], "X: a row with missing cells")
+    # A row without gaps is not asked about.
+    _agreed(place, np.where(missing.any(axis=1, keepdims=True), x, np.nan), "row {}")
     z = place.inwards(x)
     gaps = np.isnan(z)
     parts = parts_of(place.energy)
@@ -178,7 +179,7 @@ def _agreed(place: Place, x, what):
     if len(wrong):
         i, j = (int(v) for v in wrong[0])
         raise ValueError(
-            f"{what} has {x[i, j]:.6g} in feature {j}, which the model has as {mended[i, j]:.6g} there (a constant, or "
+            f"{what.format(i)} has {x[i, j]:.6g} in feature {j}, which the model has as {mended[i, j]:.6g} there (a constant, or "
             "a copy of another feature), so its density is 0; put NaN there"
         )
 
