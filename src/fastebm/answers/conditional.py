@@ -179,8 +179,8 @@ def _agreed(place: Place, x, what):
     if len(wrong):
         i, j = (int(v) for v in wrong[0])
         raise ValueError(
-            f"{what.format(i)} has {x[i, j]:.6g} in feature {j}, which the model has as {mended[i, j]:.6g} there (a constant, or "
-            "a copy of another feature), so its density is 0; put NaN there"
+            f"{what.format(i)} has {x[i, j]:.6g} in feature {j}, which the model has as {mended[i, j]:.6g} there (a "
+            "constant, or a copy of another feature), so its density is 0; put NaN there"
         )
 
 
