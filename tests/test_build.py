@@ -1,6 +1,7 @@
 """The table of modules in setup.py is the list of the .pyx files, or the build stops; what is compiled how often."""
 
 import importlib
+import json
 import os
 import re
 import shutil
@@ -283,3 +284,43 @@ def test_a_kernel_that_is_not_found_stops_the_build(halves):
         odd = prototype.sub("", odd)
         with pytest.raises(SystemExit, match=rf"C file of thing .*{name}"):
             levels.check(odd, MODULE, "thing")
+
+
+OBJECTS = """
+import json, runpy, setuptools, sys
+
+setuptools.setup = lambda **settings: None
+known = runpy.run_path("setup.py")
+tasks = list(known["objects_of"](sys.argv[1], "thing.c"))
+print(json.dumps([list(known["LEVELS"].items()), tasks]))
+"""
+
+
+def objects_of(tree, name, text):
+    (tree / "thing.c").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-c", OBJECTS, name],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(tree.parent / "stub")},
+    )
+    return done.stderr if done.returncode else json.loads(done.stdout.splitlines()[-1])
+
+
+def test_kernels_are_compiled_at_every_level_and_the_face_once(tree, halves):
+    _, whole, _, _ = halves
+    levels, tasks = objects_of(tree, "fastebm.samplers.mala", whole)
+    (first, flags, _, folder), *kernels = tasks
+    assert first == "thing.face.c" and folder == "face" and flags[0][:2] in ("-O", "/O")
+    assert [(task[0], task[3]) for task in kernels] == [("thing.kernels.c", level) for level, _ in levels]
+    for (_, flags, macros, level), (_, wanted) in zip(kernels, levels, strict=True):
+        assert flags[0] in ("-O3", "/O2") and flags[1:] == wanted, level
+        assert macros == [["FASTEBM_TABLE", f"fastebm_samplers_mala__{level}"]]
+    # At one level, plain, what is not in the table of levels; without kernels a levelled module makes no sense.
+    _, tasks = objects_of(tree, "fastebm.samplers.base", whole)
+    assert [task[3] for task in tasks] == ["face", "plain"]
+    assert "fastebm.samplers.mala has no function without Python objects; move it to PLAIN" in objects_of(
+        tree, "fastebm.samplers.mala", "int nothing;\n"
+    )
