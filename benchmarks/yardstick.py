@@ -1,7 +1,7 @@
 """Held-out log-likelihood on real tables: fastebm's `model="auto"` and what people use instead.
 
     python benchmarks/yardstick.py             about two minutes: the small tables, on the terminal
-    python benchmarks/yardstick.py --full      also digits and two networks' worth of minutes; writes yardstick.json
+    python benchmarks/yardstick.py --full      also digits, about five minutes; writes yardstick.json beside this file
     python benchmarks/yardstick.py --smoke     a few seconds: does it still run? (for CI)
 
 Five folds; every method sees the same rows, and chooses whatever it chooses without the fold that it is scored on.

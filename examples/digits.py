@@ -38,7 +38,7 @@ RECIPES = {
     },
     "conv": {
         "network": {"channels": (16, 32), "dense": (128,), "loc": 0.3, "scale": 0.35},
-        "training": {"n_updates": 10000, "augment": fe.Shift(SHAPE, 1, prob=0.4, fill=0.0)},
+        "training": {"n_updates": 13000, "l2": 0.0035, "augment": fe.Shift(SHAPE, 1, prob=0.45, fill=0.0)},
         "certificate": {"n_chains": 256, "n_steps": 10000},
     },
 }

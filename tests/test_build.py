@@ -247,8 +247,8 @@ def test_the_levels_share_the_variables_of_the_face(halves):
     _, _, face, kernels = halves
     for name in ("__pyx_v_5thing_SCALE", "__pyx_v_5thing_calls", "__pyx_mstate_global_static"):
         assert f"#define {name} thing__{name}\n" in face and f"#define {name} thing__{name}\n" in kernels
-        assert re.search(rf"(?m)^\w+ {name};", face), name
-        assert re.search(rf"(?m)^extern \w+ {name};", kernels), name
+        assert re.search(rf"(?m)^\w+ {name};$", face), name
+        assert re.search(rf"(?m)^extern \w+ {name};$", kernels), name
     # One entry point, which is the face's.
     assert (
         "static PyObject *PyInit_thing(void)" in kernels and "static PyObject *PyInit_thing(void)" not in face

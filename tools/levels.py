@@ -32,7 +32,7 @@ VARIABLE = re.compile(
 )
 POINTER = re.compile(r"^static ([^;{}()=\n]*\(\*)(\w+)(\)\([^;{}\n]*\))(?: = (?:0|NULL))?;", re.MULTILINE)
 STATE = re.compile(
-    r"^static (__pyx_mstatetype )(__pyx_mstate_global_static) =\n(?:.*\n)*?#endif\n", re.MULTILINE
+    r"^static (__pyx_mstatetype )(__pyx_mstate_global_static) =\n(?:.*\n)*?#endif$", re.MULTILINE
 )
 LEFT = re.compile(r"^static (?!const )[^(){}\n]*\b__pyx_v(?:p|tabptr|table)?_.*", re.MULTILINE)
 # A function that the .pyx says handles no object.

@@ -29,7 +29,8 @@ DIAG = {"diag": lambda level: Shape("diag"), "heavy diag": lambda level: Shape("
 LEVELS = (1 / 27, 1 / 9, 1 / 3, 1.0, 3.0, 9.0, 27.0)
 USUAL = 1.0
 # Rows times features squared from which numbers and strengths are screened on two folds; and from which nothing else is
-# scored than these folds, only these numbers are tried, and kinds after the first only near the number that was best.
+# scored than these folds, only these numbers and the usual strength are tried, and kinds after the first only near the
+# number that was best.
 DEAR, SCREENED = 40_000, 2
 VERY_DEAR, FEW_NUMBERS = 1_000_000, (1, 2, 4, 8, 16, 32, 64, 128, 256)
 # A kind is left after so many numbers without a gain; where fits are dear, after one.
@@ -132,10 +133,10 @@ class _Search:
 
     def run(self):
         """Fill the table."""
-        kinds = FULL if self.folds.z.shape[1] > 1 else {}
-        for name, shape in (DIAG | kinds if not kinds else kinds | DIAG).items():
+        kinds = (FULL if self.folds.z.shape[1] > 1 else {}) | DIAG
+        for name, shape in kinds.items():
             self._numbers(name, shape)
-        if kinds:
+        if not self.near:
             self._strengths()
 
     def _mean(self, name, level, shape, k):
@@ -153,7 +154,7 @@ class _Search:
         """More and more wells of one kind, until they gain nothing."""
         lead, vain, top = -np.inf, 0, max(self.means.values(), default=-np.inf)
         first, last = 1.0, float(self.most)
-        if self.near and self.means and shape(USUAL).full:
+        if self.near and self.means:
             best = max(self.means, key=self.means.__getitem__).n_wells
             first, last = best / 2, float(best)
         for k in [k for k in self.numbers if first <= k <= last]:
@@ -177,8 +178,6 @@ class _Search:
                 before = max(self.means.values())
                 if self._mean(name, LEVELS[i], FULL[name](LEVELS[i]), k) <= before:
                     break
-        if self.near:
-            return
         for number in [n for n in self.numbers if n <= self.most and k / 2 <= n <= 2 * k]:
             light = FULL[name](USUAL)._replace(heavy=False)
             self._mean(f"normal {name}", USUAL, light, number)
