@@ -291,7 +291,7 @@ import json, runpy, setuptools, sys
 
 setuptools.setup = lambda **settings: None
 known = runpy.run_path("setup.py")
-tasks = list(known["objects_of"](sys.argv[1], "thing.c"))
+tasks = list(known["objects_of"](sys.argv[1], "thing.c", gcc=False))
 print(json.dumps([list(known["LEVELS"].items()), tasks]))
 """
 
