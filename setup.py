@@ -16,8 +16,10 @@ if sys.version_info < (3, 11):  # noqa: UP036 (pip asks here before it reads req
         f"fastebm needs Python 3.11 or newer; this is {platform.python_version()} ({sys.executable})"
     )
 
+import Cython
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
 from setuptools.modified import newer_group
 
@@ -210,6 +212,8 @@ def modules():
 
 
 def extensions():
+    # Cython looks at the dates of the .pyx files alone: with other directives it would take the C files that are there.
+    by, now = Path("build/cython/by.txt"), f"Cython {Cython.__version__}, {DIRECTIVES}\n"
     generated = cythonize(
         [extension(n, [source(n)]) for n in modules()] + [extension(SHARED, ["build/cython/_cyutility.c"])],
         shared_utility_qualified_name=SHARED,
@@ -217,7 +221,10 @@ def extensions():
         include_path=["src"],
         build_dir="build/cython",
         nthreads=0,
+        force=not by.exists() or by.read_text() != now,
     )
+    by.parent.mkdir(parents=True, exist_ok=True)
+    by.write_text(now)
     core = extension(CORE, [])
     core.parts = {ext.name: ext.sources[0] for ext in generated}
     return [core]
@@ -231,7 +238,7 @@ def entry_point(name):
 def objects_of(name, file, gcc):
     """What is compiled for a module: (C file, flags, macros, name of the object's folder)."""
     levels = LEVELS if name in LEVELLED else {"plain": []}
-    face, kernels = split(file, name, levels)
+    face, kernels = split(file, name, levels, None if name == SHARED else source(name))
     if name in LEVELLED and not kernels:
         raise SystemExit(f"setup.py: {name} has no function without Python objects; move it to PLAIN")
     # Cython's name for the entry point is the last part of the module's name alone: two are called `base`.
@@ -266,6 +273,21 @@ def is_gcc(compiler):
         [*compiler, "-dM", "-E", "-x", "c", os.devnull], capture_output=True, text=True
     ).stdout
     return "__GNUC__" in macros and "__clang__" not in macros
+
+
+class Build(build):
+    """Leave in build/lib, which becomes the wheel, nothing that an older build put there."""
+
+    def run(self):
+        super().run()
+        made = {
+            os.path.abspath(file)
+            for name in self.get_sub_commands()
+            for file in self.get_finalized_command(name).get_outputs()
+        }
+        for path in Path(self.build_lib, "fastebm").rglob("*"):
+            if path.is_file() and os.path.abspath(path) not in made:
+                path.unlink()
 
 
 class BuildExt(build_ext):
@@ -311,6 +333,6 @@ class BuildExt(build_ext):
 
 setup(
     ext_modules=extensions(),
-    cmdclass={"build_ext": BuildExt},
+    cmdclass={"build": Build, "build_ext": BuildExt},
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
 )

@@ -1,6 +1,7 @@
 """The table of modules in setup.py is the list of the .pyx files, or the build stops; what is compiled how often."""
 
 import importlib
+import json
 import os
 import re
 import shutil
@@ -21,8 +22,10 @@ def tree(tmp_path):
     # Nothing is translated here: the table is read before Cython would be called.
     stub = tmp_path / "stub" / "Cython" / "Build"
     stub.mkdir(parents=True)
-    (stub.parent / "__init__.py").touch()
-    (stub / "__init__.py").write_text("def cythonize(extensions, **settings):\n    return extensions\n")
+    (stub.parent / "__init__.py").write_text('__version__ = "0"\n')
+    (stub / "__init__.py").write_text(
+        "def cythonize(extensions, force, **settings):\n    print('all' if force else 'newer')\n    return extensions\n"
+    )
     tree = tmp_path / "tree"
     tree.mkdir()
     shutil.copy(ROOT / "setup.py", tree)
@@ -101,6 +104,71 @@ def test_a_name_twice_stops_the_build(tree):
     text = (tree / "setup.py").read_text()
     (tree / "setup.py").write_text(text.replace('"fastebm.samplers.mala",', '"fastebm.samplers.mala",' * 2))
     assert "fastebm.samplers.mala is in the table twice" in stopped(tree)
+
+
+def test_other_directives_or_another_cython_translate_everything_again(tree):
+    """Cython looks at the dates of the .pyx files alone: it would take C files that other directives made."""
+
+    def translated():
+        return build(tree).stdout.split()[0]
+
+    assert [translated(), translated()] == ["all", "newer"]
+    text = (tree / "setup.py").read_text()
+    assert '"auto_pickle": False,' in text
+    (tree / "setup.py").write_text(text.replace('"auto_pickle": False,', ""))
+    assert [translated(), translated()] == ["all", "newer"]
+    (tree.parent / "stub" / "Cython" / "__init__.py").write_text('__version__ = "1"\n')
+    assert [translated(), translated()] == ["all", "newer"]
+
+
+BUILD = """
+import runpy, setuptools
+from pathlib import Path
+
+known, setup = {}, setuptools.setup
+setuptools.setup = lambda **settings: known.update(settings)
+runpy.run_path("setup.py")
+
+
+def build_extensions(self):
+    path = Path(self.get_ext_fullpath("fastebm._core"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+known["cmdclass"]["build_ext"].build_extensions = build_extensions
+setup(
+    name="fastebm",
+    packages=["fastebm"],
+    package_dir={"": "src"},
+    package_data={"": ["*.pxd"]},
+    script_args=["build", "--build-lib", "lib"],
+    **known,
+)
+"""
+
+
+def test_a_wheel_holds_nothing_of_an_older_build(tree):
+    """What pip makes a wheel of is build/lib, and there everything stays that a build ever put there."""
+    package = tree / "src" / "fastebm"
+    (package / "kept.py").touch()
+    (package / "kept.pxd").touch()
+    (package / "beside.abi3.so").touch()
+    old = tree / "lib" / "fastebm" / "energies"
+    old.mkdir(parents=True)
+    (old / "_x86_64.affine.abi3.so").touch()
+    (old.parent / "removed.py").touch()
+    done = subprocess.run(
+        [sys.executable, "-c", BUILD],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(tree.parent / "stub")},
+    )
+    assert done.returncode == 0, done.stderr
+    left = sorted(path.name for path in (tree / "lib").rglob("*") if path.is_file())
+    assert [name.partition(".")[0] for name in left] == ["_core", "kept", "kept"], left
 
 
 MODULE = """
@@ -193,3 +261,66 @@ def test_a_variable_that_cannot_be_shared_stops_the_build(halves):
     assert odd != whole
     with pytest.raises(SystemExit, match=r"__pyx_v_5thing_SCALE = 2\.0"):
         levels.face(odd, "thing", ["low", "high"])
+
+
+def test_a_kernel_that_is_not_found_stops_the_build(halves):
+    """Left in the face it would be right, and slow: a Cython that writes C otherwise must be noticed."""
+    levels, whole, _, _ = halves
+    levels.check(whole, MODULE, "thing")
+    assert levels.NOGIL.findall(MODULE) == ["twice", "double_all", "refuse", "value"]
+    # Its head on two lines, or with other blanks; another macro at its beginning; each with and without a prototype.
+    head = re.compile(r"(?m)^(static void __pyx_f_5thing_double_all\(.*\)) \{$")
+    prototype = re.compile(r"(?m)^static void __pyx_f_5thing_double_all\(.*\);.*\n")
+    handles = re.compile(r"(__Pyx_RefNannySetupContext\(\"refuse\",) 1\)")
+    for pattern, other, name in (
+        (head, r"\1\n{", "double_all"),
+        (head, r"\1  {", "double_all"),
+        (handles, r"\1 0)", "refuse"),
+    ):
+        odd, times = pattern.subn(other, whole)
+        assert times == 1
+        with pytest.raises(SystemExit, match=rf"C file of thing .*{name}"):
+            levels.check(odd, MODULE, "thing")
+        odd = prototype.sub("", odd)
+        with pytest.raises(SystemExit, match=rf"C file of thing .*{name}"):
+            levels.check(odd, MODULE, "thing")
+
+
+OBJECTS = """
+import json, runpy, setuptools, sys
+
+setuptools.setup = lambda **settings: None
+known = runpy.run_path("setup.py")
+tasks = list(known["objects_of"](sys.argv[1], "thing.c", gcc=False))
+print(json.dumps([list(known["LEVELS"].items()), tasks]))
+"""
+
+
+def objects_of(tree, name, text):
+    (tree / "thing.c").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-c", OBJECTS, name],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(tree.parent / "stub")},
+    )
+    return done.stderr if done.returncode else json.loads(done.stdout.splitlines()[-1])
+
+
+def test_kernels_are_compiled_at_every_level_and_the_face_once(tree, halves):
+    _, whole, _, _ = halves
+    levels, tasks = objects_of(tree, "fastebm.samplers.mala", whole)
+    (first, flags, _, folder), *kernels = tasks
+    assert first == "thing.face.c" and folder == "face" and flags[0][:2] in ("-O", "/O")
+    assert [(task[0], task[3]) for task in kernels] == [("thing.kernels.c", level) for level, _ in levels]
+    for (_, flags, macros, level), (_, wanted) in zip(kernels, levels, strict=True):
+        assert flags[0] in ("-O3", "/O2") and flags[1:] == wanted, level
+        assert macros == [["FASTEBM_TABLE", f"fastebm_samplers_mala__{level}"]]
+    # At one level, plain, what is not in the table of levels; without kernels a levelled module makes no sense.
+    _, tasks = objects_of(tree, "fastebm.samplers.base", whole)
+    assert [task[3] for task in tasks] == ["face", "plain"]
+    assert "fastebm.samplers.mala has no function without Python objects; move it to PLAIN" in objects_of(
+        tree, "fastebm.samplers.mala", "int nothing;\n"
+    )

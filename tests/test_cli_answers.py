@@ -52,6 +52,15 @@ def test_written_out(files, capsys):
     np.testing.assert_array_equal(table[:, 0], [float(line.split(",")[0]) for line in lines[1:]])
 
 
+def test_imputed_cells_as_json(files, tmp_path, capsys):
+    folder, _, _ = files
+    (tmp_path / "gaps.csv").write_text("a,b,c\n0.5,,1\n1,2,0.25\n")
+    assert main(["impute", str(folder / "model.npz"), str(tmp_path / "gaps.csv"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["n_filled"] == 1 and facts["filled"] == {"b": 1}
+    assert facts["rows"][1] == [1.0, 2.0, 0.25] and np.isfinite(facts["rows"][0]).all()
+
+
 def test_refusals(files, capsys):
     folder, fit, _ = files
     data = str(folder / "new.csv")

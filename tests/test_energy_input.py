@@ -282,3 +282,40 @@ print("alive")
 def test_an_energy_that_was_never_initialised_does_not_crash():
     done = subprocess.run([sys.executable, "-c", UNINITIALISED], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stdout.strip() == "alive", done.stderr
+
+
+def _wells(n_features):
+    return fe.WellMixture(2, n_features)
+
+
+TWO_SIZES = {
+    fe.Affine: ((_wells(1), 2.0), (_wells(3), np.eye(3))),
+    fe.Box: (([0.0], [1.0]), ([0.0] * 3, [1.0] * 3)),
+    fe.Conditioned: ((_wells(2), [0], [1.0]), (_wells(5), [0, 3], [1.0, 2.0])),
+    fe.DoubleWell: ((1,), (3,)),
+    fe.Gaussian: (([0.0], [[1.0]]), ([0.0] * 3, np.eye(3))),
+    fe.GaussianBernoulliRBM: ((2, 3), (4, 5)),
+    fe.NetworkEnergy: (([1], [["dense", 2], ["silu"]]), ([6], [["dense", 90], ["silu"]])),
+    fe.PhiFour: ((2,), (5,)),
+    fe.StudentT: ((3.0, [0.0], [1.0]), (3.0, [0.0] * 3, [1.0] * 3)),
+    fe.StudentTMixture: ((2, 1), (3, 4)),
+    fe.Sum: ((_wells(1), _wells(1)), (_wells(3), _wells(3))),
+    fe.Tempered: ((_wells(1), 0.5), (_wells(3), 0.2)),
+    fe.WellMixture: ((2, 1), (3, 4)),
+}
+
+
+@pytest.mark.parametrize("cls", TWO_SIZES, ids=lambda cls: cls.__name__)
+def test_a_second_constructor_call_changes_nothing(cls):
+    """Sizes of the second beside memory of the first would be read and written outside of it."""
+    for first, second in (TWO_SIZES[cls], TWO_SIZES[cls][::-1]):
+        energy = cls(*first)
+        X = np.random.default_rng(0).uniform(0.1, 0.9, (5, energy.n_features))
+
+        def state(energy=energy, X=X):
+            return energy.grad(X).tobytes(), energy.energy(X).tobytes(), repr(energy), energy.theta.tobytes()
+
+        before = state()
+        with pytest.raises(TypeError, match="already initialised"):
+            energy.__init__(*second)
+        assert state() == before

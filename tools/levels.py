@@ -16,6 +16,7 @@ compiled more than once.
 """
 
 import re
+from collections import Counter
 from pathlib import Path
 
 # Cython ends a function with a brace in the first column, and declares every one of them.
@@ -34,6 +35,8 @@ STATE = re.compile(
     r"^static (__pyx_mstatetype )(__pyx_mstate_global_static) =\n(?:.*\n)*?#endif$", re.MULTILINE
 )
 LEFT = re.compile(r"^static (?!const )[^(){}\n]*\b__pyx_v(?:p|tabptr|table)?_.*", re.MULTILINE)
+# A function that the .pyx says handles no object.
+NOGIL = re.compile(r"^ *cdef [^\n(=]*?\b(\w+)\((?:[^()]|\([^()]*\))*\)[^\n:()]*\bnogil:", re.MULTILINE)
 # Declared twice: a variable only in name.
 NOT_SHARED = {"__pyx_moduledef"}
 
@@ -65,6 +68,30 @@ class Variables:
 
     def renamed(self, module):
         return "".join(f"#define {name} {_prefix(module)}{name}\n" for name in dict.fromkeys(self.names))
+
+
+def check(text, written, module):
+    """Stop the build if the cut misses a kernel, as it could if Cython wrote C otherwise: it would be slow in silence.
+
+    Parameters
+    ----------
+    text, written : str
+        The C file, and the .pyx that it was made of.
+    """
+    bodies = [(m.group(1), m.group(2)) for m in KERNEL.finditer(text)]
+    names = {name for name, _ in bodies}
+    missed = sorted({m.group(2) for m in PROTOTYPE.finditer(text)} - names)
+    found = [name for name, body in bodies if not HANDLES_OBJECTS.search(body)]
+    missed += [
+        name
+        for name, times in Counter(NOGIL.findall(written)).items()
+        if sum(kernel.endswith("_" + name) for kernel in found) < times
+    ]
+    if missed:
+        raise SystemExit(
+            f"tools/levels.py: in the C file of {module} these functions are not found, or not as kernels: "
+            f"{', '.join(missed)}; Cython writes C otherwise than the patterns here say"
+        )
 
 
 def _prefix(module):
@@ -120,8 +147,16 @@ def kernels(text, module, order):
     return variables.renamed(module) + text + array
 
 
-def split(source, module, levels):
+def split(source, module, levels, written=None):
     """Write the two files beside the C file of a module.
+
+    Parameters
+    ----------
+    source, module : str
+        The C file; the module's full name.
+    levels : list of str
+    written : str, optional
+        The .pyx it was made of, if it was.
 
     Returns
     -------
@@ -129,6 +164,7 @@ def split(source, module, levels):
         Their paths; the second is None for a module without kernels.
     """
     text = Path(source).read_text(encoding="utf-8")
+    check(text, Path(written).read_text(encoding="utf-8") if written else "", module)
     made, order = face(text, module, levels)
     files = {".face.c": made}
     if order:

@@ -74,7 +74,7 @@ class _Chosen:
         )
         lines = [f"{self.source}: {len(self.table.x):,} rows{dropped}, {said}", ""]
         lines.append(
-            f"{'held out, nats per row':<24}{'wells':>6}{'shrinkage':>11}{'likelihood':>12}{'error':>9}{'weight':>8}"
+            f"{'held out, nats per row':<24}{'wells':>6}{'shrinkage':>11}{'likelihood':>11}{'error':>9}{'weight':>8}"
         )
         order = sorted(range(len(table)), key=lambda i: (table["weight"][i] == 0, i))[:SHOWN]
         for c in table[sorted(order)]:
@@ -84,7 +84,7 @@ class _Chosen:
             weight = f"{c['weight']:.2f}" if c["weight"] else ""
             mark = "  <- chosen" if c["chosen"] and c["weight"] == 1 else ""
             lines.append(
-                f"{c['family']!s:<24}{wells:>6}{shrinkage:>11}{c['log_likelihood']:>12.4f}{error:>9}{weight:>8}{mark}"
+                f"{c['family']!s:<24}{wells:>6}{shrinkage:>11}{c['log_likelihood']:>11.4f}{error:>9}{weight:>8}{mark}"
             )
         if len(table) > len(order):
             lines.append(f"and {len(table) - len(order)} more")
@@ -187,11 +187,13 @@ def run_compare(arguments, progress, output, print_json):
             names=table.names,
         )
     except ValueError as error:
-        raise TableError(f"{source}: {str(error).removeprefix('X: ')}") from None
+        text = spoken(str(error).removeprefix("X: ")).replace(", or say --preprocess auto", "")
+        raise TableError(f"{source}: {text}") from None
     if arguments.json:
         print_json(
             {"data": source, "columns": list(table.names), "n_dropped": table.dropped} | result.as_dict()
         )
         return
     dropped = f"; {table.dropped:,} rows with missing cells left out" if table.dropped else ""
-    output.say(arguments, f"{source}: {', '.join(table.names)}{dropped}\n{result}")
+    said = str(result).replace("fit_auto (model='auto')", "fastebm fit --model auto")
+    output.say(arguments, f"{source}: {', '.join(table.names)}{dropped}\n{said}")

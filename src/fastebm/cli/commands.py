@@ -218,10 +218,14 @@ def _add_fit(commands):
         "--base",
         choices=("auto", "gaussian", "wells"),
         default="auto",
-        help="what the network tilts (default: a normal law)",
+        help="of --model network: what it tilts (default: a normal law)",
     )
     network.add_argument(
-        "--validation", type=float, default=0.2, metavar="SHARE", help="share of rows held out (default 0.2)"
+        "--validation",
+        type=float,
+        default=0.2,
+        metavar="SHARE",
+        help="of --model network: share of rows held out (default 0.2)",
     )
     network.add_argument("--max-seconds", type=float, metavar="S", help="stop training after so long")
     command.add_argument("--out", metavar="MODEL.npz", help="save the model")

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 
+from .figures import padded, width_of
 from .tables import TableError, choose, parse, written
 from .tables.summary import BINS, FIVE, summary
 from .tables.table import shown
@@ -65,7 +66,7 @@ def run(arguments, progress, print_json):
 def as_text(facts: dict) -> str:
     """The page that the command prints: the file, a block for every column, what a fit would take."""
     lines = [f"{facts['data']}: {facts['n_rows']:,} rows, {_written(facts)}", ""]
-    size = min(24, max([6, *(len(_name(c)) for c in facts["columns"])]))
+    size = min(24, max([6, *(width_of(_name(c)) for c in facts["columns"])]))
     wide = size + 2 + BINS + 12 * len(HEADS) <= shutil.get_terminal_size((120, 24)).columns
     if wide and any("min" in column for column in facts["columns"]):
         lines.append(f"{'column':<{size}}  {'histogram':<{BINS}}" + "".join(f"{h:>12}" for h in HEADS))
@@ -76,6 +77,11 @@ def as_text(facts: dict) -> str:
         lines.append(f"fit refuses     {facts['refused']}")
     else:
         lines.append(f"fit takes       {', '.join(facts['fitted'])}")
+        for column in facts["columns"]:
+            if column.get("constant") and column["name"] in facts["fitted"]:
+                lines.append(
+                    f"constant        {column['name']!r}: leave it out with --columns, or say --preprocess auto"
+                )
         if gone := facts["rows_with_missing_cells"]:
             lines.append(f"missing         in {gone:,} row{'s' * (gone > 1)}; --drop-na leaves them out")
     lines += [f"note            {note}" for note in facts["notes"]]
@@ -106,7 +112,7 @@ def _name(column) -> str:
 
 
 def _block(column, size, wide) -> list[str]:
-    head = f"{_name(column):<{size}}  "
+    head = padded(_name(column), size, left=True) + "  "
     missing = f", {column['missing']:,} missing" if column["missing"] else ""
     if "min" not in column:
         said = column["role"] if column["role"] == "row names" else column["kind"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from unicodedata import east_asian_width
 
 
 def plus_minus(mean: float, width: float) -> str:
@@ -20,3 +21,14 @@ def plus_minus(mean: float, width: float) -> str:
 
 def counted(wells: int) -> str:
     return f"{wells} well{'s' * (wells != 1)}"
+
+
+def width_of(text: str) -> int:
+    """Signs that a text takes in a terminal, where a Japanese one takes two."""
+    return len(text) + sum(east_asian_width(sign) in "WF" for sign in text)
+
+
+def padded(text: str, width: int, left: bool = False) -> str:
+    """The text with blanks before it (left: behind it), as wide as it should be."""
+    blanks = " " * (width - width_of(text))
+    return text + blanks if left else blanks + text

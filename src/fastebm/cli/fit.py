@@ -24,10 +24,11 @@ from ..fitting.scaled_wells import ScaledWells, fit_wells
 from ..fitting.selection import select_n_wells
 from ..io import load, save
 from ..training.result import TrainingResult
-from .figures import counted, plus_minus
+from .figures import plus_minus
 from .tables import Table, TableError, asked
 from .tables import joined as _joined
-from .words import spoken
+from .unused import fitting
+from .words import chosen, spoken
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +62,16 @@ class FitSummary:
             for j in np.argsort(-model.weights_)
         ]
 
-    def correlations(self) -> list[str]:
-        """The strongest correlations of every full well, at most three, a line each; none of diagonal ones."""
+    def correlations(self, numbered=False) -> list[str]:
+        """The strongest correlations of every full well, at most three, a line each; none of diagonal ones.
+
+        The heaviest well first, or in the order of their numbers.
+        """
         if self.model.covariance == "diag" or self.model.n_features == 1:
             return []
         names, (rows, columns) = self.table.names, np.tril_indices(self.model.n_features, -1)
         lines = []
-        for j in np.argsort(-self.model.weights_):
+        for j in range(self.model.n_wells) if numbered else np.argsort(-self.model.weights_):
             scales = self.model.stds_[j]
             product = np.outer(scales, scales)
             # A constant column has no correlations.
@@ -87,7 +91,13 @@ class FitSummary:
     @property
     def warnings(self) -> list[str]:
         """What the diagnostics had to say about the fit, a line each."""
-        return [spoken(str(w)) for w in self.model.warnings]
+        said = [spoken(str(w)) for w in self.model.warnings]
+        if self.settings["preprocess"] is None:
+            noise = "add noise of the size of the rounding"
+            said = [w.replace(noise, f"say --preprocess auto, to {noise}") for w in said]
+        if isinstance(self.settings.get("wells"), int):
+            return said
+        return [chosen(w, "--wells" if "wells" in self.settings else "--model wells --wells") for w in said]
 
     def command(self) -> str:
         """The command that gives this fit again."""
@@ -111,6 +121,8 @@ class FitSummary:
 
     def as_text(self) -> str:
         """The table that the command prints."""
+        from .fit_text import as_text
+
         return as_text(self)
 
     def as_dict(self) -> dict:
@@ -214,40 +226,6 @@ def transforming(settings) -> list[str]:
     return words
 
 
-def as_text(summary: FitSummary) -> str:
-    """The table that `fastebm fit` prints."""
-    facts, names = summary.as_dict(), summary.table.names
-    dropped = f" ({facts['n_dropped']:,} with missing cells left out)" if facts["n_dropped"] else ""
-    size = max([12, *(len(n) + 2 for n in names)])
-    lines = [f"{summary.source}: {facts['n_rows']:,} rows{dropped}, {counted(facts['n_wells'])}", ""]
-    lines.append(f"{'well':>4}{'weight':>9}   " + "".join(f"{n:>{2 * size}}" for n in names))
-    for j, weight, cells in summary.wells():
-        lines.append(f"{j:>4}{weight:>9.4f}   " + "".join(f"{cell:>{2 * size}}" for cell in cells))
-    lines += ["", *summary.correlations()]
-    if facts["degrees_of_freedom"] is not None:
-        lines.append(
-            "tails           "
-            + ", ".join(f"{df:.3g}" for df in facts["degrees_of_freedom"])
-            + " degrees of freedom"
-        )
-    lines += [f"column          {name}: {said}" for name, said in facts["transforms"].items()]
-    lines.append(f"log-likelihood  {facts['log_likelihood']:.4f} nats per row (on the rows fitted)")
-    for row in facts["held_out"]:
-        mark = "  <- chosen" if row["n_wells"] == facts["n_wells"] else ""
-        lines.append(
-            f"held out        {row['log_likelihood']:.4f} nats per row with {counted(row['n_wells'])}{mark}"
-        )
-    lines.append(f"fitted in       {summary.seconds:.2f} s")
-    if summary.model.gained:
-        lines.append(
-            f"polished        by EM: {summary.model.gained:.2g} nats per row above the trained wells"
-        )
-    lines += facts["warnings"] + [f"not checked     {skipped}" for skipped in facts["not_checked"]]
-    if not facts["warnings"] and not facts["not_checked"]:
-        lines.append("warnings        none")
-    return "\n".join(lines)
-
-
 # ---- commands ----
 
 
@@ -260,11 +238,10 @@ def run(arguments, progress, output, print_json):
     output.check_writable(arguments.out, arguments.plot, arguments.report)
     if arguments.plot or arguments.report:
         check_picture(arguments.plot)
+    fitting(arguments)
     table = asked(arguments, progress)
     source = "standard input" if arguments.data == "-" else arguments.data
     preprocess = "auto" if arguments.cyclic or arguments.preprocess == "auto" else None
-    if arguments.model == "network" and preprocess is not None:
-        raise ValueError("--preprocess and --cyclic are for --model wells or auto; leave them out")
     if arguments.model == "network":
         from . import network
 

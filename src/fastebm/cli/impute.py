@@ -25,9 +25,11 @@ def run(arguments, progress, output, print_json):
         x = impute(model, table.x, how=arguments.how, seed=arguments.seed)
     for one in said:
         print(f"fastebm: warning: {one.message}", file=sys.stderr)
-    output.write(arguments.out, _encoded(arguments.out, x, table.names))
-    if arguments.out == "-":
-        return
+    whole = arguments.json and arguments.out == "-"
+    if not whole:
+        output.write(arguments.out, _encoded(arguments.out, x, table.names))
+        if arguments.out == "-":
+            return
     filled = {name: int(n) for name, n in zip(table.names, empty.sum(axis=0), strict=True) if n}
     if arguments.json:
         print_json(
@@ -38,8 +40,8 @@ def run(arguments, progress, output, print_json):
                 "n_filled": int(empty.sum()),
                 "filled": filled,
                 "how": arguments.how,
-                "files": {"out": arguments.out},
             }
+            | ({"rows": x.tolist()} if whole else {"files": {"out": arguments.out}})
         )
         return
     rows = int(empty.any(axis=1).sum())

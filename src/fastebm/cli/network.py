@@ -14,7 +14,7 @@ from ..fitting.network import fit_network
 from ..fitting.scaled_network import ScaledNetwork
 from .fit import _joined
 from .tables import Table
-from .words import spoken
+from .words import chosen, spoken
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class NetworkSummary:
     @property
     def warnings(self) -> list[str]:
         """What the diagnostics had to say about the fit, a line each."""
-        return [spoken(str(w)) for w in self.model.warnings]
+        return [chosen(spoken(str(w)), "--model wells --wells") for w in self.model.warnings]
 
     @property
     def widths(self) -> list[int]:

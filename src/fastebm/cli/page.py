@@ -28,6 +28,7 @@ p { max-width: 46rem; overflow-wrap: anywhere } .wide { overflow-x: auto }
 table { border-collapse: collapse; margin: 1rem 0 }
 td, th { padding: .25rem .8rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 th { border-bottom: 2px solid var(--soft) } td:first-child, th:first-child { text-align: left }
+.words td, .words th { text-align: left; white-space: normal; overflow-wrap: anywhere }
 .chosen td { font-weight: bold; background: var(--box) } .chosen td:first-child { box-shadow: inset 4px 0 #009E73 }
 figure { margin: 1rem 0 } figcaption { color: var(--soft); font-size: .9rem; max-width: 60rem }
 .panels { display: grid; gap: .5rem 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)) }
@@ -47,8 +48,8 @@ pre { padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere }
 """
 
 
-def table_of(head, body, chosen: int | None = None) -> str:
-    """A table; the chosen row is marked and says so."""
+def table_of(head, body, chosen: int | None = None, words: bool = False) -> str:
+    """A table; the chosen row is marked and says so; words: the cells are sentences, which may be broken."""
     if chosen is not None:
         head = [*head, ""]
         body = [[*cells, "\N{CHECK MARK} taken" if i == chosen else ""] for i, cells in enumerate(body)]
@@ -62,7 +63,7 @@ def table_of(head, body, chosen: int | None = None) -> str:
         mark = ' class="chosen"' if i == chosen else ""
         lines.append(f"<tr{mark}>{own}</tr>")
     top = "".join(f"<th>{name}</th>" for name in names)
-    kind = ' class="list"' if len(names) > NARROW and chosen is None else ""
+    kind = ' class="list"' if len(names) > NARROW and chosen is None else ' class="words"' if words else ""
     return f'<div class="wide"><table{kind}><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
 
 

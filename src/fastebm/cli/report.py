@@ -157,7 +157,9 @@ def _wells_table(summary) -> str:
         [f"{name}: mean ± width", *(cells[i] for *_, cells in wells)]
         for i, name in enumerate(summary.table.names)
     ]
-    lines = "".join(f"<p>{html.escape(' '.join(line.split()))}</p>" for line in summary.correlations())
+    lines = "".join(
+        f"<p>{html.escape(' '.join(line.split()))}</p>" for line in summary.correlations(numbered=True)
+    )
     return table_of(["", *(f"well {j}" for j, *_ in wells)], body) + lines
 
 
@@ -202,7 +204,10 @@ def report_page(summary) -> str:
     parts += ["<h2>Data</h2>", _data_table(table)]
     if facts["transforms"]:
         body = list(facts["transforms"].items())
-        parts += ["<h2>What was done with the columns</h2>", table_of(["column", "transform"], body)]
+        parts += [
+            "<h2>What was done with the columns</h2>",
+            table_of(["column", "transform"], body, words=True),
+        ]
     # Those that the density is of.
     d = len(_kept(summary))
     title = "Density and energy landscape" if d <= 2 else "Density"

@@ -7,10 +7,12 @@ import re
 # What the library calls a setting, and the option that sets it.
 OPTIONS = {
     "n_wells": "--wells",
+    "n_folds": "--folds",
     "n_init": "--n-init",
     "n_updates": "--updates",
     "covariance": "--covariance",
     "recipe": "--recipe",
+    "tails": "--tails",
     "model": "--model",
     "max_seconds": "--max-seconds",
     "max_wells": "--max-wells",
@@ -23,11 +25,15 @@ OPTIONS = {
 PHRASES = {
     "memorisation: give held-out rows, diagnose(result, X, X_val=...)": "memorisation: no rows were held out; score "
     "rows that were not fitted (fastebm score) and compare",
+    "methods must be": "--methods must be",
     "; drop it": "; leave it out with --columns, or say --preprocess auto",
     "drop the feature, or give a sampler with a step_size of your own": "leave it out with --columns",
     "drop the feature": "leave it out with --columns",
     "drop the column": "leave the column out with --columns",
     "drop a constant feature": "leave out a constant column with --columns",
+    "leave the recipe out, or train a StudentTMixture with ContrastiveDivergence": "leave --recipe out",
+    "preprocess names the column": "--cyclic names the column",
+    "validation must be": "--validation must be",
     "fit_wells (--model wells)": "--model wells",
     "fit_wells": "--model wells",
 }
@@ -35,6 +41,22 @@ PHRASES = {
 PYTHON = re.compile(
     r"\b(?:learning_rate|step_size|schedule|n_steps|n_chains|n_global|clip_norm|theta_bounds|global_move|noise_std)\b"
 )
+
+
+# Advice on the number of wells, and what is left of it where the number was chosen by the fit.
+NUMBER = re.compile(r"use (\d+) wells, or let --wells auto choose")
+
+
+def chosen(text: str, option: str) -> str:
+    """Advice without "--wells auto", for a fit that had it already; option asks for a number of wells.
+
+    Examples
+    --------
+    >>> chosen("What to do: use 7 wells, or let --wells auto choose.", "--wells")
+    'What to do: try --wells 7.'
+    """
+    text = NUMBER.sub(lambda found: f"try {option} {found.group(1)}", text)
+    return text.replace(" (--wells auto chooses)", "")
 
 
 def spoken(text: str, source: str | None = None) -> str:

@@ -144,11 +144,11 @@ cdef class Bridge(Energy):
     def __init__(self, Energy start not None, Energy end not None, beta=1.0):
         if start.n_features != end.n_features:
             raise ValueError(f"start has n_features={start.n_features}, but end has n_features={end.n_features}")
-        self.start, self.end = start, end
-        self.beta = real(beta, "beta", minimum=0, maximum=1)
+        between = real(beta, "beta", minimum=0, maximum=1)
+        self.allocate(start.n_features, 0)
+        self.start, self.end, self.beta = start, end, between
         # The end is the energy of interest: a Python function behind it wants large blocks.
         self.block_size = end.block_size
-        self.allocate(start.n_features, 0)
 
     cdef Py_ssize_t scratch_size(self, Py_ssize_t n) noexcept nogil:
         # A gradient and an energy of the start, then the larger scratch of the two.

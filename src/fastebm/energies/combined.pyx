@@ -18,14 +18,14 @@ cdef class Combined(Energy):
         cdef Py_ssize_t n_params = first.n_params
         own = copy.copy(first), None if second is None else copy.copy(second)
         theta = first.theta
-        # A Python function behind a part wants large blocks.
-        self.block_size = first.block_size
         if second is not None:
             n_params += second.n_params
             theta = np.concatenate([theta, second.theta])
-            self.block_size = max(first.block_size, second.block_size)
-        self.rounds_to(first.rounding if second is None else max(first.rounding, second.rounding))
+        # Refuses a second call, before anything of the first is changed.
         self.allocate(n_features or first.n_features, n_params)
+        # A Python function behind a part wants large blocks.
+        self.block_size = first.block_size if second is None else max(first.block_size, second.block_size)
+        self.rounds_to(first.rounding if second is None else max(first.rounding, second.rounding))
         self.first, self.second = own
         self.theta = theta
         return 0

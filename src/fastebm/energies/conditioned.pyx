@@ -61,16 +61,22 @@ cdef class Conditioned(Combined):
         fixed = _columns(observed, int(features))
         at = vector(values, len(fixed), "values", ", one for each observed feature")
         rest = [d for d in range(features) if d not in set(fixed)]
-        self.places = <Py_ssize_t*>malloc(features * sizeof(Py_ssize_t))
-        self.values_ptr = <double*>malloc(features * sizeof(double))
-        if self.places is NULL or self.values_ptr is NULL:
-            raise MemoryError
-        for i, d in enumerate(rest + fixed):
-            self.places[i] = d
-        for i in range(len(fixed)):
-            self.values_ptr[i] = at[i]
-        self.n_all = features
-        self.hold(energy, None, len(rest))
+        cdef Py_ssize_t* places = <Py_ssize_t*>malloc(features * sizeof(Py_ssize_t))
+        cdef double* values_ptr = <double*>malloc(features * sizeof(double))
+        try:
+            if places is NULL or values_ptr is NULL:
+                raise MemoryError
+            for i, d in enumerate(rest + fixed):
+                places[i] = d
+            for i in range(len(fixed)):
+                values_ptr[i] = at[i]
+            # Refuses a second call: what the first one made is still there.
+            self.hold(energy, None, len(rest))
+        except BaseException:
+            free(places)
+            free(values_ptr)
+            raise
+        self.places, self.values_ptr, self.n_all = places, values_ptr, features
 
     cdef Py_ssize_t scratch_size(self, Py_ssize_t n) noexcept nogil:
         # All features, and a gradient in them.

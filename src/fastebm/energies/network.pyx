@@ -103,12 +103,13 @@ cdef class NetworkEnergy(Energy):
 
     cdef int adopt(self, Energy prior, Stack stack, dict described) except -1:
         cdef Py_ssize_t d, features = stack.n_in
+        # Refuses a second call, before anything of the first is changed.
+        self.allocate(features, stack.n_params)
         self.prior, self.stack, self.described = prior, stack, described
         self.single = described["dtype"] == "float32"
         # Two blocks for each of two threads at the usual 256 chains; more chains a block gain 3 %.
         self.block_size = 64
         self.rounds_to(2.0 ** -23 if self.single else 2.0 ** -52)
-        self.allocate(features, stack.n_params)
         self.weights = <float*>malloc(max(stack.n_params, 1) * sizeof(float))
         self.centre = <double*>malloc(2 * features * sizeof(double))
         if self.weights is NULL or self.centre is NULL:

@@ -80,8 +80,8 @@ cdef class PythonEnergy(Energy):
             first_bad(start, "theta")
         elif param_grad is not None or param_grad_sum is not None:
             raise ValueError("a gradient in theta needs theta, the parameters to start from")
-        self.block_size = max(256, 65536 // features)
         self.allocate(features, 0 if start is None else start.size)
+        self.block_size = max(256, 65536 // features)
         self.energy_function = energy
         self.grad_function = grad
         self.laplacian_function = laplacian

@@ -48,8 +48,9 @@ cdef class Tempered(Combined):
 
     def __init__(self, energy, temperature):
         as_energy(energy)
-        self.temperature = real(temperature, "temperature", above=0)
+        hotter = real(temperature, "temperature", above=0)
         self.hold(energy, None)
+        self.temperature = hotter
 
     cdef Py_ssize_t scratch_size(self, Py_ssize_t n) noexcept nogil:
         return n + self.first.work_size(n)

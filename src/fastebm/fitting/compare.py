@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from textwrap import wrap
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from .rivals import METHODS, need_sklearn, quietly, rival
 # Rows of a fold, at least.
 ROWS_EACH = 6
 USUAL = ("auto", "em", "gm-diag", "gm-full", "kde")
+
+
+# Of what a method chose, in the table.
+MARGINS = {"initial_indent": " " * 12, "subsequent_indent": " " * 12}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,21 +84,25 @@ class Yardstick:
 
     def __str__(self) -> str:
         first = self.methods[0]
+        wide = max(16, len(first) + 11)
         out = [
             f"held out in {len(self.folds)} folds, {len(self.scores[first]):,} rows, nats per row",
             "",
-            f"{'method':<12}{'log-likelihood':>15}{first + ' leads by':>16}{'paired error':>14}{'seconds':>9}  chosen",
+            f"{'method':<12}{'log-likelihood':>15}{first + ' leads by':>{wide}}{'paired error':>14}{'seconds':>9}",
         ]
         for name in sorted(self.methods, key=lambda m: -self.scores[m].mean()):
             line = f"{name:<12}{self.scores[name].mean():>15.4f}"
             if name == first:
-                line += " " * 30
+                line += " " * (wide + 14)
             else:
                 lead, error = self.lead(first, name)
-                line += f"{lead:>16.4f}{error:>14.4f}"
-            chosen = ", ".join(sorted(set(self.choices[name])))
-            out.append(f"{line}{self.seconds[name].sum():>9.2f}  {chosen}")
-        return "\n".join([*out, "", *(f"{name:<12}{METHODS[name][0]}" for name in self.methods)])
+                # No -0.0000.
+                line += f"{round(lead, 4) + 0.0:>{wide}.4f}{error:>14.4f}"
+            out.append(f"{line}{self.seconds[name].sum():>9.2f}")
+        for name in self.methods:
+            chosen = "; ".join(dict.fromkeys(self.choices[name]))
+            out += ["", f"{name:<12}{METHODS[name][0]}", *wrap(f"chose {chosen}", 80, **MARGINS)]
+        return "\n".join(out)
 
 
 def compare(

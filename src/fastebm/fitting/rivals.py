@@ -20,12 +20,17 @@ MOST, BANDWIDTHS = 10, np.geomspace(0.05, 1.5, 25)
 Rival = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, str]]
 
 
+def counted(number, noun: str) -> str:
+    """As many of them, in words."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _auto(x, unseen, seed, max_seconds=None):
     fit = fit_auto_rows(
         x, max_wells=None, n_folds=5, hidden="auto", max_seconds=max_seconds, seed=seed, diagnose=False
     )
     top = fit.candidates[0]
-    said = str(top["family"]) if top["family"] == "network" else f"{top['n_wells']} wells"
+    said = str(top["family"]) if top["family"] == "network" else counted(top["n_wells"], "well")
     return fit._log_prob(unseen), said
 
 
@@ -48,7 +53,7 @@ def _em(x, unseen, seed):
         if bic < lowest:
             best, lowest = fit, bic
     assert best is not None
-    return best._log_prob(unseen), f"{best.n_wells} wells"
+    return best._log_prob(unseen), counted(best.n_wells, "well")
 
 
 def _gaussian_mixture(x, unseen, seed, covariance, raw=False):
@@ -61,7 +66,7 @@ def _gaussian_mixture(x, unseen, seed, covariance, raw=False):
         fits.append(GaussianMixture(k, covariance_type=covariance, random_state=seed).fit(z))
     best = min(fits, key=lambda fit: fit.bic(z))
     log_p = best.score_samples((unseen - offset) / scale) - np.log(scale).sum()
-    return log_p, f"{best.n_components} components"
+    return log_p, counted(best.n_components, "component")
 
 
 def _kernels(x, unseen, seed):

@@ -216,7 +216,7 @@ cdef class Climb(Team):
         -------
         ndarray of shape (data.n,)
         """
-        cdef Py_ssize_t start = 0, n, j, i
+        cdef Py_ssize_t start = 0, n, j
         cdef double* shares
         cdef double* low
         cdef double* total
@@ -237,8 +237,8 @@ cdef class Climb(Team):
                 fill(total, n, 0.0)
                 for j in range(self.n_wells):
                     boltzmann_sum(shares + j * BLOCK, low, total, n)
-                for i in range(n):
-                    to[start + i] = log_normal(total[i]) - low[i]
+                log_sums(low, total, n)
+                memcpy(to + start, low, n * sizeof(double))
                 start += BLOCK
         return out
 

@@ -183,25 +183,32 @@ def mean_grads(xs, theta):
     return e, floats(g, 7)
 
 
+cdef int add_boltzmann(const Wells *w, double x_min, double dx, Py_ssize_t n_grid, double shift,
+                       double *total, double *least) except -1 nogil:
+    cdef Point p
+    cdef double e, s = 0.0, lowest = DBL_MAX
+    cdef Py_ssize_t i, left = POLL
+    for i in range(n_grid):
+        set_point(&p, w, x_min + (i + 0.5) * dx)
+        e = energy_at(&p, w.c)
+        if not isfinite(e):
+            with gil:
+                raise OverflowError(f"the energy at grid point {i} is too large for a float")
+        s += exp(shift - e)
+        lowest = e if e < lowest else lowest
+        look(&left, 1)
+    total[0], least[0] = s, lowest
+    return 0
+
+
 def sum_boltzmann(theta, double x_min, double dx, Py_ssize_t n_grid):
     """``sum_i exp(shift - E(x_i))`` at the midpoints, and the shift: 0, or min E where that is extreme."""
     cdef Wells w
-    cdef Point p
-    cdef double e, s = 0.0, lowest = DBL_MAX, shift = 0.0
-    cdef Py_ssize_t i, left = POLL
+    cdef double s, lowest, shift = 0.0
     read_theta(theta, "theta", &w)
     while True:
-        s = 0.0
         with nogil:
-            for i in range(n_grid):
-                set_point(&p, &w, x_min + (i + 0.5) * dx)
-                e = energy_at(&p, w.c)
-                if not isfinite(e):
-                    with gil:
-                        raise OverflowError(f"the energy at grid point {i} is too large for a float")
-                s += exp(shift - e)
-                lowest = e if e < lowest else lowest
-                look(&left, 1)
+            add_boltzmann(&w, x_min, dx, n_grid, shift, &s, &lowest)
         if shift != 0.0 or fabs(lowest) <= 600.0:
             return s, shift
         shift = lowest

@@ -61,7 +61,7 @@ class Copy:
 
     def __str__(self):
         added = f" and plus {self.offset:.6g}" if self.offset else ""
-        return f"column {self.source} times {self.slope:.6g}{added}, left out"
+        return f"another column times {self.slope:.6g}{added}, left out"
 
 
 def find_constant(x: np.ndarray) -> Constant | None:
