@@ -507,7 +507,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert main("fit t.csv --model auto --max-wells 1 --columns depth,size".split()) == 0
     assert "\ntransforms gain 0." in capsys.readouterr().out
     assert main("fit t.csv --cyclic size=10 --model network".split()) == 2
-    assert "leave them out" in capsys.readouterr().err
+    assert "leave it out" in capsys.readouterr().err
 
 
 @pytest.mark.deep
