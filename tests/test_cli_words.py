@@ -88,3 +88,9 @@ def test_a_comparison_fits_80_signs():
     assert max(map(len, text.splitlines())) <= 80
     assert "log-likelihood  gm-full-raw leads by" in text and "-0.0000" not in text
     assert "1 wells" not in text and "1 components" not in text and "chose 1 component" in text
+
+
+def test_all_rows_are_100_percent():
+    from fastebm.diagnostics.modes import _percent
+
+    assert [_percent(share) for share in (1.0, 0.996, 0.194, 0.0012)] == ["100", "100", "19", "0.12"]
