@@ -6,6 +6,7 @@ import pytest
 from fastebm.cli.commands import main
 from fastebm.cli.figures import padded, width_of
 from fastebm.cli.fit_text import blocks
+from fastebm.cli.page import STYLE, table_of
 from fastebm.cli.words import chosen
 from fastebm.fitting.compare import compare
 
@@ -82,9 +83,31 @@ def test_advice_after_a_choice():
     assert chosen("use fewer wells (--wells auto chooses) or more rows", "") == "use fewer wells or more rows"
 
 
+def test_a_fit_with_transforms_is_not_told_to_have_them(tmp_path, capsys):
+    x = np.random.default_rng(0).normal(size=(200, 2))
+    x[:, 1] = x[:, 1] > 0
+    np.savetxt(tmp_path / "t.csv", x, delimiter=",", header="a,b", comments="")
+    for how, told in (("none", True), ("auto", False)):
+        assert main(["fit", str(tmp_path / "t.csv"), "--model", "auto", "--preprocess", how]) == 0
+        out = capsys.readouterr().out
+        assert ("which spreads them" in out) == told
+
+
+def test_sentences_in_a_report_may_be_broken():
+    assert '<table class="words">' in table_of(["column", "transform"], [["a", "log(x)"]], words=True)
+    assert "words" not in table_of(["column", "mean"], [["a", "1"]])
+    assert ".words td, .words th { text-align: left; white-space: normal" in STYLE
+
+
 def test_a_comparison_fits_80_signs():
     x = np.random.default_rng(1).normal(size=(60, 1))
     text = str(compare(x, ["gm-full-raw", "em", "auto"], n_folds=5, max_seconds=0))
     assert max(map(len, text.splitlines())) <= 80
     assert "log-likelihood  gm-full-raw leads by" in text and "-0.0000" not in text
     assert "1 wells" not in text and "1 components" not in text and "chose 1 component" in text
+
+
+def test_all_rows_are_100_percent():
+    from fastebm.diagnostics.modes import _percent
+
+    assert [_percent(share) for share in (1.0, 0.996, 0.194, 0.0012)] == ["100", "100", "19", "0.12"]

@@ -28,7 +28,7 @@ from .figures import plus_minus
 from .tables import Table, TableError, asked
 from .tables import joined as _joined
 from .unused import fitting
-from .words import chosen, spoken
+from .words import SPREAD, chosen, spoken
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +95,8 @@ class FitSummary:
         if self.settings["preprocess"] is None:
             noise = "add noise of the size of the rounding"
             said = [w.replace(noise, f"say --preprocess auto, to {noise}") for w in said]
+        if self.transforms():
+            said = [w.replace(SPREAD, "") for w in said]
         if isinstance(self.settings.get("wells"), int):
             return said
         return [chosen(w, "--wells" if "wells" in self.settings else "--model wells --wells") for w in said]

@@ -14,7 +14,7 @@ from ..fitting.network import fit_network
 from ..fitting.scaled_network import ScaledNetwork
 from .fit import _joined
 from .tables import Table
-from .words import chosen, spoken
+from .words import SPREAD, chosen, spoken
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,10 @@ class NetworkSummary:
     @property
     def warnings(self) -> list[str]:
         """What the diagnostics had to say about the fit, a line each."""
-        return [chosen(spoken(str(w)), "--model wells --wells") for w in self.model.warnings]
+        # A network takes no transforms.
+        return [
+            chosen(spoken(str(w)).replace(SPREAD, ""), "--model wells --wells") for w in self.model.warnings
+        ]
 
     @property
     def widths(self) -> list[int]:

@@ -28,7 +28,7 @@ p { max-width: 46rem; overflow-wrap: anywhere } .wide { overflow-x: auto }
 table { border-collapse: collapse; margin: 1rem 0 }
 td, th { padding: .25rem .8rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 th { border-bottom: 2px solid var(--soft) } td:first-child, th:first-child { text-align: left }
-.words td, .words th { text-align: left; white-space: normal; overflow-wrap: anywhere }
+.words td, .words th { text-align: left; white-space: normal; overflow-wrap: break-word; vertical-align: top }
 .chosen td { font-weight: bold; background: var(--box) } .chosen td:first-child { box-shadow: inset 4px 0 #009E73 }
 figure { margin: 1rem 0 } figcaption { color: var(--soft); font-size: .9rem; max-width: 60rem }
 .panels { display: grid; gap: .5rem 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)) }

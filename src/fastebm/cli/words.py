@@ -46,6 +46,9 @@ PYTHON = re.compile(
 # Advice on the number of wells, and what is left of it where the number was chosen by the fit.
 NUMBER = re.compile(r"use (\d+) wells, or let --wells auto choose")
 
+# Advice that is no use to a fit with transforms.
+SPREAD = ", or give --preprocess auto, which spreads them"
+
 
 def chosen(text: str, option: str) -> str:
     """Advice without "--wells auto", for a fit that had it already; option asks for a number of wells.

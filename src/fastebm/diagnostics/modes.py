@@ -89,8 +89,13 @@ def limited(known: Examination, x: np.ndarray) -> list[Diagnostic]:
             known.limits,
             COSTLY,
             f"mode {mode + 1} is as {how} as this energy can make it, which costs {known.limits:.2g} nats a row: it "
-            f"holds {100 * float(shares[mode]):.2g} % of the rows ({len(rows)}{what}), and the limit, not the data, "
+            f"holds {_percent(float(shares[mode]))} % of the rows ({len(rows)}{what}), and the limit, not the data, "
             "decides its width",
             cure,
         )
     ]
+
+
+def _percent(share: float) -> str:
+    """Two digits, and never 1e+02."""
+    return f"{100 * share:.2g}" if share < 0.995 else f"{100 * share:.0f}"
