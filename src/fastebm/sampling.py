@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -194,7 +195,8 @@ def sample(
         return Sample(x, None, ones, n * ones, None, None, 0, energy=energy)
     begin = _starts(energy, start, chains, np.random.default_rng(streams.next()))
     show = bar(progress, budget, "sampling", "step") if progress else None
-    run, interrupted = None, False
+    run: Any = None
+    interrupted = False
     try:
         run = _Chains(energy, begin, sampler or HMC("auto", 8), streams, n_threads, show)
         run.until_good(min(float(n), LEAST_ESS), budget, None if sampler else STUCK_RHAT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .conditional import conditional_sample, impute
-from .explain import Explanation, explain
+from .odd_cells import Explanation, explain
 from .scikit import Transforming, check_is_fitted, sequence_of, validate_data
 
 

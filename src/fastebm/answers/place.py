@@ -92,12 +92,17 @@ class PreparedPlace(Place):
     preparation: Preprocessing | None = None
 
     @property
+    def _known(self) -> Preprocessing:
+        assert self.preparation is not None
+        return self.preparation
+
+    @property
     def n_features(self) -> int:
-        return self.preparation.n_features
+        return self._known.n_features
 
     @property
     def kept(self) -> np.ndarray:
-        return np.array(self.preparation.kept)
+        return np.array(self._known.kept)
 
     def inwards(self, x):
         x = self._from_copies(x)

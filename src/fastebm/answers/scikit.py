@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from typing import Any
 
 import numpy as np
 
@@ -20,24 +21,20 @@ try:
     from sklearn.utils import _safe_indexing, check_random_state
     from sklearn.utils.validation import check_is_fitted, validate_data
 
-    class Transforming(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    class _Transforming(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """A transformer with one output for each mode: pipelines, and `set_output`."""
+
+    Transforming: Any = _Transforming
 
 except ImportError as _error:
     # The classes can still be imported, documented and named; they cannot be constructed.
     _reason = str(_error)
     check_is_fitted = check_random_state = clone = validate_data = _safe_indexing = None
 
-    class DensityMixin:
-        """Stands in for scikit-learn's mixin."""
-
-    class OutlierMixin:
-        """Stands in for scikit-learn's mixin."""
-
-    class Transforming:
+    class _NoMixin:
         """Stands in for scikit-learn's mixins."""
 
-    class BaseEstimator:
+    class _NoEstimator:
         """Stands in for scikit-learn's base class and refuses to be constructed."""
 
         def __new__(cls, *args, **kwargs):
@@ -46,6 +43,8 @@ except ImportError as _error:
                 "fastebm.fit_wells fits the same density without it"
             )
 
+    DensityMixin = OutlierMixin = Transforming = _NoMixin
+    BaseEstimator = _NoEstimator
 
 __all__ = [
     "BaseEstimator",

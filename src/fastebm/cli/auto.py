@@ -27,6 +27,14 @@ SHOWN = 12
 class _Chosen:
     """What both summaries say in the same way."""
 
+    source: str
+    table: Table
+    model: Any
+    settings: dict
+    seconds: float
+    warnings: list[str]
+    log_likelihood: float
+
     def command(self) -> str:
         """The command that gives this fit again."""
         s = self.settings
@@ -58,7 +66,7 @@ class _Chosen:
             }
             for c in self.model.candidates
         ]
-        facts = super().as_dict()
+        facts = super().as_dict()  # type: ignore[misc]
         model = "network" if facts.get("model") == "network" else "wells"
         return facts | {"model": model, "candidates": candidates}
 
@@ -114,7 +122,15 @@ class _InUnits:
     What it says of the rows of its certificate is per unit of the transformed columns.
     """
 
-    OUTSIDE = ("score_samples", "sample", "n_features", "names", "energy_", "warnings", "not_checked")
+    OUTSIDE: tuple[str, ...] = (
+        "score_samples",
+        "sample",
+        "n_features",
+        "names",
+        "energy_",
+        "warnings",
+        "not_checked",
+    )
     OUTSIDE += ("candidates", "preparation", "why")
 
     def __init__(self, whole):

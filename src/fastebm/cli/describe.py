@@ -21,7 +21,7 @@ HEADS = ("min", "25 %", "median", "75 %", "max")
 def run(arguments, progress, print_json):
     """`fastebm describe`."""
     how = written(arguments)
-    which: list[int] | None = None
+    which = None
 
     def wanted(found):
         nonlocal which

@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 from textwrap import wrap
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ USUAL = ("auto", "em", "gm-diag", "gm-full", "kde")
 
 
 # Of what a method chose, in the table.
-MARGINS = {"initial_indent": " " * 12, "subsequent_indent": " " * 12}
+MARGINS: dict[str, Any] = {"initial_indent": " " * 12, "subsequent_indent": " " * 12}
 
 
 @dataclass(frozen=True, eq=False)

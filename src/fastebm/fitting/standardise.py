@@ -40,7 +40,7 @@ def standardise(x: np.ndarray, names=None) -> tuple[np.ndarray, np.ndarray]:
     reach = FENCE * (high - low)
     # Nine tenths of a column may be one value: it has no fence.
     far = (reach > 0) & ((x.min(axis=0) < low - reach) | (x.max(axis=0) > high + reach))
-    for d in np.flatnonzero(far):
+    for d in np.flatnonzero(far).tolist():
         near = np.clip(x[:, d], low[d] - reach[d], high[d] + reach[d])
         offset[d], scale[d] = near.mean(), near.std()
         scale[d] *= min(max(1.0, np.abs(x[:, d] - offset[d]).max() / scale[d] / FURTHEST), LONGER)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,7 +65,7 @@ def climb_shrunk(blocks: Blocks, start, shape: Shape, tol: float, max_iter: int)
     if shape.heavy:
         tails = df[0] if df else np.full(len(weights), START_DF)
         kind = HeavyFullClimb if shape.full else HeavyClimb
-        climb = kind(blocks, weights, means, spread, tails, low, high, DF_RANGE, False, control)
+        climb: Any = kind(blocks, weights, means, spread, tails, low, high, DF_RANGE, False, control)
     elif shape.full:
         climb = FullClimb(blocks, weights, means, spread, low, high, control)
     else:

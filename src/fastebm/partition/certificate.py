@@ -70,9 +70,9 @@ class Comparison(html.Shown):
         )
 
     def _html(self) -> str:
-        rows = [("better by, nats a row", f"{self.lower:.4g} to {self.upper:.4g}")]
-        rows += [
-            ("standard error (paired)", self.standard_error),
+        rows = [
+            ("better by, nats a row", f"{self.lower:.4g} to {self.upper:.4g}"),
+            ("standard error (paired)", f"{self.standard_error:.4g}"),
             ("standard errors from 0", f"{self.z:.1f}"),
         ]
         return html.card("Comparison", rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -166,14 +167,15 @@ class LogPartition(html.Shown):
         return f"log Z = {self._value:.10g} +- {self.error:.1g} ({self.method})"
 
     def _html(self) -> str:
-        rows = [("log Z", f"{self._value:.10g} ± {self.error:.1g}")] if self.trusted else [("log Z", None)]
+        known = f"{self._value:.10g} ± {self.error:.1g}" if self.trusted else None
+        rows: list[tuple[str, Any]] = [("log Z", known)]
         rows += [("method", self.method.replace("_", " "))]
         if self.lower != self.upper:
             rows.append(("between", f"{self.lower:.6g} and {self.upper:.6g}"))
         if self.sd_log_weights:
             rows.append(("spread of the log-weights", self.sd_log_weights))
         rows.append(("energy evaluations", self.n_evaluations))
-        if not self.trusted:
+        if self.doubt is not None and not self.trusted:
             rows.append(("not to be trusted", f"{self.doubt[0]}; {self.doubt[3]}"))
         return html.card("log Z, in nats", rows)
 

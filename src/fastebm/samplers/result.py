@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -71,7 +71,7 @@ class SampleResult(html.Shown):
         return f"SampleResult(x of shape {self.x.shape}{trace}{rate}, n_clipped={self.n_clipped})"
 
     def _html(self) -> str:
-        rows = [
+        rows: list[tuple[str, Any]] = [
             ("chains", len(self.x)),
             ("steps so far", None if self.state is None else self.state.next_step),
         ]

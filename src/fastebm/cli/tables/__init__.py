@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 from ..._runtime.check import choice
 from . import arrays, choose, columns, frames, source, text
@@ -107,7 +108,9 @@ def asked(arguments, progress=False, expected=None) -> Table:
 def written(arguments) -> How:
     """How the arguments of a command say that the file is written."""
     names = ("header", "separator", "decimal", "encoding", "na", "skip", "sheet")
-    return How(**{n: tuple(v) if isinstance(v := getattr(arguments, n), list) else v for n in names})
+    said: dict[str, Any] = {n: getattr(arguments, n) for n in names}
+    said = {n: tuple(v) if isinstance(v, list) else v for n, v in said.items()}
+    return How(**said)
 
 
 def parse(source_, how: How, wanted=None, *, progress=False) -> Parsed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -164,7 +165,7 @@ def column(name: str, cells, index, lines, where: str, decimal: str = ".", na=()
         return made("true/false", [SAID[cells[i].lower()] for i in here])
     percent = [i for i in here if cells[i].endswith("%")]
     share = len(percent) == len(here)
-    values = [number(cells[i].removesuffix("%") if share else cells[i], decimal) for i in here]
+    values: list[Any] = [number(cells[i].removesuffix("%") if share else cells[i], decimal) for i in here]
     strays = [i for i, v in zip(here, values, strict=True) if v is None]
     if not strays:
         if share:

@@ -23,8 +23,8 @@ def of_text(layout: Layout, wanted: list[int], how: How) -> list[Column]:
     TableError
         If it cannot be told whether "1,234" is 1234 or 1.234.
     """
-    plain = not how.na and how.decimal in (None, ".") and (x := numbers(layout, wanted)) is not None
-    if plain:
+    x = numbers(layout, wanted) if not how.na and how.decimal in (None, ".") else None
+    if x is not None:
         layout.facts["decimal"] = "."
         return [Column(layout.names[j], values=x[:, i]) for i, j in enumerate(wanted)]
     pandas = _pandas(layout)
@@ -138,6 +138,7 @@ def _sign(layout, pandas) -> str:
     columns = _strings(layout, list(range(layout.width)), pandas)
     sign, doubt = decimal_sign(cell for cells, _ in columns.values() for cell in cells)
     if sign is None:
+        assert doubt is not None
         j, i = next(
             (j, cells.index(c))
             for j, (cells, _) in columns.items()

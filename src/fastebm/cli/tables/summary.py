@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,8 @@ def summary(parsed: Parsed, which=None) -> list[dict]:
         in nothing else. Text has ``distinct`` and ``examples``.
     """
     chosen = range(len(parsed.columns)) if which is None else which
-    found, seen = [], {}
+    found: list[dict] = []
+    seen: dict[bytes, str] = {}
     for i in chosen:
         column = parsed.columns[i]
         facts = {"name": column.name, "position": i + 1, "kind": column.kind, "role": column.role}
@@ -45,7 +47,7 @@ def summary(parsed: Parsed, which=None) -> list[dict]:
             facts |= {"distinct": column.distinct or 0, "examples": list(column.cells)}
         else:
             facts |= numbers(column.values)
-            same = seen.setdefault(blake2b(np.ascontiguousarray(column.values)).digest(), column.name)
+            same = seen.setdefault(blake2b(column.values.tobytes()).digest(), column.name)
             facts["copy_of"] = None if same == column.name else same
         found.append(facts | {"trouble": _trouble(column)})
     return found
@@ -60,7 +62,7 @@ def _trouble(column: Column) -> str | None:
 def numbers(values: np.ndarray) -> dict:
     """Facts about numbers, shape (n,), NaN where one is missing."""
     finite = np.sort(values[np.isfinite(values)])
-    facts = {"infinite": int(np.isinf(values).sum())}
+    facts: dict[str, Any] = {"infinite": int(np.isinf(values).sum())}
     if not len(finite):
         return facts | {"constant": False, "step": None, "repeated": 0.0, "skew": None, "histogram": None}
     size = float(max(abs(finite[0]), abs(finite[-1]))) or 1.0

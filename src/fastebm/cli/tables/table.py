@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -96,7 +97,7 @@ class Column:
 
     name: str
     kind: str = "numbers"
-    values: np.ndarray | None = None
+    values: Any = None
     role: str = "data"
     trouble: str = ""
     cure: str = ""

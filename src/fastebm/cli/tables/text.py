@@ -98,7 +98,7 @@ def decode(data: bytes, name: str, how: How) -> tuple[str, str, str]:
     """(text, encoding, what to say about it)."""
     mark = next((encoding for start, encoding in MARKS.items() if data.startswith(start)), None)
     if how.encoding is not None or mark is not None:
-        encoding = how.encoding or mark
+        encoding = how.encoding or mark or ""
         try:
             return data.decode(encoding).removeprefix("\ufeff"), encoding, ""
         except LookupError:
@@ -148,7 +148,9 @@ def layout(data: bytes, name: str, how: How) -> Layout:
     if asked:
         # The line by which Excel knows the separator.
         first += 1
-    separator = SEPARATORS.get(how.separator, how.separator) or (asked.group(1) if asked else None)
+    separator = (how.separator and SEPARATORS.get(how.separator, how.separator)) or (
+        asked.group(1) if asked else None
+    )
     full = [i >= first and not (not line or line.isspace()) for i, line in enumerate(lines)]
     comment = (
         [f and COMMENT.match(line) is not None for f, line in zip(full, lines, strict=True)]
