@@ -503,3 +503,19 @@ def test_the_command_line(tmp_path, capsys):
 def test_transforms_of_more_columns_than_numpy_has_dimensions():
     x = np.random.default_rng(0).lognormal(size=(80, 40))
     assert fe.Preprocessing.fit(x).images.shape == (1, 40)
+
+
+def test_compare_says_where_there_is_no_density():
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.normal(size=60), rng.integers(0, 2, 60)])
+    result = compare(x, ["em", "kde"], n_folds=2, names=["a", "sex"])
+    assert "1 column of 10 values or fewer (sex)" in result.notes[0] and "no density there" in str(result)
+    assert result.as_dict()["notes"] == result.notes
+    assert compare(x[:, :1], ["em", "kde"], n_folds=2).notes == []
+
+
+def test_clusters_too_far_apart_for_the_widths_are_said():
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(0, 1, (80, 1)), rng.normal(1e6, 1, (80, 1))])
+    assert [w.code for w in fe.fit_auto(x, seed=1).warnings] == ["narrow_mode"]
+    assert fe.fit_auto(x - np.where(x > 5e5, 1e6 - 10, 0), seed=1).warnings == []

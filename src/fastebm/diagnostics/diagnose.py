@@ -209,9 +209,9 @@ def _with_held_out(found, energy, x, held_out, noise=None):
 def _of_wells(result: ScaledWells, x, seed):
     wells = result.wells
     rng = np.random.default_rng(seed_sequence(seed))
-    found = training.data(x, rng) + (
-        training.few_values(x, result.names) if result.candidates is not None else []
-    )
+    found = training.data(x, rng)
+    if result.candidates is not None:
+        found = modes.at_narrowest(wells) + found + training.few_values(x, result.names)
     # Wells that unseen rows chose are no optimum of the likelihood of these.
     known = None if result.candidates is not None else examine(wells, x, searched=result.n_init >= STARTS)
     if result.degrees_of_freedom_ is not None:

@@ -22,6 +22,8 @@ FORGED = 1.0
 COSTLY = 0.02
 # Relative distance from a limit at which a mode counts as being there.
 AT_LIMIT = 1e-6
+# Mass of wells at their narrowest that is said of a fit chosen by unseen rows.
+NARROWEST = 0.02
 
 
 def number(energy: Energy, x: np.ndarray, known: Examination) -> list[Diagnostic]:
@@ -92,6 +94,29 @@ def limited(known: Examination, x: np.ndarray) -> list[Diagnostic]:
             f"holds {_percent(float(shares[mode]))} % of the rows ({len(rows)}{what}), and the limit, not the data, "
             "decides its width",
             cure,
+        )
+    ]
+
+
+def at_narrowest(wells) -> list[Diagnostic]:
+    """Of wells that unseen rows chose: do some hold a share of the mass and be as narrow as they can?
+
+    What the limit costs cannot be told by climbing further, as in `limited`: these are at no optimum.
+    """
+    scales, shares, limits = principal_scales(wells), wells.mode_shares, wells.scale_limits
+    if scales is None or shares is None or limits is None:
+        return []
+    mass = float(shares[(scales <= limits[0] * (1.0 + AT_LIMIT)).any(axis=1)].sum())
+    if mass <= NARROWEST:
+        return []
+    return [
+        Diagnostic(
+            "narrow_mode",
+            mass,
+            NARROWEST,
+            f"wells that hold {_percent(mass)} % of the mass are as narrow as this energy can make them: the limit, "
+            "and not the data, decides their width",
+            "fit clusters that are far apart one by one; remove repeated rows; leave out columns of few values",
         )
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from .._runtime.check import describe, integer, rows
 from .._runtime.progress import bar
 from .._runtime.seed import seed_sequence
+from ..preprocess.rounding import FEW
 from .rivals import METHODS, need_sklearn, quietly, rival
 
 # Rows of a fold, at least.
@@ -39,6 +40,8 @@ class Yardstick:
         What each fit took, choices included.
     choices : dict of str to list of str
         What each method chose in each fold.
+    notes : list of str
+        What to know before the figures are believed: columns of a few values, which have no density.
     """
 
     methods: tuple[str, ...]
@@ -46,6 +49,7 @@ class Yardstick:
     folds: list
     seconds: dict
     choices: dict
+    notes: list[str] = field(default_factory=list)
 
     @property
     def best_rival(self) -> str:
@@ -81,7 +85,12 @@ class Yardstick:
                 leads = self.fold_leads(first, name)
                 line |= {"behind_first": lead, "paired_error": error, "behind_in_folds": leads}
             lines.append(line)
-        return {"n_rows": len(self.scores[first]), "n_folds": len(self.folds), "methods": lines}
+        return {
+            "n_rows": len(self.scores[first]),
+            "n_folds": len(self.folds),
+            "methods": lines,
+            "notes": self.notes,
+        }
 
     def __str__(self) -> str:
         first = self.methods[0]
@@ -103,6 +112,8 @@ class Yardstick:
         for name in self.methods:
             chosen = "; ".join(dict.fromkeys(self.choices[name]))
             out += ["", f"{name:<12}{METHODS[name][0]}", *wrap(f"chose {chosen}", 80, **MARGINS)]
+        for note in self.notes:
+            out += ["", *wrap(f"note        {note}", 80, subsequent_indent=" " * 12)]
         return "\n".join(out)
 
 
@@ -185,4 +196,15 @@ def compare(
     finally:
         if shown is not None:
             shown.close()
-    return Yardstick(wanted, scores, folds, seconds, choices)
+    return Yardstick(wanted, scores, folds, seconds, choices, _notes(x, names))
+
+
+def _notes(x, names) -> list[str]:
+    few = [d for d, column in enumerate(x.T) if len(np.unique(column)) <= FEW]
+    if not few:
+        return []
+    said = ", ".join(f"feature {d}" if names is None else str(names[d]) for d in few[:5])
+    return [
+        f"{len(few)} column{'s' * (len(few) > 1)} of {FEW} values or fewer ({said}): there is no density there, "
+        "and how far each method narrows onto the values decides its figure; compare without such columns"
+    ]
