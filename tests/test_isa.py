@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from cases import ENERGIES
 
 import fastebm as fe
+from fastebm._runtime import core, cpu
 
 X86_LEVELS = ("x86-64", "x86-64-v3", "x86-64-v4")
 LEVELS = ("generic",) if fe.info()["isa"] == "generic" else X86_LEVELS
@@ -92,3 +94,46 @@ def test_a_level_that_is_not_here_is_an_error_that_says_so():
         done = python(["-c", "import fastebm"], level)
         last = done.stderr.strip().splitlines()[-1]
         assert last.startswith("ValueError") and repr(level) in last and "cannot run here" in last
+
+
+# How far a kernel is from code that is there once.
+DISTANCE = """
+import ctypes
+from fastebm._runtime import fast
+from fastebm.networks import spectral
+
+address = ctypes.pythonapi.PyCapsule_GetPointer
+address.restype, address.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+name = ctypes.pythonapi.PyCapsule_GetName
+name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
+largest, plain = spectral.__pyx_capi__["largest"], fast.__pyx_capi__["address"]
+print(address(largest, name(largest)) - address(plain, name(plain)))
+"""
+
+
+def test_every_level_has_kernels_of_its_own():
+    """Equal bytes alone would not show that a name is not heard."""
+    found = {level: python(["-c", DISTANCE], level) for level in fe.info()["isa_available"]}
+    assert not [done.stderr for done in found.values() if done.returncode]
+    assert len({done.stdout for done in found.values()}) == len(found)
+    again = next(iter(found))
+    assert python(["-c", DISTANCE], again).stdout == found[again].stdout
+
+
+def test_every_compiled_module_is_in_the_core_under_its_own_name():
+    names = cpu.modules()
+    assert len(names) == len(set(names)) > 50
+    for name in names:
+        module = importlib.import_module(name)
+        assert module.__name__ == module.__spec__.name == name, name
+        assert module.__package__ == name.rpartition(".")[0], name
+        assert Path(module.__file__) == Path(core._path()), name
+        own = [
+            value for value in vars(module).values() if isinstance(value, type) and value.__module__ == name
+        ]
+        assert all(getattr(module, value.__name__) is value for value in own), name
+
+
+def test_a_module_that_is_not_there_is_not_looked_for_in_the_core():
+    with pytest.raises(ModuleNotFoundError, match=r"fastebm\.energies\.absent"):
+        importlib.import_module("fastebm.energies.absent")

@@ -1,4 +1,4 @@
-"""Find the compiled modules: nearly all of them lie in one shared object, `fastebm/_core`, with an entry point each.
+"""Find the compiled modules: all of them lie in one shared object, `fastebm/_core`, with an entry point each.
 
 The import system can load a module from any file, but looks for it under its own name only; `_Finder` knows better.
 """
