@@ -519,3 +519,13 @@ def test_clusters_too_far_apart_for_the_widths_are_said():
     x = np.concatenate([rng.normal(0, 1, (80, 1)), rng.normal(1e6, 1, (80, 1))])
     assert [w.code for w in fe.fit_auto(x, seed=1).warnings] == ["narrow_mode"]
     assert fe.fit_auto(x - np.where(x > 5e5, 1e6 - 10, 0), seed=1).warnings == []
+
+
+def test_a_table_that_is_there_twice_is_said():
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    found = fe.fit_auto(np.tile(x, (2, 1)), max_wells=3, seed=1).warnings
+    assert "100 % of the rows are there more than once" in next(
+        w.meaning for w in found if w.code == "duplicates"
+    )
+    once = fe.fit_auto(np.concatenate([x, x[:20]]), max_wells=3, seed=1)
+    assert "duplicates" not in [w.code for w in once.warnings]

@@ -23,6 +23,7 @@ OPTIONS = {
 }
 # Whole phrases, and what they are here.
 PHRASES = {
+    "drop the copies: numpy.unique(X, axis=0)": "leave the copies out of the file",
     "memorisation: give held-out rows, diagnose(result, X, X_val=...)": "memorisation: no rows were held out; score "
     "rows that were not fitted (fastebm score) and compare",
     "methods must be": "--methods must be",

@@ -211,7 +211,9 @@ def _of_wells(result: ScaledWells, x, seed):
     rng = np.random.default_rng(seed_sequence(seed))
     found = training.data(x, rng)
     if result.candidates is not None:
-        found = modes.at_narrowest(wells) + found + training.few_values(x, result.names)
+        found = (
+            modes.at_narrowest(wells) + found + training.few_values(x, result.names) + training.repeated(x)
+        )
     # Wells that unseen rows chose are no optimum of the likelihood of these.
     known = None if result.candidates is not None else examine(wells, x, searched=result.n_init >= STARTS)
     if result.degrees_of_freedom_ is not None:

@@ -18,9 +18,11 @@ MIN_ESS = 0.2
 # false alarm in four million.
 MEMORY, MEMORY_Z = 0.3, 5.0
 # Distance from the median over that of the 90 % quantile; a Cauchy sample of 2400 reaches 300, a normal one 2.5.
+MAX_FAR = 1000.0
 # A column of at most so many values, each of so many rows on average, is a category.
 FEW_VALUES, ROWS_A_VALUE = 10, 4
-MAX_FAR = 1000.0
+# Share of rows that have a copy, of the first so many.
+MAX_COPIES, ROWS_COMPARED = 0.5, 100_000
 BEYOND = "has left the range in which it acts"
 # Share of rows that are the same point.
 MAX_REPEATED = 0.2
@@ -223,6 +225,29 @@ def few_values(x: np.ndarray, names=None) -> list[Diagnostic]:
             f"{len(found)} column{'s' * (len(found) > 1)} of so few values ({said}): wells narrow onto them as far as "
             "they can, and how far decides the log-density",
             "leave such a column out and fit its values apart, or give preprocess='auto', which spreads them",
+        )
+    ]
+
+
+def repeated(x: np.ndarray) -> list[Diagnostic]:
+    """Are most rows there more than once, so that rows held out have been seen after all?"""
+    some = np.ascontiguousarray(x[:ROWS_COMPARED])
+    if x.shape[1] < 2:
+        # One rounded column repeats itself by nature.
+        return []
+    whole = some.view(np.dtype((np.void, some.dtype.itemsize * some.shape[1]))).ravel()
+    counts = np.unique(whole, return_counts=True)[1]
+    share = float(counts[counts > 1].sum() / len(some))
+    if share <= MAX_COPIES:
+        return []
+    return [
+        Diagnostic(
+            "duplicates",
+            share,
+            MAX_COPIES,
+            f"{100 * share:.0f} % of the rows are there more than once: a row held out may have been seen, and wells "
+            "on repeated rows look likelier than they are",
+            "drop the copies: numpy.unique(X, axis=0)",
         )
     ]
 
