@@ -179,8 +179,8 @@ CODES = {
     ),
     "duplicates": Code(
         ROWS,
-        "One point makes up a fifth of the rows or more: the likelihood of a well on it has no maximum. Or, where folds "
-        "choose, most rows are there more than once, so that rows held out have been seen.",
+        "One point makes up a fifth of the rows or more: the likelihood of a well on it has no maximum. Or, where "
+        "folds choose, most rows are there more than once, so that rows held out have been seen.",
         "Remove repeated rows, or model the repeated value apart.",
     ),
     "constant_column": Code(
