@@ -122,7 +122,7 @@ class _InUnits:
     What it says of the rows of its certificate is per unit of the transformed columns.
     """
 
-    OUTSIDE: tuple[str, ...] = (
+    OUTSIDE = (
         "score_samples",
         "sample",
         "n_features",
@@ -130,8 +130,10 @@ class _InUnits:
         "energy_",
         "warnings",
         "not_checked",
+        "candidates",
+        "preparation",
+        "why",
     )
-    OUTSIDE += ("candidates", "preparation", "why")
 
     def __init__(self, whole):
         self.whole = whole
@@ -150,26 +152,20 @@ def _how(arguments):
 def fit_table(source, table: Table, arguments, progress=False) -> AutoWells | AutoNetwork:
     """Fit a table as the arguments of the command say."""
     begin = time.perf_counter()
-    try:
-        with catch_warnings():
-            # They are printed with the table.
-            simplefilter("ignore", FastEBMWarning)
-            model = fit_auto(
-                table.x,
-                max_wells=arguments.max_wells,
-                hidden=arguments.hidden,
-                max_seconds=arguments.max_seconds,
-                # The second child, as the estimator and the wells have it.
-                seed=seed_sequence(arguments.seed).spawn(2)[1],
-                progress=progress,
-                names=table.names,
-                preprocess=_how(arguments),
-            )
-    except ValueError as error:
-        # The library speaks of X; here X has a name.
-        raise (
-            type(error)(str(error).replace("X: ", f"{source}: ", 1)) if type(error) is ValueError else error
-        ) from None
+    with catch_warnings():
+        # They are printed with the table.
+        simplefilter("ignore", FastEBMWarning)
+        model = fit_auto(
+            table.x,
+            max_wells=arguments.max_wells,
+            hidden=arguments.hidden,
+            max_seconds=arguments.max_seconds,
+            # The second child, as the estimator and the wells have it.
+            seed=seed_sequence(arguments.seed).spawn(2)[1],
+            progress=progress,
+            names=table.names,
+            preprocess=_how(arguments),
+        )
     used = {
         "model": "auto",
         "max_wells": arguments.max_wells,

@@ -192,18 +192,12 @@ def fit_table(
     chooser, stream = seed_sequence(seed).spawn(2)
     held_out, n_wells = None, wells
     how = None if preprocess is None else {n: ("cyclic", period) for n, period in (cyclic or {}).items()}
-    try:
-        if wells == "auto":
-            n_wells, held_out = select_n_wells(table.x, seed=chooser, preprocess=how, **settings)
-        with catch_warnings():
-            # They are printed with the table.
-            simplefilter("ignore", FastEBMWarning)
-            model = fit_wells(table.x, n_wells, seed=stream, progress=progress, preprocess=how, **settings)
-    except ValueError as error:
-        # The library speaks of X; here X has a name.
-        raise (
-            type(error)(str(error).replace("X: ", f"{source}: ", 1)) if type(error) is ValueError else error
-        ) from None
+    if wells == "auto":
+        n_wells, held_out = select_n_wells(table.x, seed=chooser, preprocess=how, **settings)
+    with catch_warnings():
+        # They are printed with the table.
+        simplefilter("ignore", FastEBMWarning)
+        model = fit_wells(table.x, n_wells, seed=stream, progress=progress, preprocess=how, **settings)
     used = {
         "wells": wells,
         "seed": seed,

@@ -124,27 +124,21 @@ class NetworkSummary:
 def fit_table(source, table: Table, arguments, progress=False) -> NetworkSummary:
     """Fit a table as the arguments of the command say."""
     begin = time.perf_counter()
-    try:
-        with catch_warnings():
-            # They are printed with the table.
-            simplefilter("ignore", FastEBMWarning)
-            model = fit_network(
-                table.x,
-                hidden=arguments.hidden,
-                base=arguments.base,
-                validation=arguments.validation,
-                n_updates=arguments.updates,
-                max_seconds=arguments.max_seconds,
-                # The second child, as the estimator and the wells have it.
-                seed=seed_sequence(arguments.seed).spawn(2)[1],
-                progress=progress,
-                names=table.names,
-            )
-    except ValueError as error:
-        # The library speaks of X; here X has a name.
-        raise (
-            type(error)(str(error).replace("X: ", f"{source}: ", 1)) if type(error) is ValueError else error
-        ) from None
+    with catch_warnings():
+        # They are printed with the table.
+        simplefilter("ignore", FastEBMWarning)
+        model = fit_network(
+            table.x,
+            hidden=arguments.hidden,
+            base=arguments.base,
+            validation=arguments.validation,
+            n_updates=arguments.updates,
+            max_seconds=arguments.max_seconds,
+            # The second child, as the estimator and the wells have it.
+            seed=seed_sequence(arguments.seed).spawn(2)[1],
+            progress=progress,
+            names=table.names,
+        )
     used = {
         "model": "network",
         "hidden": arguments.hidden if isinstance(arguments.hidden, str) else list(arguments.hidden),
