@@ -7,10 +7,11 @@ import math
 import numpy as np
 
 from .._runtime.check import first_bad, numeric
+from . import well_theta
 from .normals import precision_factor
-from .well_theta import COVARIANCES, LOG_L_LIMIT, narrowest, widest
+from .well_theta import COVARIANCES, LOG_L_LIMIT, lower_factors, narrowest, widest
 
-__all__ = ["COVARIANCES", "DF_LIMITS", "LOG_L_LIMIT", "SCALE_LIMITS"]
+__all__ = ["COVARIANCES", "DF_LIMITS", "LOG_L_LIMIT", "SCALE_LIMITS", "lower_factors"]
 
 # Scales of wells whose log_L is at a limit, as those of tilted normal wells.
 SCALE_LIMITS = narrowest(True), widest(True)
@@ -21,33 +22,13 @@ DF_LIMITS = 0.5, 1e6
 
 
 def numbers_of_a_well(n_features: int, full: bool) -> int:
-    """Parameters of one well."""
-    return (n_features * (n_features + 1) // 2 if full else n_features) + n_features + 2
-
-
-def lower_factors(theta: np.ndarray, n_wells: int, n_features: int, full: bool) -> np.ndarray:
-    """L of every well, shape (n_wells, n_features, n_features)."""
-    wells = theta[:-1].reshape(n_wells, -1)
-    lower = np.zeros((n_wells, n_features, n_features))
-    if full:
-        rows, columns = np.tril_indices(n_features, -1)
-        lower[:, rows, columns] = wells[:, n_features : n_features + len(rows)]
-    d = np.arange(n_features)
-    lower[:, d, d] = np.exp(np.clip(wells[:, :n_features], -LOG_L_LIMIT, LOG_L_LIMIT))
-    return lower
+    """Parameters of one well: those of a normal one, and log_df."""
+    return well_theta.numbers_of_a_well(n_features, full) + 1
 
 
 def parameter_names(n_wells: int, n_features: int, full: bool) -> tuple[str, ...]:
     """Names in the order of theta."""
-    d = range(n_features)
-    names: list[str] = []
-    for j in range(1, n_wells + 1):
-        for part in ("log_L", "m"):
-            names += [f"{part}{j}" + (f"[{i}]" if n_features > 1 else "") for i in d]
-            if part == "log_L" and full:
-                names += [f"L{j}[{i},{k}]" for i in d for k in range(i)]
-        names += [f"log_df{j}", f"k{j}"]
-    return (*names, "c")
+    return well_theta.parameter_names(n_wells, n_features, full, "log_L", ("log_df", "k"))
 
 
 def theta_of_mixture(weights, means, scales, scale_matrices, df) -> tuple[np.ndarray, int, bool]:

@@ -11,8 +11,6 @@ from .normals import NormalMixture
 
 from ..kernels.diagonal_wells cimport DiagonalWells
 from ..kernels.full_wells cimport FullWells
-from ..kernels.layout cimport gather, scatter
-from ..kernels.scratch cimport aligned
 from .base cimport Energy
 
 
@@ -235,26 +233,8 @@ cdef class WellMixture(Energy):
         ValueError, TypeError
             As `energy` does.
         """
-        cdef Py_ssize_t start, m, n, size, stride
-        cdef const double[:, ::1] rows
-        cdef double[:, ::1] out
-        cdef double[::1] memory
-        cdef double* x
-        cdef double* work
         self._check_ready()
-        rows, _ = samples(X, self.n_features)
-        n, size = rows.shape[0], self.block_size
-        stride = (size + 7) & ~7
-        result = np.empty((n, self.n_wells))
-        out, memory = result, np.empty(self.n_features * stride + self.work_size(stride) + 8)
-        x = aligned(&memory[0])
-        work = x + self.n_features * stride
-        for start in range(0, n, size):
-            m = min(size, n - start)
-            gather(&rows[start, 0], x, m, self.n_features, stride)
-            self.loops.normalised_weights(x, work, m, stride)
-            scatter(work, &out[start, 0], m, self.n_wells, stride)
-        return result
+        return self.loops.shares(samples(X, self.n_features)[0])
 
     @property
     def param_names(self):

@@ -30,27 +30,30 @@ def widest(full: bool) -> float:
     return math.exp(LOG_L_LIMIT if full else 0.5 * RAW_A_LIMIT) * math.sqrt(0.5)
 
 
-def lower_factors(theta: np.ndarray, n_wells: int, n_features: int) -> np.ndarray:
-    """L of every tilted well, shape (n_wells, n_features, n_features)."""
+def lower_factors(theta: np.ndarray, n_wells: int, n_features: int, full: bool = True) -> np.ndarray:
+    """L of every well whose parameters begin with log_L, shape (n_wells, n_features, n_features)."""
     wells = theta[:-1].reshape(n_wells, -1)
     lower = np.zeros((n_wells, n_features, n_features))
-    rows, columns = np.tril_indices(n_features, -1)
-    lower[:, rows, columns] = wells[:, n_features : n_features + len(rows)]
+    if full:
+        rows, columns = np.tril_indices(n_features, -1)
+        lower[:, rows, columns] = wells[:, n_features : n_features + len(rows)]
     d = np.arange(n_features)
     lower[:, d, d] = np.exp(np.clip(wells[:, :n_features], -LOG_L_LIMIT, LOG_L_LIMIT))
     return lower
 
 
-def parameter_names(n_wells: int, n_features: int, full: bool) -> tuple[str, ...]:
-    """Names in the order of theta."""
+def parameter_names(
+    n_wells: int, n_features: int, full: bool, diagonal: str = "raw_a", last: tuple[str, ...] = ("k",)
+) -> tuple[str, ...]:
+    """Names in the order of theta, with what wells without correlations begin with, and what all wells end with."""
     d = range(n_features)
     names: list[str] = []
     for j in range(1, n_wells + 1):
-        for part in ("log_L" if full else "raw_a", "m"):
+        for part in ("log_L" if full else diagonal, "m"):
             names += [f"{part}{j}" + (f"[{i}]" if n_features > 1 else "") for i in d]
-            if part == "log_L":
+            if part == "log_L" and full:
                 names += [f"L{j}[{i},{k}]" for i in d for k in range(i)]
-        names.append(f"k{j}")
+        names += [f"{part}{j}" for part in last]
     return (*names, "c")
 
 

@@ -1,3 +1,4 @@
+import numpy as np
 from typing_extensions import disjoint_base
 
 @disjoint_base
@@ -13,3 +14,4 @@ class WellLoops:
     @property
     def limit(self) -> float: ...
     def __init__(self, n_wells: int, n_features: int, limit: float) -> None: ...
+    def shares(self, rows: np.ndarray) -> np.ndarray: ...
