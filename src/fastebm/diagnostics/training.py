@@ -7,6 +7,7 @@ import copy
 import numpy as np
 
 from ..energies.base import Energy
+from ..preprocess.rounding import FEW
 from ..training.result import TrainingResult
 from ..training.score_result import ScoreResult
 from .diagnostic import Diagnostic
@@ -19,8 +20,8 @@ MIN_ESS = 0.2
 MEMORY, MEMORY_Z = 0.3, 5.0
 # Distance from the median over that of the 90 % quantile; a Cauchy sample of 2400 reaches 300, a normal one 2.5.
 MAX_FAR = 1000.0
-# A column of at most so many values, each of so many rows on average, is a category.
-FEW_VALUES, ROWS_A_VALUE = 10, 4
+# A column of few values, each of so many rows on average, is a category.
+ROWS_A_VALUE = 4
 # Share of rows that have a copy, of the first so many.
 MAX_COPIES, ROWS_COMPARED = 0.5, 100_000
 BEYOND = "has left the range in which it acts"
@@ -213,7 +214,7 @@ def data(x: np.ndarray, rng: np.random.Generator) -> list[Diagnostic]:
 def few_values(x: np.ndarray, names=None) -> list[Diagnostic]:
     """Columns of so few values that a density has no business there."""
     counts = [_values_of(column) for column in x.T]
-    found = [d for d, n in enumerate(counts) if n <= FEW_VALUES and len(x) >= ROWS_A_VALUE * n]
+    found = [d for d, n in enumerate(counts) if n <= FEW and len(x) >= ROWS_A_VALUE * n]
     if not found:
         return []
     said = ", ".join(f"feature {d}" if names is None else str(names[d]) for d in found[:5])
@@ -221,7 +222,7 @@ def few_values(x: np.ndarray, names=None) -> list[Diagnostic]:
         Diagnostic(
             "few_values",
             float(min(counts[d] for d in found)),
-            float(FEW_VALUES),
+            float(FEW),
             f"{len(found)} column{'s' * (len(found) > 1)} of so few values ({said}): wells narrow onto them as far as "
             "they can, and how far decides the log-density",
             "leave such a column out and fit its values apart, or give preprocess='auto', which spreads them",
@@ -254,8 +255,8 @@ def repeated(x: np.ndarray) -> list[Diagnostic]:
 
 def _values_of(column) -> int:
     # The first rows tell it of most columns: a sort of all is needed of the others only.
-    if len(np.unique(column[: 8 * FEW_VALUES])) > FEW_VALUES:
-        return FEW_VALUES + 1
+    if len(np.unique(column[: 8 * FEW])) > FEW:
+        return FEW + 1
     return len(np.unique(column))
 
 
